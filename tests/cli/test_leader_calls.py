@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from tests.conftest import DOMAIN, PASSWORD
+from xmpp_rest.cli import listeners
 from xmpp_rest.cli.leader_calls import LeaderCalls
+from xmpp_rest.cli.listeners import LocalListener
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.processes.calls import LeaderClient
+from xmpp_rest.processes.group import End
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.messages.batch import OutboundMessage, OutboundMessages
@@ -91,15 +94,46 @@ def test_the_leader_itself_can_read_them_too(gateway: Gateway) -> None:
     assert gateway.parts.streams.count == 0
 
 
-def test_a_reader_that_has_gone_keeps_no_stream(config: Path, leader: LeaderClient, gateway: Gateway) -> None:
+def test_a_reader_that_goes_while_it_waits_keeps_no_stream(
+    config: Path, leader: LeaderClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, next_events = LeaderClient(config.parent / "data"), LocalListener.next
+
+    def next_and_leave(*given: Any) -> End:
+        end = next_events(*given)
+        other.close()
+        return end
+
+    monkeypatch.setattr(LocalListener, "next", next_and_leave)
+    name = other.call(LeaderCalls.listen, account=JULIET, after="")
+    closed = closing_of(gateway)
+    with pytest.raises((ConnectionError, OSError)):
+        told(other, name, 90)
+    assert closed.wait(60)
+    assert_ended(leader, gateway, name)
+
+
+def test_a_reader_that_goes_between_two_calls_keeps_no_stream_for_long(
+    config: Path, leader: LeaderClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert listeners.IDLE == 120
+    monkeypatch.setattr(listeners, "IDLE", 0.01)
+    closed = closing_of(gateway)
     other = LeaderClient(config.parent / "data")
     name = other.call(LeaderCalls.listen, account=JULIET, after="")
+    other.close()
+    assert closed.wait(60)
+    assert_ended(leader, gateway, name)
+
+
+def closing_of(gateway: Gateway) -> threading.Event:
+    """Is set once a stream is closed."""
     closed = threading.Event()
     gateway.parts.streams._events.stream_closed.subscribe(lambda _: closed.set())
-    threading.Timer(0.05, other.close).start()
-    with pytest.raises((ConnectionError, OSError)):
-        told(other, name, 30)
-    assert closed.wait(30)
+    return closed
+
+
+def assert_ended(leader: LeaderClient, gateway: Gateway, name: str) -> None:
     assert gateway.parts.streams.count == 0
     with pytest.raises(GatewayError, match="has ended"):
         told(leader, name)

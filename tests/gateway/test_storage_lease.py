@@ -22,6 +22,7 @@ from drivers import Driver, open_driver
 from drivers.lease import NOTE, LeaseTaken
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
 from tests.raising import raising
+from tests.serving.plain_workers import all_begun
 from xmpp_rest.cli.gateway import alone
 from xmpp_rest.cli.token import token
 from xmpp_rest.gateway import storage_lease as keeper
@@ -197,6 +198,7 @@ def test_a_stop_below_another_server_gives_the_storage_back(
     command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "-w", str(workers), "-b", f"127.0.0.1:{one}", "app:create_app()"]
     with process(tmp_path, "one", shared, one, command) as plain:
         until(lambda: status(one) == 200)
+        all_begun(plain.pid, workers)
         plain.terminate()
         output, _ = plain.communicate(timeout=TIMEOUT)
     assert (plain.returncode, b"Traceback" in output) == (0, False), output

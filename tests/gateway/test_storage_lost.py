@@ -15,6 +15,7 @@ from tests.drivers.postgrescluster import Cluster, program
 from tests.link.attached import until
 from tests.live.child import NotStarted
 from tests.live.gateway import ROOT, Gateway, Sections
+from tests.serving.plain_workers import accepting
 
 pytestmark = pytest.mark.skipif(program("initdb") is None, reason="PostgreSQL is not installed")
 
@@ -54,6 +55,9 @@ class Plain(Gateway):
 
     def environment(self) -> Mapping[str, str]:
         return {"XMPP_REST_CONFIG": str(self.folder / "wsgi.ini"), "PYTHONPATH": str(ROOT)}
+
+    def ready(self) -> bool:
+        return super().ready() and len(accepting(self.pid)) == 2
 
 
 class PlainApp(Plain):

@@ -15,6 +15,8 @@ import pytest
 import urllib3
 from urllib3.util import make_headers
 
+from tests.serving.plain_workers import accepting
+
 from .callback import Callback
 from .child import LOOPBACK, free_port
 from .conftest import ONE_STREAM, bots
@@ -45,13 +47,17 @@ class PlainGunicorn(Three):
     """`gunicorn -w 2 'app:create_app()'`: its own worker class, and none of our hooks."""
 
     worker_class = "gthread"
+    workers = 2
 
     def command(self) -> list[str]:
-        options = ["-k", self.worker_class, "-w", "2", "--threads", "16", "--no-control-socket", "-b", f"{LOOPBACK}:{self.port}"]
+        options = ["-k", self.worker_class, "-w", str(self.workers), "--threads", "16", "--no-control-socket", "-b", f"{LOOPBACK}:{self.port}"]
         return [sys.executable, "-m", "gunicorn", *options, "app:create_app()"]
 
     def environment(self) -> Mapping[str, str]:
         return {"XMPP_REST_CONFIG": str(self.folder / "wsgi.ini"), "PYTHONPATH": str(ROOT)}
+
+    def ready(self) -> bool:
+        return super().ready() and len(accepting(self.pid)) == self.workers
 
 
 class GeventGunicorn(PlainGunicorn):
@@ -62,6 +68,8 @@ class GeventGunicorn(PlainGunicorn):
 
 class Waitress(PlainGunicorn):
     """Two processes that nobody forked from one another, as Passenger and mod_wsgi start them, over one data folder."""
+
+    workers = 0
 
     def __init__(self, folder: Path, link_port: int, web: Callback) -> None:
         super().__init__(folder, link_port, web)

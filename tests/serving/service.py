@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -43,7 +44,8 @@ class Service:
             self.process.kill()
             self.process.wait()
             for pid in workers:
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # without their parent they end by themselves
+                    os.kill(pid, signal.SIGKILL)
         self._log.close()
         self._socket.close()
 

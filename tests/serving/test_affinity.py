@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +14,7 @@ import pytest
 
 from tests.link.attached import until
 from tests.live.gateway import Gateway
+from tests.serving.plain_workers import accepting, all_begun, blocked
 from xmpp_rest.serving import affinity
 
 
@@ -54,17 +54,14 @@ def test_pinned_workers_are_on_different_processors(tmp_path: Path) -> None:
     command += ["-b", f"unix:{tmp_path}/socket", "--pythonpath", str(tmp_path), "where:app"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[2])
     try:
-        end = time.monotonic() + 30
-        places: list[set[int]] = []
-        while len(places) < 2 or any(len(place) > 1 for place in places):
-            assert time.monotonic() < end
-            time.sleep(0.05)
-            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-            places = [os.sched_getaffinity(int(child)) for child in children]
-        assert places[0].isdisjoint(places[1])
-    finally:
+        all_begun(process.pid, 2)
+        first, second = (os.sched_getaffinity(worker) for worker in accepting(process.pid))
+        assert (len(first), len(second), first & second) == (1, 1, set())
         process.terminate()
-        process.wait(30)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 @TWO_PROCESSORS
@@ -83,10 +80,4 @@ def test_pin_workers_setting(tmp_path: Path, pinned: str) -> None:
 def places(gateway: Gateway) -> list[set[int]]:
     """The processors of each worker that can be told to stop: it is pinned between its fork and that (`serving/arbiter.py`)."""
     children = Path(f"/proc/{gateway.pid}/task/{gateway.pid}/children").read_text().split()
-    return [os.sched_getaffinity(int(child)) for child in children if signal.SIGTERM not in blocked(child)]
-
-
-def blocked(process: str) -> set[int]:
-    """The signals that its main thread does not take now."""
-    (mask,) = (line.split()[1] for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith("SigBlk:"))
-    return {number for number in range(1, 65) if int(mask, 16) >> (number - 1) & 1}
+    return [os.sched_getaffinity(int(child)) for child in children if signal.SIGTERM not in blocked(int(child))]

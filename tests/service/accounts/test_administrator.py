@@ -12,6 +12,7 @@ from typing import IO
 import pytest
 
 from tests.conftest import PASSWORD
+from tests.serving.plain_workers import all_begun
 from xmpp_rest.application import build
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.gateway.gateway import Gateway
@@ -127,9 +128,11 @@ def test_workers_of_gunicorn_on_an_empty_folder(tmp_path: Path, url: str) -> Non
             owned = next(text for text in iter(server.stderr.readline, "") if "holds the link" in text) if server.stderr else ""
             assert owned
             assert passwords(config)[1]
-        finally:
+            all_begun(server.pid, 4)
             server.terminate()
             server.communicate(timeout=60)
+        finally:
+            server.kill()
 
 
 @pytest.fixture
