@@ -13,6 +13,7 @@ from drivers import DRIVERS
 from xmpp_rest.config import certificates, descriptors
 from xmpp_rest.config.hook_check import CheckTemplate, hook_problems
 from xmpp_rest.config.load import SettingsError
+from xmpp_rest.config.room_check import described_rooms, room_problems, useless_rooms
 from xmpp_rest.config.table import Settings
 from xmpp_rest.config.worker_class import lacking, usable
 
@@ -48,6 +49,7 @@ def describe(settings: Settings) -> Iterator[str]:
     for name, callback in settings.callbacks.items():
         addresses = ", ".join(map(str, callback.address))
         yield f"POST {', '.join(sorted(callback.kinds))} for {addresses} to the URL of [callback.{name}]"
+    yield from described_rooms(settings)
     for name, hook in settings.own_hooks.items():
         yield f"send what comes by the URL of [hook.{name}] to {', '.join(hook.targets)}"
 
@@ -75,7 +77,7 @@ def require_sense(settings: Settings, commands: Commands, check_template: CheckT
 
 def nonsense(settings: Settings, commands: Commands, check_template: CheckTemplate | None = None) -> list[str]:
     """The problems of values that are each valid, but cannot work together, a sentence each."""
-    return [*_problems(settings), *_rights_problems(settings, commands), *hook_problems(settings, check_template)]
+    return [*_problems(settings), *_rights_problems(settings, commands), *hook_problems(settings, check_template), *room_problems(settings)]
 
 
 def _problems(settings: Settings) -> list[str]:
@@ -109,6 +111,7 @@ def _admin_problems(settings: Settings) -> Iterator[str]:
 def remarks(settings: Settings) -> Iterator[str]:
     """Deprecated settings, and settings that are valid, but rarely intended."""
     yield from settings.notices
+    yield from useless_rooms(settings)
     for place, value in (("link", settings.link.secret), ("auth", settings.auth.admin_password)):
         if re.fullmatch(r"""(['"]).*\1""", value):
             key = "secret" if place == "link" else "admin_password"

@@ -17,6 +17,7 @@ LIVE = {
     "oauth": {"client_check", "expire", "expire_max"},
     "client": {"body_limit", "page_limit", "realm", "sse_timestamp_unit"},
     "archive": {"keep"},
+    "rooms_anywhere": {"hold", "idle", "join", "nick"},
     "streams": {"heartbeat", "write_timeout"},
     "metrics": {"allow", "token"},
     "health": {"ready_needs"},

@@ -275,7 +275,7 @@ def origins(value: str) -> frozenset[str]:
 
 
 def header_text(value: str) -> str:
-    if not re.fullmatch(r'[ !#-\[\]-~]+', value):
+    if not re.fullmatch(r"[ !#-\[\]-~]+", value):
         raise ValueError("write printable ASCII without quotation marks and backslashes")
     return value
 

@@ -25,3 +25,9 @@ def write_datetime(when: float) -> str:
     micro = round(when * 1_000_000) % 1_000_000
     fraction = f".{micro:06}" if micro else ""
     return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+
+
+def write_milliseconds(when: float) -> str:
+    """Unix time in seconds as a DateTime in UTC, with milliseconds."""
+    seconds, milliseconds = divmod(round(when * 1000), 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03}Z"

@@ -310,7 +310,7 @@ def test_an_iq_adds_bots_for_administrators(make_bot: MakeBot, service: Service,
 
 
 def test_a_setting_opens_rooms_to_anyone(make_bot: MakeBot, service: Service) -> None:
-    app = make_bot(service.url("/"), rooms="anyone")
+    app = make_bot(service.url("/"), invited_by="anyone")
     room = light_room(app, "juliet")
     assert api(app, "juliet", "POST", f"rooms/{room}/users", user=BOT) == 204
 

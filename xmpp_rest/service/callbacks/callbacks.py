@@ -97,7 +97,7 @@ class Callbacks:
         A bot answers by itself, so that is for administrators, unless the callback's setting opens it to anyone.
         """
         bot = self._of(user)
-        return bot is None or bot.settings.rooms == "anyone" or actor.bare == user.bare or self._is_admin(actor.bare)
+        return bot is None or bot.settings.invited_by == "anyone" or actor.bare == user.bare or self._is_admin(actor.bare)
 
     def _of(self, address: JID) -> CallbackQueue | None:
         """The callback for stanzas to this address."""
