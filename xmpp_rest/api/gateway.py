@@ -25,6 +25,7 @@ from xmpp_rest.service.accounts.vcards import VCards
 from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.contacts.contacts import Contacts
 from xmpp_rest.service.contacts.privacy_iq import PrivacyQueries
+from xmpp_rest.service.files.files import FileService
 from xmpp_rest.service.hooks.hooks import Hooks
 from xmpp_rest.service.hooks.published import Published
 from xmpp_rest.service.hooks.requests import HookRequests
@@ -78,6 +79,7 @@ class ApiParts:
     hook_requests: HookRequests
     sayings: Sayings
     published: Published
+    files: FileService
     muclight: MucLight | None
     conference: Conference | None
     remote: Remote

@@ -11,6 +11,7 @@ from xmpp_rest.cli.gateway import say_place, storage_remarks
 from xmpp_rest.cli.output import remark, write
 from xmpp_rest.cli.verbs import Load
 from xmpp_rest.config.check import describe, nonsense, remarks
+from xmpp_rest.config.file_check import link_remark
 from xmpp_rest.config.find import find_config
 from xmpp_rest.config.load import Reading, read_settings
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
@@ -32,7 +33,7 @@ def run(_: Load, options: argparse.Namespace) -> int:
     found = list(_mistakes(reading))
     if not reading.problems:
         write("".join(f"would {line}\n" for line in describe(settings)))
-    for sentence in (*remarks(settings), *(() if reading.wrong else storage_remarks(settings))):
+    for sentence in (*remarks(settings), *(() if reading.wrong else (*link_remark(settings), *storage_remarks(settings)))):
         remark(sentence)
     if found:
         raise CannotStart(found[0].code, *(sentence for problem in found for sentence in problem.problems))

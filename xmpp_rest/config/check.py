@@ -11,6 +11,7 @@ from typing import Protocol
 
 from drivers import DRIVERS
 from xmpp_rest.config import certificates, descriptors
+from xmpp_rest.config.file_check import file_problems, file_remarks
 from xmpp_rest.config.hook_check import CheckTemplate, hook_problems
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.room_check import described_rooms, room_problems, useless_rooms
@@ -77,7 +78,8 @@ def require_sense(settings: Settings, commands: Commands, check_template: CheckT
 
 def nonsense(settings: Settings, commands: Commands, check_template: CheckTemplate | None = None) -> list[str]:
     """The problems of values that are each valid, but cannot work together, a sentence each."""
-    return [*_problems(settings), *_rights_problems(settings, commands), *hook_problems(settings, check_template), *room_problems(settings)]
+    beside = (*hook_problems(settings, check_template), *room_problems(settings), *file_problems(settings))
+    return [*_problems(settings), *_rights_problems(settings, commands), *beside]
 
 
 def _problems(settings: Settings) -> list[str]:
@@ -112,6 +114,7 @@ def remarks(settings: Settings) -> Iterator[str]:
     """Deprecated settings, and settings that are valid, but rarely intended."""
     yield from settings.notices
     yield from useless_rooms(settings)
+    yield from file_remarks(settings)
     for place, value in (("link", settings.link.secret), ("auth", settings.auth.admin_password)):
         if re.fullmatch(r"""(['"]).*\1""", value):
             key = "secret" if place == "link" else "admin_password"

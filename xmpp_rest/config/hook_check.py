@@ -60,7 +60,7 @@ def _address_problems(settings: Settings) -> Iterator[str]:
 
 
 def _section_problems(where: str, section: HookSettings, settings: Settings, check_template: CheckTemplate | None) -> Iterator[str]:
-    domain, hosted = settings.gateway.domain, frozenset(settings.gateway.domains)
+    domain, hosted = settings.gateway.domain, frozenset(settings.domains)
     owner = section.owner
     if owner is not None and (not owner.local or owner.domain != domain or owner.resource):
         yield f"{where} owner = {str(owner)!r}: must be an account of the hosted domain, such as juliet@{domain}"

@@ -23,6 +23,9 @@ LIVE = {
     "health": {"ready_needs"},
     "pages": {"version"},
     "hooks": {"address", "alerts", "per_account", "size_limit", "templates", "text_limit", "wait", "who"},
+    "files": {
+        *("access", "expire", "fetch", "fetch_hosts", "fetch_timeout", "inline", "max_size", "quota", "quota_total", "slot_seconds"),
+    },
     "limits": {"account", "hook", "schedule_days", "scheduled", "token"},
 }
 """Section → keys that are read for each request, or that `gateway/put_in_force.py` applies. Likewise all sections `[rights.NAME]` and
@@ -33,7 +36,12 @@ part a `configure` method and call it in `put_in_force`, or let the part read `g
 """
 
 
-FIXED = {"server": {"bind", "socket_mode", "data_dir"}, "gateway": {"domain", "rooms_domain", "conference_domain"}, "storage": {"url"}}
+FIXED = {
+    "server": {"bind", "socket_mode", "data_dir"},
+    "gateway": {"domain", "rooms_domain", "conference_domain"},
+    "storage": {"url"},
+    "files": {"domain", "folder"},
+}
 """Section → keys that stay as they are until a restart, also in the processes that come in place of others."""
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from xmpp_rest.config import readers
 from xmpp_rest.config.binds import Bind
 from xmpp_rest.config.binds import parse as parse_binds
+from xmpp_rest.config.file_tables import FileSettings
 from xmpp_rest.config.hook_tables import (
     AppriseSettings,
     GotifySettings,
@@ -129,7 +130,7 @@ class GatewaySettings:
 
     @property
     def domains(self) -> list[str]:
-        """The hosted domains, the gateway's own first; each has a stream of its own."""
+        """The domains of accounts and rooms, the gateway's own first; each has a stream of its own."""
         return list(dict.fromkeys(d for d in (self.domain, self.rooms_domain, self.conference_domain) if d))
 
 
@@ -548,6 +549,7 @@ class Settings:
     gotify: GotifySettings
     apprise: AppriseSettings
     post_msg: PostMsgSettings
+    files: FileSettings
     limits: LimitSettings
     callbacks: dict[str, CallbackSettings]
     rights: dict[str, RightSettings]
@@ -558,6 +560,11 @@ class Settings:
     written: Mapping[str, str] = field(repr=False, compare=False)
     again: Callable[[], Settings] = field(repr=False, compare=False)
     notices: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def domains(self) -> list[str]:
+        """All hosted domains, the gateway's own first; each has a stream of its own."""
+        return list(dict.fromkeys([*self.gateway.domains, *([self.files.domain] if self.files.domain else [])]))
 
 
 SECTIONS: dict[str, type] = {
@@ -584,6 +591,7 @@ SECTIONS: dict[str, type] = {
     "gotify": GotifySettings,
     "apprise": AppriseSettings,
     "post_msg": PostMsgSettings,
+    "files": FileSettings,
     "limits": LimitSettings,
 }
 FAMILIES: dict[str, type] = {"callback": CallbackSettings, "rights": RightSettings, "hook": HookSettings}

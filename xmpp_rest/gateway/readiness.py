@@ -63,7 +63,7 @@ class Readiness:
     def _of_link(self, *, taken: bool) -> Iterator[Check]:
         """Those for which the process that owns the link is asked."""
         link = self._gateway.settings.link
-        domains = self._gateway.settings.gateway.domains if link.kind != "none" else []
+        domains = self._gateway.settings.domains if link.kind != "none" else []
         streams, trouble = ({}, "no-owner") if taken else self._ask()
         for domain in domains:
             stream = streams.get(domain)

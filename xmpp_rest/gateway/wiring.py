@@ -19,6 +19,7 @@ from xmpp_rest.gateway.handlers import handlers
 from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.storage_lease import StorageLease
+from xmpp_rest.gateway.wiring_files import build_files
 from xmpp_rest.gateway.wiring_hook_requests import hook_requests as build_hook_requests
 from xmpp_rest.gateway.wiring_hook_sending import hook_sending as build_hook_sending
 from xmpp_rest.gateway.wiring_scheduled import build_scheduled
@@ -84,7 +85,7 @@ from xmpp_rest.threads.waits import Waits
 
 def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Incidents, under_way: Callable[[], int] = lambda: 0) -> Parts:
     """The parts of one process. `under_way`: how many requests are served in threads of the server's own."""
-    domain, domains = settings.gateway.domain, settings.gateway.domains
+    domain, domains = settings.gateway.domain, settings.domains
     rooms_domain, conference_domain = settings.gateway.rooms_domain, settings.gateway.conference_domain
     counts = Counts(domains if settings.link.kind == "component" else (), settings.callbacks, enabled=settings.metrics.enabled)
     driver.observed_by(counts)
@@ -107,7 +108,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     outcomes = Outcomes(counts)
     uplink = Uplink(domains, settings.link, data_dir, outcomes.progress, counts) if settings.link.kind == "component" else None
     pending = Pending(settings.rest.iq_waiting, counts.iq_timed_out)
-    router = Router(frozenset(domains), pending, remote, uplink, frozenset(domains[1:]), (outcomes.observe,), incidents)
+    router = Router(frozenset(domains), pending, remote, uplink, frozenset(settings.gateway.domains[1:]), (outcomes.observe,), incidents)
     inbound = InboundQueue(router, settings.link.inbox_size, incidents, counts)
 
     roster = Roster(driver)
@@ -159,7 +160,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
 
     vcards = VCards(driver, PublishedCards(Pep(driver, roster)))
     data_usage = Usage(driver, settings.data)
-    data_rights = DataRights(driver, domains, authenticator.is_admin)
+    data_rights = DataRights(driver, settings.gateway.domains, authenticator.is_admin)
     changed = dict.fromkeys(("blocklist", "privacy"), guard.lists_changed)
     data = Data(driver, accounts, data_usage, before={"vcard": vcards.require_stored}, changed=changed, unarchived=unarchived)
     jobs = Jobs(driver, domain, incidents)
@@ -168,7 +169,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     )  # fmt: skip
 
     own, on_pruned = KeepSettings(driver, incidents), conference.pruned if conference else _ignored
-    retention = Retention(archive, own, domains, settings.archive, remote, incidents, on_pruned)
+    retention = Retention(archive, own, settings.gateway.domains, settings.archive, remote, incidents, on_pruned)
     hook_settings = HookSettingsInForce(settings)
     published = Published(driver, domain, streams, hook_settings.cache, incidents)
     hooks.removed.subscribe(published.forget)
@@ -179,6 +180,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     asked = build_hook_requests(
         settings, driver, waits, limits, hooks, hook_sending.sender, scheduled, published, hook_settings, counts
     )  # fmt: skip
+    files = build_files(settings, data_dir, accounts, authenticator, remote, incidents)
     leader = Leader(
         uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, incidents, remote
     )  # fmt: skip
@@ -198,10 +200,10 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         limits=limits, scheduled=scheduled,
         hook_requests=asked.requests, sayings=asked.sayings, published=published, hook_limits=asked.limits,
         hook_settings=hook_settings,
-        callbacks=callbacks, hooks=hooks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
+        callbacks=callbacks, hooks=hooks, files=files, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),
         gauges=gauges, collection=collection, counts=counts, leader=leader, link_status=leader.status, remote=remote,
-        census=Census(remote), lease=StorageLease(driver, data_dir, domains, incidents),
+        census=Census(remote), lease=StorageLease(driver, data_dir, settings.gateway.domains, incidents),
     )  # fmt: skip
     for place, ordered in handlers(parts, settings.gateway).items():
         for handler in ordered:

@@ -118,7 +118,7 @@ class MemberReader:
             kept = target(text)
         except ValueError as e:
             raise BadMember("targets", f"{text[:100]!r} is not an address: {e}") from e
-        if is_bare_name(parse_jid(kept.removeprefix("room:")), frozenset(self.settings.gateway.domains)):
+        if is_bare_name(parse_jid(kept.removeprefix("room:")), frozenset(self.settings.domains)):
             raise BadMember("targets", f"{text[:100]!r} is not an address: write {text[:100]}@{self.settings.gateway.domain}")
         return kept
 

@@ -1,0 +1,1 @@
+"""The API of files: /rest/files, and the public side, /files."""

@@ -1,0 +1,138 @@
+"""Slots: what may be PUT, once (files §4.2). Tokens are signed, so that every process takes them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import hmac
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from xmpp_rest.protocol.jid import InvalidJID, parse_jid
+from xmpp_rest.service.files.store import ID
+from xmpp_rest.service.files.values import Slot
+
+KEY = "files.key"
+"""The name of the key's file in the data folder."""
+KEY_BYTES = 32
+LONGEST = 4096  # characters of a token
+
+
+class SlotTokens:
+    """Signs and reads tokens. The key is made by the process that first needs it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / KEY
+        self._key = b""
+
+    def sign(self, slot: Slot) -> str:
+        """The token of a slot. Raises OSError."""
+        payload = json.dumps(_carried(slot), separators=(",", ":")).encode()
+        return f"{_text(payload)}.{_text(self._signature(payload))}"
+
+    def read(self, token: str) -> Slot | None:
+        """The slot of a token; None: it is not one of this gateway. Raises OSError."""
+        if len(token) > LONGEST:
+            return None
+        payload_text, _, signature_text = token.partition(".")
+        try:
+            payload, signature = _bytes(payload_text), _bytes(signature_text)
+        except ValueError:
+            return None
+        if not hmac.compare_digest(signature, self._signature(payload)):
+            return None
+        return _slot(json.loads(payload))
+
+    def _signature(self, payload: bytes) -> bytes:
+        self._key = self._key or self._read_key()
+        return hmac.digest(self._key, payload, "sha256")
+
+    def _read_key(self) -> bytes:
+        while True:
+            with contextlib.suppress(FileNotFoundError):
+                if len(key := self._path.read_bytes()) == KEY_BYTES:
+                    return key
+            self._make_key()
+
+    def _make_key(self) -> None:
+        """One whole key for all processes, whoever is first."""
+        part = self._path.with_name(f"{KEY}.{secrets.token_hex(4)}.part")
+        try:
+            with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
+                file.write(secrets.token_bytes(KEY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            if not self._path.exists() or self._path.stat().st_size != KEY_BYTES:
+                part.replace(self._path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _bytes(text: str) -> bytes:
+    """Raises ValueError."""
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, UnicodeEncodeError) as e:
+        raise ValueError("this is not base64") from e
+
+
+def _carried(slot: Slot) -> list[Any]:
+    return [slot.id, str(slot.owner), slot.name, slot.size, slot.media_type, slot.until]
+
+
+def _slot(carried: Any) -> Slot:
+    """Raises ValueError, TypeError, InvalidJID for what is no slot."""
+    file_id, owner, name, size, media_type, until = carried
+    return Slot(str(file_id), parse_jid(owner), str(name), int(size), str(media_type), float(until))
+
+
+class OpenSlots:
+    """The slots that were given and not used yet, a small file each, so that a restart forgets none. All methods raise OSError."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def add(self, slot: Slot) -> None:
+        """Open it."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / slot.id
+        part = path.with_name(f"{slot.id}.part")
+        with os.fdopen(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(json.dumps(_carried(slot)).encode())
+        part.replace(path)
+
+    def is_open(self, file_id: str) -> bool:
+        """Whether it was given, and not used or removed yet."""
+        return bool(ID.fullmatch(file_id)) and (self._folder / file_id).exists()
+
+    def close(self, file_id: str) -> None:
+        """It is used, or over."""
+        if ID.fullmatch(file_id):
+            (self._folder / file_id).unlink(missing_ok=True)
+
+    def walk(self) -> Iterator[Slot]:
+        """Those whose end has not come; the others are closed."""
+        try:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:
+            return
+        for name in names:
+            try:
+                slot = _slot(json.loads((self._folder / name).read_bytes()))
+            except (FileNotFoundError, ValueError, TypeError, InvalidJID):
+                slot = None
+            if slot is not None and slot.id == name and slot.until > time.time():
+                yield slot
+            else:
+                with contextlib.suppress(FileNotFoundError):
+                    (self._folder / name).unlink()
