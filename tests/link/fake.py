@@ -36,6 +36,15 @@ class FakeLink:
     def restored(self, text: str) -> bool:
         return text == self._text
 
+    def require_size(self, data: bytes) -> None:
+        """Any size will do."""
+
+    def stream(self, _domain: str) -> int:
+        return 1
+
+    def send_bound(self, domain: str, stanza: Element, _text: str, _request_id: str, _stream: int) -> None:
+        self._out(domain, stanza)
+
 
 def attach(router: Router, out: Send, out_all: SendAll | None = None, *, restored: str | None = None) -> None:
     """Have the router send what is for other domains to these."""

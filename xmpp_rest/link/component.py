@@ -66,6 +66,8 @@ class Component:
         self.domain = domain
         self.outbox = outbox
         self.state = State("stopped", time.time())
+        self.stream = 0
+        """The number of the stream that is up; 0: none is."""
         self._settings = settings
         self._events = events
         self._counts = counts
@@ -140,6 +142,7 @@ class Component:
             component.Dispatcher.Stream = StanzaStream(self._received, s.stanza_size_limit, partial(self._events.skipped, self.domain))
             log.info("link %s is up: %s:%d", self.domain, *server)
             self._confirmation = ""
+            self.stream = self.outbox.stream_begins()
             self._change("online")
             self._counts.link_opened(self.domain)
             self._events.changed(self.domain, True)
@@ -147,6 +150,7 @@ class Component:
             self._serve(component, transport)
         finally:
             self._transport = None
+            self.stream = 0
             transport.close()
             self.outbox.stream_ended()
             if self.online:

@@ -51,6 +51,10 @@ class OutboxFull(Exception):
     """As many stanzas as may wait for the link are waiting."""
 
 
+class OtherStream(Exception):
+    """The stream for which a stanza was put is not there any more."""
+
+
 class ShareFull(Exception):
     """There is no room for further stanzas of these senders (bare JIDs)."""
 

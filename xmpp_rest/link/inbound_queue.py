@@ -63,8 +63,7 @@ class InboundQueue:
         return self._inbox.qsize() >= self._size or self._bytes >= MAX_BYTES
 
     def changed(self, domain: str, online: bool) -> None:
-        if not online:
-            self._router.stream_down(domain)
+        self._router.link_changed(domain, online)
 
     # on the stream's thread, which must go on
 

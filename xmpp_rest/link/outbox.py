@@ -4,6 +4,8 @@ A stanza is *accepted* (in the journal, waiting), *written* (given to the kernel
 itself after it has come back: the server has processed it. It is *settled* with the second such iq, for a server that has routed a message
 keeps it in memory until it next looks at the recipient's socket. What was not settled when a stream ends goes out first on the next one,
 with the same id and in the same order: at least once, in order. An iq is worth nothing later and is dropped instead.
+
+What is *bound to a stream* is kept, and sent again, by who put it: it is in no journal here, and is dropped with its stream.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from xmpp_rest.link.errors import OutboxFull, ShareFull
+from xmpp_rest.link.errors import OtherStream, OutboxFull, ShareFull
 from xmpp_rest.link.journal import Journal, NotedEntry
 from xmpp_rest.logs.events import say
 
@@ -55,6 +57,7 @@ class Entry(NamedTuple):
     note: Any = None
     since: float = 0.0  # Unix time
     request_id: str = ""  # of the request that sent it; "": of none
+    bound: bool = False  # to the stream for which it was put
 
 
 OnProgress = Callable[[Iterable[Entry], Progress], None]
@@ -75,6 +78,7 @@ class Outbox:
         self._waiting: deque[Entry] = deque()
         self._unconfirmed: deque[Entry] = deque()  # taken by the stream, oldest first
         self._unsettled: list[Entry] = []  # confirmed once, oldest first; older than what is not confirmed
+        self._streams = 0  # that have begun
         self._taken = 0  # entries taken on this stream
         self._confirmed = 0  # of them, known to be processed
         self._lock = threading.Lock()
@@ -135,6 +139,21 @@ class Outbox:
         if flush := self._flush:
             flush()
         return [e.number for e in kept]
+
+    def put_bound(self, entry: Entry, stream: int) -> None:
+        """Append a stanza for the stream of this number alone. Raises OtherStream, OutboxFull, ShareFull."""
+        with self._lock:
+            if stream != self._streams:
+                raise OtherStream
+            if len(self._waiting) + len(self._unconfirmed) >= self._size:
+                raise OutboxFull
+            if entry.sender and self._held[entry.sender] >= self._share:
+                raise ShareFull(frozenset((entry.sender,)))
+            self._hold((entry,))
+            self._waiting.append(entry._replace(bound=True))
+        _log_step("queued", (entry,))
+        if flush := self._flush:
+            flush()
 
     def _hold(self, entries: Iterable[Entry]) -> None:
         for e in entries:
@@ -200,12 +219,20 @@ class Outbox:
         _log_step("confirmed", confirmed)
         self._on_progress(confirmed, Progress.CONFIRMED)
 
+    def stream_begins(self) -> int:
+        """A stream is up, on which nothing is written yet: what was bound to an earlier one is dropped. The number of the stream."""
+        with self._lock:
+            self._release(e for e in self._waiting if e.bound)
+            self._waiting = deque(e for e in self._waiting if not e.bound)
+            self._streams += 1
+            return self._streams
+
     def stream_ended(self) -> None:
         """What was not settled waits for the next stream, before all else."""
         with self._lock:
-            self._hold(self._unsettled)
-            self._release(e for e in self._unconfirmed if not e.lasting)
-            again = [*self._unsettled, *(e for e in self._unconfirmed if e.lasting)]
+            self._hold(e for e in self._unsettled if not e.bound)
+            self._release(e for e in self._unconfirmed if e.bound or not e.lasting)
+            again = [e for e in (*self._unsettled, *self._unconfirmed) if e.lasting and not e.bound]
             self._waiting.extendleft(reversed(again))
             self._unsettled.clear()
             self._unconfirmed.clear()

@@ -47,6 +47,8 @@ Together = Callable[[Sequence[Element]], AbstractContextManager[Mapping[int, Exc
 """A context for delivering these; after it, the errors of those that were not accepted after all, by `id`."""
 Sent = Element | Exception | None
 """What came of a stanza that was sent: the answer if there is one at once, the exception, None."""
+OnLink = Callable[[str, bool], object]
+"""Gets a hosted domain, and whether its stream is up. Must be quick: it is called on the stream's thread, before anything is written."""
 Observer = Callable[[Element, JID | None, JID], object]
 """(stanza, sender, recipient): takes notice; what it returns is ignored. Must be quick: it is called on the stream's thread."""
 
@@ -64,6 +66,15 @@ class Link(Protocol):
 
     def restored(self, text: str) -> bool:
         """Whether the outbox of an earlier process had this stanza, and it was not known to have arrived."""
+
+    def require_size(self, data: bytes) -> None:
+        """Raise GatewayError, stanza-too-big, for a stanza that would end the stream."""
+
+    def stream(self, domain: str) -> int:
+        """The number of the stream of this hosted domain that is up; 0: none is."""
+
+    def send_bound(self, domain: str, stanza: Element, text: str, request_id: str, stream: int) -> None:
+        """Queue a stanza, which its sender keeps, for the stream of this number alone."""
 
 
 def _each_alone(_: Sequence[Element]) -> AbstractContextManager[Mapping[int, Exception]]:
@@ -98,6 +109,7 @@ class Router:
         self._together: Together = _each_alone
         self._preparers: list[tuple[str, Preparer]] = []
         self._observers = list(observers)
+        self._on_link: list[OnLink] = []
         self._link = link
         self._remote = remote
         remote.offer(self)
@@ -114,10 +126,38 @@ class Router:
         """Deliver many stanzas in this context. Called while building."""
         self._together = together
 
+    def observe(self, observer: Observer) -> None:
+        """Let `observer` take notice, too, after those before it. Called while building."""
+        self._observers.append(observer)
+
+    def on_link(self, listener: OnLink) -> None:
+        """Call `listener` when a stream has come up or ended, in the order of subscription. Called while building."""
+        self._on_link.append(listener)
+
     @property
     def has_link(self) -> bool:
         """Whether there is a link that `send_out` can use."""
         return self._link is not None
+
+    def stream(self, domain: str) -> int:
+        """The number of the stream of a hosted domain that is up; 0: none is. In the leader."""
+        return 0 if self._link is None else self._link.stream(domain)
+
+    def require_size(self, data: bytes) -> None:
+        """Raise GatewayError, stanza-too-big, for a stanza that is too large for the link."""
+        if self._link is not None:
+            self._link.require_size(data)
+
+    def send_bound(self, stanza: Element, text: str, request_id: str, stream: int) -> None:
+        """Send a stanza of a hosted entity, which its sender keeps, on this stream; it is dropped with it.
+
+        Raises GatewayError: link-down if that stream is not up any more, outbox-full, outbox-share.
+        """
+        if self._link is None:
+            raise GatewayError("link-down")
+        domain = parse_jid(stanza.attrib["from"]).domain
+        self._link.send_bound(domain, stanza, text, request_id, stream)
+        self.spoken.sent((stanza,))
 
     def send_out(
         self, domain: str, stanzas: Sequence[Element], texts: Sequence[str], notes: Sequence[Any] = (), request_ids: Sequence[str] = ()
@@ -307,9 +347,15 @@ class Router:
         sender = parse_jid(iq.get("from", ""))
         return self._pending.expect(iq, sender, jid_or_none(iq.get("to")) or sender.bare, callback)
 
-    def stream_down(self, domain: str) -> None:
-        """End the waits for answers that the ended stream of `domain` would have brought."""
-        self._pending.fail_all(domain, self.domains, GatewayError("link-lost"))
+    def link_changed(self, domain: str, online: bool) -> None:
+        """The stream of `domain` has come up, or has ended: then the waits for answers that it would have brought end."""
+        if not online:
+            self._pending.fail_all(domain, self.domains, GatewayError("link-lost"))
+        for listener in self._on_link:
+            try:
+                listener(domain, online)
+            except Exception:  # the stream goes on
+                self._incidents.report(log, "link-listener", "a change of the stream of %s was not noticed", domain, trace=True)
 
     def stop_waiting(self) -> None:
         """End all waits, as the gateway stops."""

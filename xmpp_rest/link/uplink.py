@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.config.table import LinkSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.component import Component, ComponentEvents
-from xmpp_rest.link.errors import OutboxFull, OutboxShare, ShareFull
+from xmpp_rest.link.errors import OtherStream, OutboxFull, OutboxShare, ShareFull
 from xmpp_rest.link.journal import Journal, NotedEntry
 from xmpp_rest.link.outbox import Entry, Label, OnProgress, Outbox, account_of
 from xmpp_rest.metrics.counts import Counts
@@ -88,8 +88,8 @@ class Uplink:
         count = len(texts)
         named = request_ids or (current_id() or "" if count == 1 else "",) * count
         entries = [_entry(*each, now) for each in zip(stanzas, texts, notes or (None,) * count, named, strict=True)]
-        if any(len(e.data) > self._settings.send_limit for e in entries):  # it would end the shared stream
-            raise GatewayError("stanza-too-big", f"The stanza is larger than {self._settings.send_limit} bytes")
+        for e in entries:
+            self.require_size(e.data)
         try:
             numbers = component.outbox.put(entries)
         except OutboxFull:
@@ -99,6 +99,33 @@ class Uplink:
         except OSError as e:
             raise GatewayError("storage-failed", f"The outbox cannot be written: {e.strerror or e}") from e
         return numbers if self._settings.outbox == "disk" else ()
+
+    def require_size(self, data: bytes) -> None:
+        """Raise GatewayError, stanza-too-big, for a stanza that would end the shared stream."""
+        if len(data) > self._settings.send_limit:
+            raise GatewayError("stanza-too-big", f"The stanza is larger than {self._settings.send_limit} bytes")
+
+    def stream(self, domain: str) -> int:
+        """The number of the stream of `domain` that is up; 0: none is."""
+        component = self._components.get(domain)
+        return 0 if component is None else component.stream
+
+    def send_bound(self, domain: str, stanza: Element, text: str, request_id: str, stream: int) -> None:
+        """Queue a stanza, which its sender keeps, for the stream of this number alone.
+
+        Raises GatewayError: link-down if that is not up any more, outbox-full, outbox-share.
+        """
+        component = self._components.get(domain)
+        if component is None:
+            raise GatewayError("link-down", NOT_RUNNING)
+        try:
+            component.outbox.put_bound(_entry(stanza, text, None, request_id, time.time()), stream)
+        except OtherStream:
+            raise GatewayError("link-down") from None
+        except OutboxFull:
+            raise GatewayError("outbox-full") from None
+        except ShareFull as e:
+            raise OutboxShare(e.senders, self._settings.share) from None
 
     def noted(self, domain: str) -> Sequence[NotedEntry]:
         """What an earlier process has sent for `domain`, and whose notes are not acknowledged."""
