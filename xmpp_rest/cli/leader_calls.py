@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.api.ops.figures import figures
-from xmpp_rest.api.rest.stream import is_received
+from xmpp_rest.api.rest.stream import is_stanza
 from xmpp_rest.cli.hook_calls import HookCalls
 from xmpp_rest.cli.listeners import LocalListener
 from xmpp_rest.cli.runner import line_runner
@@ -54,8 +54,8 @@ class LeaderCalls:
 
     @on_leader
     def last_id(self, account: JID) -> str:
-        """The id of the latest item in the account's archive; "" if it is empty. Raises StorageError."""
-        return self._gateway.parts.archive.last_id(account)
+        """The id of the latest event of the account that can be resumed after; "" if there is none. Raises StorageError."""
+        return self._gateway.parts.streams.last_id(account)
 
     @on_leader
     def listen(self, account: JID, after: str) -> str:
@@ -67,7 +67,7 @@ class LeaderCalls:
         if not parts.accounts.exists(account):
             raise GatewayError("account-unknown", f"{account} has no account here")
         name = secrets.token_hex(8)
-        stream = parts.streams.open(account, after=after or None, wanted=is_received, holds_thread=False)
+        stream = parts.streams.open(account, after=after or None, wanted=is_stanza, holds_thread=False)
         self._listeners[name] = LocalListener(stream, parts.streams, partial(self._listeners.pop, name, None))
         return name
 

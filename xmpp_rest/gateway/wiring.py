@@ -80,6 +80,7 @@ from xmpp_rest.service.muclight.build import muclight as build_muclight
 from xmpp_rest.service.streams.online import Online
 from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.service.streams.sessions import Sessions
+from xmpp_rest.service.streams.timeline import HEARD_STORE, Timeline
 from xmpp_rest.threads.waits import Waits
 
 
@@ -120,7 +121,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     queue = ArchiveQueue(Archive(driver), unqueued, incidents, partial(uplink.ack_notes, domain) if uplink else _ignored)
     unarchived = Unarchived(unqueued, queue, partial(uplink.forget_notes, domain) if uplink else _ignored, domain, remote)
     archive = Archive(driver, unarchived=unarchived)
-    streams = Streams(archive, settings.streams, waits, remote, events, counts, incidents)
+    heard = Archive(driver, HEARD_STORE)
+    streams = Streams(Timeline(archive, heard), settings.streams, waits, remote, events, counts, incidents)
     online = Online(domain, streams, presences)
     offline = Offline(driver, domain, online, events)
     clock = MonotonicClock()

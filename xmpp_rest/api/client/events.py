@@ -16,7 +16,9 @@ from xmpp_rest.http.sse import event, id_line
 from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import InvalidJID, parse_jid
+from xmpp_rest.service.rooms.stable_id import stable_id
 from xmpp_rest.service.streams.registry import Event
+from xmpp_rest.service.streams.stream import HEARD, OWN
 
 UNITS: dict[str, Callable[[float], int]] = {"us": microseconds, "ms": milliseconds}
 
@@ -25,7 +27,7 @@ class EventsResource(ClientResource):
     """The stream of events of the caller.
 
     With `resume` in the query, event ids are those of the archive, and `Last-Event-ID` (or `resume=ID`) brings what came since; without,
-    they are the counter of this API, and a Last-Event-ID says nothing.
+    they are the counter of this API, and a Last-Event-ID says nothing. With `rooms` it also has what is said in rooms on other servers.
     """
 
     ignored_fields = frozenset({"Accept"})  # client-api §1.3
@@ -45,13 +47,18 @@ class EventsResource(ClientResource):
         after = None if resuming is None else self.request.headers.get("Last-Event-ID") or resuming or None
         rooms = self.gateway.settings.gateway.rooms_domain
         write = EventWriter(self.settings.sse_timestamp_unit, rooms, counted=resuming is None, xml="xml" in self.request.args).write
-        readers = Readers(self.account, is_shown, write, "client")
+        readers = Readers(self.account, is_shown_or_heard if "rooms" in self.request.args else is_shown, write, "client")
         return event_stream(self.gateway, self.request.environ, readers, after, self.admission())
 
 
 def is_shown(event: Event) -> bool:
     """Whether the event is for a reader of this API: something said to the caller, or in a room (client-api §8.1, §8.3)."""
-    return event.stanza.tag == "message" and event.stanza.get("type") in _ITEMS and not event.sent
+    return event.stanza.tag == "message" and event.stanza.get("type") in _ITEMS and not event.sent and not event.room
+
+
+def is_shown_or_heard(event: Event) -> bool:
+    """As `is_shown`, and what is said in rooms on other servers that the caller is in by the gateway (rooms-anywhere §8.2)."""
+    return is_shown(event) or event.room in (HEARD, OWN)
 
 
 class EventWriter:
@@ -76,8 +83,11 @@ class EventWriter:
 
     def _data(self, happened: Event) -> bytes | None:
         """The text without the id, which is the same for all readers."""
-        name, item_of = self._form(happened.stanza)
-        item = item_of(happened.stanza, happened.id, self._stamp(happened.when))
+        if happened.room:
+            name, item = "muc.message", _heard_item(happened, self._stamp(happened.when))
+        else:
+            name, item_of = self._form(happened.stanza)
+            item = item_of(happened.stanza, happened.id, self._stamp(happened.when))
         if item is None:
             return None
         if self._xml:
@@ -89,6 +99,24 @@ class EventWriter:
         kind, sender = stanza.get("type", ""), jid_or_none(stanza.get("from"))
         foreign = kind == "groupchat" and (sender is None or sender.domain != self._rooms)
         return _OTHER_ROOM if foreign else _ITEMS[kind]
+
+
+def _heard_item(happened: Event, timestamp: int) -> dict[str, Any] | None:
+    """What is said in a room on another server; None for a message without a body."""
+    stanza, sender = happened.stanza, jid_or_none(happened.stanza.get("from"))
+    body = stanza.find("body")
+    if body is None or sender is None:
+        return None
+    return {
+        "room": str(sender.bare),
+        "nick": sender.resource,
+        "from": str(sender),
+        "id": stanza.get("id"),
+        "stanza_id": stable_id(stanza, sender.bare),
+        "body": body.text or "",
+        "own": happened.room == OWN,
+        "timestamp": timestamp,
+    }
 
 
 def _other_room_event(stanza: Element, identifier: str, timestamp: int) -> dict[str, Any] | None:

@@ -24,7 +24,7 @@ def is_shown(stanza: Element) -> bool:
 
 def is_incoming(event: Event) -> bool:
     """Whether an event is for readers of the account's topic."""
-    return not event.sent and is_shown(event.stanza)
+    return not event.sent and not event.room and is_shown(event.stanza)
 
 
 def as_message(identifier: str, when: float, stanza: Element) -> PublishedMessage:

@@ -17,12 +17,14 @@ from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.jsonmap import Unmappable
 from xmpp_rest.protocol.strict_json import write_json
 from xmpp_rest.service.streams.registry import Event
+from xmpp_rest.service.streams.stream import MEMBERSHIP
 
 FORMATS = {"json": JSON, "xml": XMPP_XML}
 
 
 class StreamResource(RestResource):
-    """Each event is one stanza, named by its kind; its id is the archive's, and `Last-Event-ID` brings what came since.
+    """Each event is one stanza, named by its kind; its id is the archive's, and `Last-Event-ID` brings what came since. An event `room`
+    says how an account is in a room on another server (rooms-anywhere §8.1).
 
     `?format=xml` for XML in place of JSON. With the component token `?of=` names the account.
     """
@@ -74,8 +76,13 @@ class StreamResource(RestResource):
 
 
 def is_received(event: Event) -> bool:
-    """Whether the event is for a reader of this API: a stanza that reached the account."""
+    """Whether the event is for a reader of this API: a stanza that reached the account, or a room that it came into or has left."""
     return not event.sent
+
+
+def is_stanza(event: Event) -> bool:
+    """Whether the event is a stanza that reached the account."""
+    return not event.sent and event.room != MEMBERSHIP
 
 
 def writer(media: str) -> Write:
@@ -83,6 +90,8 @@ def writer(media: str) -> Write:
     encode: Any = CODECS[media].write
 
     def write(happened: Event) -> bytes:
+        if happened.room == MEMBERSHIP:  # in every format: there is no stanza that says it
+            return event(happened.stanza.text or "", name="room", identifier=happened.id)
         try:
             data = encode(happened.stanza).decode()
         except Unmappable as e:  # anybody can send a broken JSON container; the id still counts

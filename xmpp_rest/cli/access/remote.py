@@ -119,7 +119,8 @@ class RemoteAccess:
                 raise Interrupted(ended or "the stream has ended")
             if event.name:
                 came = time.monotonic()
-                yield _happened(event)
+                if event.name != "room":  # that is no stanza
+                    yield _happened(event)
                 continue
             if came and event.comment == "ok":
                 patience = min(MOST_SILENT, 2 * (time.monotonic() - came) + 15)

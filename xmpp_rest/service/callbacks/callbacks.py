@@ -18,6 +18,7 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.callbacks.dead_letters import DeadLetter, DeadLetters
 from xmpp_rest.service.callbacks.queue import CallbackQueue
+from xmpp_rest.service.callbacks.room_replies import Say
 
 PAGE = 100  # dead letters that are read at a time
 MAX_REPLAYED = 10_000  # dead letters, by one call
@@ -27,7 +28,7 @@ class Callbacks:
     """All callbacks. Bots have an address of their own and come before accounts; a whole domain's callback comes after them.
 
     Owned by the Gateway, which starts each of `queues` and calls `stop()` once. `folder` is where is kept what waits; `exists` tells
-    accounts, `is_admin` administrators among them.
+    accounts, `is_admin` administrators among them; `say` says something in a room on another server.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Callbacks:
         folder: Path,
         remote: Remote,
         *,
+        say: Say,
         exists: Callable[[JID], bool],
         is_admin: Callable[[JID], bool],
         incidents: Incidents,
@@ -46,7 +48,7 @@ class Callbacks:
         self._exists = exists
         self._is_admin = is_admin
         self.queues = {
-            name: CallbackQueue(name, settings, router, dead, folder, incidents, counts) for name, settings in callbacks.items()
+            name: CallbackQueue(name, settings, router, say, dead, folder, incidents, counts) for name, settings in callbacks.items()
         }
         queues = reversed(self.queues.values())
         self._by_address = {address: q for q in queues for address in q.settings.address}
@@ -59,11 +61,14 @@ class Callbacks:
 
     @on_leader
     def describe(self) -> dict[str, dict[str, Any]]:
-        """The state of each callback, by its name: its format, and the number of waiting stanzas."""
+        """The state of each callback, by its name: its format, the number of waiting stanzas, and of replies that were dropped."""
         return {
-            name: {"content_type": q.client.content_type, "waiting": q.pool.waiting, "retrying": q.pool.retrying}
+            name: {
+                "content_type": q.client.content_type, "waiting": q.pool.waiting, "retrying": q.pool.retrying,
+                "dropped": q.room_replies.dropped,
+            }
             for name, q in self.queues.items()
-        }
+        }  # fmt: skip
 
     @on_leader
     def replay(self, callback: str, ids: Sequence[str] | None) -> list[str]:

@@ -27,6 +27,7 @@ from xmpp_rest.service.callbacks.http_client import CallbackClient
 from xmpp_rest.service.callbacks.reflections import Reflections
 from xmpp_rest.service.callbacks.reply_sender import UNFORESEEN, ReplySender
 from xmpp_rest.service.callbacks.reports import Reports
+from xmpp_rest.service.callbacks.room_replies import RoomReplies, Say
 from xmpp_rest.service.callbacks.worker import DeliveryWorker
 from xmpp_rest.threads.crew import crew
 from xmpp_rest.threads.keyed_pool import Job, KeyedPool
@@ -42,8 +43,17 @@ class CallbackQueue:
     """The stanzas of one callback. Owned by `Callbacks`; `start()` and `stop()` are called once each."""
 
     def __init__(
-        self, name: str, settings: CallbackSettings, router: Router, dead: DeadLetters, folder: Path, incidents: Incidents, counts: Counts
+        self,
+        name: str,
+        settings: CallbackSettings,
+        router: Router,
+        say: Say,
+        dead: DeadLetters,
+        folder: Path,
+        incidents: Incidents,
+        counts: Counts,
     ) -> None:
+        """`say`: says something in a room on another server."""
         self.name = name
         self.settings = settings
         self.dead = dead
@@ -53,7 +63,8 @@ class CallbackQueue:
         self._reports = Reports(name, incidents)
         self._reflections = Reflections()
         replies = ReplySender(name, settings.reply_rate, router, self._reflections, self._reports)
-        self._worker = DeliveryWorker(name, settings, self.client, replies, dead, self._reports, self.pool.leave, counts)
+        self.room_replies = RoomReplies(settings, say, self._reports)
+        self._worker = DeliveryWorker(name, settings, self.client, replies, self.room_replies, dead, self._reports, self.pool.leave, counts)
         self._hosted = router.domains
         self._afterwards = router.afterwards
         self._journal = DeliveryJournal(folder / f"{name}.journal" if settings.keep == "disk" else None)
@@ -114,6 +125,13 @@ class CallbackQueue:
             self._report(sender)
             return refusal(stanza, UNFORESEEN) if may_be_refused(stanza) else None
         return None
+
+    def heard(self, stanza: Element, sender: JID, to: JID) -> None:
+        """Queue what was said in a room for the URL, whatever kinds are configured; rooms are told nothing if the queue is full."""
+        if self.pool.claim(sender.bare):
+            self._received.put(new_delivery(stanza, sender, to))
+        else:
+            self._reports.warning("callback-full", "the queue, or the room's share of it, is full; a message from %s is dropped", sender)
 
     def _report(self, sender: JID) -> None:
         self._reports.exception("callback-job", "a stanza from %s cannot be queued", sender)

@@ -22,6 +22,7 @@ from xmpp_rest.service.callbacks.http_client import CallbackAnswer, CallbackClie
 from xmpp_rest.service.callbacks.reply import Reply, error_for, reply_to
 from xmpp_rest.service.callbacks.reply_sender import UNFORESEEN, ReplySender
 from xmpp_rest.service.callbacks.reports import Reports
+from xmpp_rest.service.callbacks.room_replies import RoomReplies
 from xmpp_rest.threads.backoff import Backoff
 from xmpp_rest.threads.keyed_pool import Job
 from xmpp_rest.threads.tasks import offload
@@ -55,6 +56,7 @@ class DeliveryWorker:
         settings: CallbackSettings,
         client: CallbackClient,
         replies: ReplySender,
+        rooms: RoomReplies,
         dead_letters: DeadLetters,
         reports: Reports,
         on_posted: Callable[[], None],
@@ -65,6 +67,7 @@ class DeliveryWorker:
         self._settings = settings
         self._client = client
         self._replies = replies
+        self._rooms = rooms
         self._dead_letters = dead_letters
         self._reports = reports
         self._on_posted = on_posted
@@ -82,7 +85,7 @@ class DeliveryWorker:
 
     def refuse(self, delivery: Delivery, error: StanzaError, reason: str) -> None:
         """Answer a stanza that cannot be queued; a dead letter, where it must not be answered. Raises nothing."""
-        reply = error_for(delivery.stanza, error)
+        reply = None if self._rooms.covers(delivery) else error_for(delivery.stanza, error)
         if reply is not None:
             self._replies.send(delivery, reply, lambda _refused: None)
         elif delivery.lasting:
@@ -97,7 +100,8 @@ class DeliveryWorker:
                 attempts.reply = self._post(attempts.delivery)
         except Exception as e:  # it would be raised again: no further attempt
             self._reports.exception("callback-job", "a stanza from %s was not delivered", sender)
-            attempts.reply = Reply(error_for(attempts.delivery.stanza, UNFORESEEN), f"internal error: {type(e).__name__}")
+            unforeseen = Reply(error_for(attempts.delivery.stanza, UNFORESEEN), f"internal error: {type(e).__name__}")
+            attempts.reply = self._for_room(attempts.delivery, unforeseen)
         self._on_posted()
         try:
             return self._settle(attempts, attempts.reply)
@@ -111,16 +115,20 @@ class DeliveryWorker:
             answer = self._client.post(stanza, delivery.id, delivery.request_id)
         except (Unmappable, BadXML) as e:  # anybody can send a broken JSON container
             log.warning("callback %s: a stanza from %s has no such form: %s", self._name, delivery.sender, e)
-            return Reply(error_for(stanza, stanza_error("bad-request", str(e))), f"it cannot be written: {e}", blame=True)
+            unwritable = Reply(error_for(stanza, stanza_error("bad-request", str(e))), f"it cannot be written: {e}", blame=True)
+            return self._for_room(delivery, unwritable)
         except Unreachable as e:
             self._counts.callback_tried(self._name, "timeout" if e.timed_out else "unreachable", time.monotonic() - began)
             log.warning("callback %s: a stanza from %s was not delivered: %s", self._name, delivery.sender, e)
-            return Reply(error_for(stanza, StanzaError("wait", "recipient-unavailable", str(e))), str(e), again=True)
+            return self._for_room(delivery, Reply(error_for(stanza, StanzaError("wait", "recipient-unavailable", str(e))), str(e), again=True))
         self._counts.callback_tried(self._name, _result(answer), time.monotonic() - began)
-        reply = reply_to(stanza, answer)
+        reply = self._for_room(delivery, reply_to(stanza, answer), answer.status)
         if reply.unreadable:
             log.warning("callback %s: the body of a %d was passed over: %s", self._name, answer.status, reply.unreadable)
         return reply
+
+    def _for_room(self, delivery: Delivery, reply: Reply, status: int = 0) -> Reply:
+        return self._rooms.reply(delivery, reply, status) if self._rooms.covers(delivery) else reply
 
     def _settle(self, attempts: _Attempts, reply: Reply) -> float | None:
         """Try again, or answer the sender and be done; as `_step`."""
@@ -130,6 +138,8 @@ class DeliveryWorker:
             return min(max(attempts.backoff.next(FIRST_RETRY, self._settings.retry_max), reply.retry_after), self._settings.retry_max)
         is_answered = bool(reply.failed) and delivery.replayed  # its sender got that error when it was first given up
         stanza = None if is_answered else reply.stanza
+        if stanza is not None and self._rooms.covers(delivery) and self._rooms.say(delivery, stanza):
+            stanza = None
         if stanza is not None and (pause := self._replies.pause(delivery, is_empty=reply.empty)):
             if not reply.empty:
                 return pause

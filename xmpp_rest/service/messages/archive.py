@@ -97,7 +97,7 @@ class Archive:
 
     def keep(self, owner: JID, text: str, when: float, partner: JID) -> str:
         """Add a stanza's text; its id in the archive."""
-        return self._driver.archive_append(owner.local, owner.domain, self._store, text, when=when, with_=str(partner.bare))
+        return self._driver.archive_append(*self._place(owner), text, when=when, with_=str(partner.bare))
 
     def keep_all(self, items: Mapping[JID, Sequence[ArchiveItem]]) -> list[Exception | None]:
         """Add items with new ids to the archives of these owners, in order; the error of each owner, or None.
@@ -105,12 +105,12 @@ class Archive:
         Raises nothing itself, and is faster than one archive after the other.
         """
         return self._driver.archive_extend_all(
-            [Addition(owner.local, owner.domain, self._store, some, new=True) for owner, some in items.items()]
+            [Addition(*self._place(owner), some, new=True) for owner, some in items.items()]
         )
 
     def known(self, owner: JID, ids: Sequence[str]) -> Collection[str]:
         """Which of these ids are in the archive as it is."""
-        found = self._driver.archive_find(owner.local, owner.domain, self._store, ArchiveQuery(ids=tuple(ids)))
+        found = self._driver.archive_find(*self._place(owner), ArchiveQuery(ids=tuple(ids)))
         return {item.id for item in found}
 
     def last_id(self, owner: JID) -> str:
@@ -135,7 +135,7 @@ class Archive:
         if wanted.partner and wanted.partner.resource:
             return None
         self._unarchived.settle(owner)
-        return self._driver.archive_count(owner.local, owner.domain, self._store, wanted.query())
+        return self._driver.archive_count(*self._place(owner), wanted.query())
 
     def count_quickly(self, owner: JID, wanted: ArchiveFilter) -> int | None:
         """As `count`, at a cost that is bounded: None also if there are more than MOST_COUNTED, unless everything is counted."""
@@ -145,17 +145,17 @@ class Archive:
             return None
         self._unarchived.settle(owner)
         most = MOST_COUNTED + 1
-        count = self._driver.archive_count_within(owner.local, owner.domain, self._store, wanted.query(), most=most)
+        count = self._driver.archive_count_within(*self._place(owner), wanted.query(), most=most)
         return count if count < most else None
 
     def remove(self, owner: JID, wanted: ArchiveFilter, limit: int | None = None) -> int:
         """Remove the items that match, the oldest `limit` at most; their number. The partner's resource is ignored."""
         self._unarchived.settle_for_good(owner)
-        return self._driver.archive_delete(owner.local, owner.domain, self._store, wanted.query(limit))
+        return self._driver.archive_delete(*self._place(owner), wanted.query(limit))
 
     def has_before(self, owner: JID, until: float) -> bool:
         """Whether the archive as it is has items up to this time (Unix, seconds)."""
-        return bool(self._driver.archive_count_within(owner.local, owner.domain, self._store, ArchiveQuery(end=until), most=1))
+        return bool(self._driver.archive_count_within(*self._place(owner), ArchiveQuery(end=until), most=1))
 
     def prune(self, owner: JID, until: float, limit: int) -> int:
         """Remove the oldest items up to this time, at most `limit`; their number. What is accepted and not archived yet is left alone.
@@ -163,7 +163,7 @@ class Archive:
         All of them where removing a few costs what removing all does (decision 0040).
         """
         most = None if self._driver.rewrites_archives else limit
-        return self._driver.archive_delete(owner.local, owner.domain, self._store, ArchiveQuery(end=until, limit=most))
+        return self._driver.archive_delete(*self._place(owner), ArchiveQuery(end=until, limit=most))
 
     def settle_for_good(self, owner: JID) -> None:
         """Have everything archived that was accepted, so that nothing of it comes after the archive is removed."""
@@ -173,6 +173,10 @@ class Archive:
         """The accounts at `domain` with archived items."""
         self._unarchived.settle_all()
         return (JID(local, domain, "") for local in self._driver.users(domain, self._store))
+
+    def _place(self, owner: JID) -> tuple[str | None, str, str]:
+        """Where the driver keeps an archive; that of a domain without a user."""
+        return owner.local or None, owner.domain, self._store
 
     def _walk(self, owner: JID, wanted: ArchiveFilter, batch: int, *, newest: bool) -> Iterator[ArchivedMessage]:
         query = wanted.query(batch, newest_first=newest)
@@ -195,7 +199,7 @@ class Archive:
 
     def _find(self, owner: JID, query: ArchiveQuery) -> list[ArchiveItem]:
         self._unarchived.settle(owner)
-        return list(self._driver.archive_find(owner.local, owner.domain, self._store, query))
+        return list(self._driver.archive_find(*self._place(owner), query))
 
 
 def _all_parsed(items: Sequence[ArchiveItem]) -> list[ArchivedMessage]:

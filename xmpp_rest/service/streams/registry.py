@@ -19,10 +19,10 @@ from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID, parse_jid
-from xmpp_rest.service.messages.archive import Archive, ArchiveFilter
 from xmpp_rest.service.streams.admissions import Admissions
 from xmpp_rest.service.streams.directory import Directory
 from xmpp_rest.service.streams.stream import ArchiveReplay, Event, Stream, StreamEnded, archive_id
+from xmpp_rest.service.streams.timeline import Timeline
 from xmpp_rest.threads.backlog import Backlog
 from xmpp_rest.threads.pool import CompletingPool
 from xmpp_rest.threads.stripes import Stripes
@@ -61,11 +61,11 @@ class Streams:
     """
 
     def __init__(
-        self, archive: Archive, bounds: StreamSettings, waits: Waits, remote: Remote, events: Events, counts: Counts,
+        self, timeline: Timeline, bounds: StreamSettings, waits: Waits, remote: Remote, events: Events, counts: Counts,
         incidents: Incidents | None = None,
     ) -> None:  # fmt: skip
         """`waits`: counts the streams whose readers hold a thread."""
-        self._archive = archive
+        self._timeline = timeline
         self._size = bounds.queue_size
         self._total = bounds.total
         self._waits = waits
@@ -240,16 +240,20 @@ class Streams:
             count = self.directory.count_elsewhere(owner)
         return count
 
+    def last_id(self, owner: JID) -> str:
+        """The id of the last event that can be resumed after; "" if there is none. Raises StorageError."""
+        return self._timeline.last_id(owner)
+
     def _begin(self, owner: JID, after: str | None) -> tuple[str, ArchiveReplay | None]:
         """Read the archive before the stream is open, so that every live event is later than the ids that it refers to."""
         if after is None:
-            return self._archive.last_id(owner), None
+            return self._timeline.last_id(owner), None
         last = archive_id(after)
         try:
-            before = self._archive.page(owner, ArchiveFilter(before=last), MAX_LATE, newest=True).items if last else []
+            before = self._timeline.before(owner, last, MAX_LATE) if last else []
         except (ItemNotFound, BadValue) as e:  # an impossible id is an unknown one
             raise GatewayError("event-unknown") from e
-        return last, ArchiveReplay(self._archive, owner, self.order(owner), [*(kept.id for kept in before), last])
+        return last, ArchiveReplay(self._timeline, owner, self.order(owner), [*before, last])
 
     def drop_gone(self) -> None:
         """End the streams whose readers have left."""

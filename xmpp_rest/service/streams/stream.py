@@ -18,8 +18,9 @@ from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.parse import parse_stored
-from xmpp_rest.service.messages.archive import Archive, ArchivedMessage, ArchiveFilter
+from xmpp_rest.service.messages.archive import ArchivedMessage
 from xmpp_rest.service.streams.directory import OpenStream
+from xmpp_rest.service.streams.timeline import HeardId, Timeline
 from xmpp_rest.threads.tasks import OrderLock
 
 T = TypeVar("T")
@@ -28,17 +29,23 @@ REPLAYED = 1000  # ids of replayed events that are remembered, to drop them when
 _UNKEPT = re.compile(r"(.*)~[0-9]+", re.DOTALL)
 
 
+HEARD, OWN, MEMBERSHIP = "heard", "own", "membership"
+"""What an event says of a room on another server: somebody's message, the account's own as the room shows it, a membership's state."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """A stanza that reached an account, or that it `sent`. The stanza must not be changed.
 
-    `id`: that of the archive; "" if it is not archived, until a stream assigns one.
+    `id`: that of the archive; "" if it is not archived, until a stream assigns one. `room`: one of the three above, of a room that the
+    account is in by the gateway; else "".
     """
 
     id: str
     when: float  # Unix time, seconds
     stanza: Element
     sent: bool = False
+    room: str = ""
     _texts: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)  # what `text` has made
 
     def text(self, form: Hashable, make: Callable[[Event], T]) -> T:
@@ -51,17 +58,17 @@ class Event:
 
     def identified(self, identifier: str) -> Event:
         """The same event by this id."""
-        return Event(identifier, self.when, self.stanza, self.sent, self._texts)
+        return Event(identifier, self.when, self.stanza, self.sent, self.room, self._texts)
 
     def to_json(self) -> list[Any]:
         """The JSON form for other processes."""
-        return [self.id, self.when, serialise(self.stanza), self.sent]
+        return [self.id, self.when, serialise(self.stanza), self.sent, self.room]
 
     @classmethod
     def from_json(cls, values: list[Any]) -> Event:
         """The event in the JSON form of another process."""
-        identifier, when, stanza, sent = values
-        return cls(identifier, when, parse_stored(stanza), sent)
+        identifier, when, stanza, sent, room = values
+        return cls(identifier, when, parse_stored(stanza), sent, room)
 
 
 class StreamEnded(Exception):
@@ -249,11 +256,11 @@ class Stream:
 class ArchiveReplay:
     """Reads the archived events of one owner, a page at a time."""
 
-    def __init__(self, archive: Archive, owner: JID, order: OrderLock, before: Iterable[str] = ()) -> None:
+    def __init__(self, timeline: Timeline, owner: JID, order: OrderLock, before: Iterable[str] = ()) -> None:
         self.before = before  # ids of events that the reader has seen, which may still be pushed
         self.order = order  # held while something is archived for the owner and pushed
         self.rest: deque[Event] = deque()  # of the page
-        self._archive = archive
+        self._timeline = timeline
         self._owner = owner
 
     def __iter__(self) -> Iterator[Event]:
@@ -263,14 +270,16 @@ class ArchiveReplay:
     def read(self, last: str) -> list[str]:
         """Read the page after the item `last`; the ids of its events. Raises StreamEnded, StorageError."""
         try:
-            page = self._archive.page(self._owner, ArchiveFilter(after=last or None), PAGE)
+            items = self._timeline.after(self._owner, last, PAGE)
         except ItemNotFound:
             raise StreamEnded("the messages after the last event have been removed") from None
-        self.rest = deque(_event(self._owner, kept) for kept in page.items)
+        self.rest = deque(_event(self._owner, kept) for kept in items)
         return [event.id for event in self.rest]
 
 
 def _event(owner: JID, kept: ArchivedMessage) -> Event:
+    if heard := HeardId.read(kept.id):
+        return Event(kept.id, kept.when, kept.stanza, room=OWN if heard.is_own else HEARD)
     sender, to = jid_or_none(kept.stanza.get("from")), jid_or_none(kept.stanza.get("to"))
     sent = sender is not None and sender.bare == owner and to is not None and to.bare != owner
     return Event(kept.id, kept.when, kept.stanza, sent)
