@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 from drivers import Driver, StorageError
 from xmpp_rest.auth.authenticator import Authenticator
@@ -47,6 +48,7 @@ from xmpp_rest.service.accounts.shared_groups import SharedGroups
 from xmpp_rest.service.accounts.vcards import VCards
 from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.callbacks.dead_letters import DeadLetters
+from xmpp_rest.service.callbacks.room_replies import OnSaid
 from xmpp_rest.service.contacts.block_lists import BlockLists
 from xmpp_rest.service.contacts.blocking_iq import BlockingQueries
 from xmpp_rest.service.contacts.contacts import Contacts
@@ -142,7 +144,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
 
     dead = DeadLetters(driver, domain)
     callbacks = Callbacks(
-        settings.callbacks, router, dead, data_dir / "callbacks", remote,
+        settings.callbacks, router, dead, data_dir / "callbacks", remote, say=partial(_say, router),
         exists=accounts.exists, is_admin=authenticator.is_admin, incidents=incidents, counts=counts,
     )  # fmt: skip
     muclight, muclight_entity = (
@@ -153,9 +155,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         else (None, None)
     )
     conference = (
-        build_conference(
-            driver, conference_domain, router, archive, clock, settings.conference, incidents, remote, callbacks.may_bring
-        )
+        build_conference(driver, conference_domain, router, archive, clock, settings.conference, incidents, remote, callbacks.may_bring)
         if conference_domain
         else None
     )
@@ -214,6 +214,12 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     for preparer in (guard.prepare, accounts.prepare):
         router.prepare_with(domain, preparer)
     return parts
+
+
+def _say(router: Router, message: Element, on_said: OnSaid) -> None:
+    """Say something in a room that its sender is in."""
+    router.send(message)
+    on_said(None)
 
 
 def _ignored(*_: object) -> None:

@@ -39,7 +39,9 @@ def dead(make_bot: MakeBot, service: Service) -> BotApp:
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/rest/callbacks"), ("GET", DEAD), ("POST", REPLAY)])
-@pytest.mark.parametrize(("headers", "status"), [(basic("juliet"), 403), ({"Authorization": TOKEN}, 403), (basic("admin", "x"), 403), ({}, 401)])
+@pytest.mark.parametrize(
+    ("headers", "status"), [(basic("juliet"), 403), ({"Authorization": TOKEN}, 403), (basic("admin", "x"), 403), ({}, 401)]
+)
 def test_administrators_only(make_bot: MakeBot, service: Service, method: str, path: str, headers: dict[str, str], status: int) -> None:
     assert make_bot(service.url("/")).client.open(path, method=method, headers=headers).status_code == status
 
@@ -60,7 +62,7 @@ def test_the_list(make_bot: MakeBot, service: Service) -> None:
         "callbacks": [
             {
                 "name": "bot", "address": [BOT], "kinds": ["message"], "events": ["bare", "full", "host"], "keep": "memory",
-                "content_type": "application/x-www-form-urlencoded", "waiting": 0, "retrying": 0, "dead": 0,
+                "content_type": "application/x-www-form-urlencoded", "waiting": 0, "retrying": 0, "dropped": 0, "dead": 0,
             }
         ]
     }  # fmt: skip
@@ -142,6 +144,7 @@ def test_the_answer_to_a_replay_goes_to_the_sender(dead: BotApp, service: Servic
 def test_a_full_queue(make_bot: MakeBot, service: Service) -> None:
     service.answers["/"] = Answer(503)
     app = make_bot(service.url("/"), queue_size="1", concurrency="1")
+
     def counted(number: int) -> Callable[[], bool]:
         return lambda: bool(get(app)["count"] == number)
 

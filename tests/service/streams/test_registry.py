@@ -33,7 +33,14 @@ class House:
     def __init__(self, driver: Driver, **bounds: Any) -> None:
         values = {"total": 20, "per_account": 5, "queue_size": 1000, "heartbeat": 15, "write_timeout": 30} | bounds
         self.archive = Archive(driver)
-        self.streams = Streams(Timeline(self.archive, Archive(driver, HEARD_STORE)), StreamSettings(**values), Waits(64), alone(), Events(Incidents()), Counts())
+        self.streams = Streams(
+            Timeline(self.archive, Archive(driver, HEARD_STORE)),
+            StreamSettings(**values),
+            Waits(64),
+            alone(),
+            Events(Incidents()),
+            Counts(),
+        )
         self.clock = MonotonicClock()
 
     def say(self, body: str, *, owner: Any = JULIET) -> str:
@@ -321,7 +328,14 @@ def test_the_bounds_of_open_streams(driver: Driver) -> None:
 @pytest.mark.plain_thread
 @pytest.mark.parametrize(("threads", "total", "allowed"), [(8, 100, 6), (64, 10, 10), (2, 5, 1), (1, 5, 1)])
 def test_threads_are_left_for_short_requests(driver: Driver, threads: int, total: int, allowed: int) -> None:
-    streams = Streams(Timeline(Archive(driver), Archive(driver, HEARD_STORE)), StreamSettings(total=total, per_account=100, queue_size=1, heartbeat=1, write_timeout=1), Waits(threads), alone(), Events(Incidents()), Counts())
+    streams = Streams(
+        Timeline(Archive(driver), Archive(driver, HEARD_STORE)),
+        StreamSettings(total=total, per_account=100, queue_size=1, heartbeat=1, write_timeout=1),
+        Waits(threads),
+        alone(),
+        Events(Incidents()),
+        Counts(),
+    )
     opened = [streams.open(JULIET) for _ in range(allowed)]
     with pytest.raises(GatewayError, match="streams-full"):
         streams.open(JULIET)

@@ -56,6 +56,7 @@ CALLBACK = record(
     {
         "name": STRING, "address": array(STRING), "kinds": array(STRING), "events": array(STRING), "keep": choice("disk", "memory"),
         "dead": integer(0), "content_type": STRING, "waiting": integer(0), "retrying": integer(0),
+        "dropped": integer(0),
     },
     closed=False,
 )  # fmt: skip
@@ -95,7 +96,9 @@ _VALUES: dict[str, Any] = {
     ),
     "ScheduledMessages": record({"count": integer(0), "scheduled": array(ref("ScheduledMessage"))}),
     "StanzaToMany": {
-        "type": "object", "required": ["to"], "properties": {"to": array(STRING, minItems=1)},
+        "type": "object",
+        "required": ["to"],
+        "properties": {"to": array(STRING, minItems=1)},
         "description": "A message as Stanza has it, but for `to`: the recipients.",
     },
     "RecipientResults": record({"results": array(ref("RecipientResult"))}, description="What became of each recipient, in their order."),

@@ -12,7 +12,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import DELAY, OLD_DELAY
 from xmpp_rest.service.callbacks.mentions import REMEMBERED, OwnMessages, names, refers_to, replied_to
 from xmpp_rest.service.callbacks.queue import CallbackQueue
-from xmpp_rest.service.rooms.values import Place
+from xmpp_rest.service.rooms.values import RoomPlace
 
 log = logging.getLogger("xmpp_rest.callbacks")
 
@@ -24,17 +24,17 @@ Earlier = Callable[[JID, JID, int], Sequence[Element]]
 class RoomMessages:
     """In the leader. The callbacks hear the rooms of their settings, by their first address; safe to be used by several threads."""
 
-    def __init__(self, queues: Mapping[str, CallbackQueue], own_nick: Callable[[Place], str], earlier: Earlier) -> None:
+    def __init__(self, queues: Mapping[str, CallbackQueue], own_nick: Callable[[RoomPlace], str], earlier: Earlier) -> None:
         self._queues = {
             (queue.settings.address[0].bare, entry.room): queue
-            for queue in reversed(queues.values())
+            for queue in reversed(tuple(queues.values()))
             for entry in queue.settings.rooms
         }
         self._own_nick = own_nick
         self._earlier = earlier
         self._own: dict[JID, OwnMessages] = {actor: OwnMessages() for actor, _ in self._queues}
 
-    def heard(self, place: Place, stanza: Element, *, is_own: bool) -> bool:
+    def heard(self, place: RoomPlace, stanza: Element, *, is_own: bool) -> bool:
         """Hand over a message of a room, if the callback is to have it; whether there is a callback for the room and this type."""
         queue = self._queues.get((place.actor, place.room))
         sender = jid_or_none(stanza.get("from"))
@@ -49,7 +49,7 @@ class RoomMessages:
             queue.heard(stanza, sender, place.occupant)
         return is_private
 
-    def _is_for(self, queue: CallbackQueue, place: Place, sender: JID, stanza: Element, *, is_own: bool) -> bool:
+    def _is_for(self, queue: CallbackQueue, place: RoomPlace, sender: JID, stanza: Element, *, is_own: bool) -> bool:
         own = self._own_messages(place) if queue.settings.mentions else None
         if is_own:
             if own is not None:
@@ -59,7 +59,7 @@ class RoomMessages:
             return False
         return own is None or self._mentions(place, stanza, own)
 
-    def _mentions(self, place: Place, stanza: Element, own: OwnMessages) -> bool:
+    def _mentions(self, place: RoomPlace, stanza: Element, own: OwnMessages) -> bool:
         nick = self._own_nick(place)
         if any(names(body.text or "", nick) for body in stanza.findall("body")):
             return True
@@ -67,7 +67,7 @@ class RoomMessages:
             return True
         return bool(identifier := replied_to(stanza)) and own.has(place.room, identifier)
 
-    def _own_messages(self, place: Place) -> OwnMessages:
+    def _own_messages(self, place: RoomPlace) -> OwnMessages:
         """What the bot has said in its rooms, also before this process began."""
         own = self._own[place.actor]
         if not own.knows(place.room):

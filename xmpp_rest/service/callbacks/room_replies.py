@@ -25,9 +25,7 @@ Say = Callable[[Element, OnSaid], object]
 class RoomReplies:
     """Safe to be used by several threads."""
 
-    def __init__(
-        self, settings: CallbackSettings, say: Say, reports: Reports, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, settings: CallbackSettings, say: Say, reports: Reports, clock: Callable[[], float] = time.monotonic) -> None:
         self._actor = settings.address[0].bare
         self._rate = settings.room_replies
         self._times: dict[JID, deque[float]] = {entry.room: deque() for entry in settings.rooms}
@@ -47,7 +45,9 @@ class RoomReplies:
         """What is to be said after an attempt with this reply. `status`: of the answer of the URL; 0: there was none."""
         stanza = reply.stanza
         if stanza is None or stanza.get("type") == "error":
-            answered = f"{status} {prosody_phrase(status)}" if status >= 300 else "it was answered by an error" if stanza is not None else ""
+            answered = (
+                f"{status} {prosody_phrase(status)}" if status >= 300 else "it was answered by an error" if stanza is not None else ""
+            )
             return reply._replace(stanza=None, failed=reply.failed or answered, blame=False)
         if reply.empty or not len(stanza):
             return reply._replace(stanza=None)

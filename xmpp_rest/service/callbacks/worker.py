@@ -120,7 +120,9 @@ class DeliveryWorker:
         except Unreachable as e:
             self._counts.callback_tried(self._name, "timeout" if e.timed_out else "unreachable", time.monotonic() - began)
             log.warning("callback %s: a stanza from %s was not delivered: %s", self._name, delivery.sender, e)
-            return self._for_room(delivery, Reply(error_for(stanza, StanzaError("wait", "recipient-unavailable", str(e))), str(e), again=True))
+            return self._for_room(
+                delivery, Reply(error_for(stanza, StanzaError("wait", "recipient-unavailable", str(e))), str(e), again=True)
+            )
         self._counts.callback_tried(self._name, _result(answer), time.monotonic() - began)
         reply = self._for_room(delivery, reply_to(stanza, answer), answer.status)
         if reply.unreadable:

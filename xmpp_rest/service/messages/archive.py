@@ -104,9 +104,7 @@ class Archive:
 
         Raises nothing itself, and is faster than one archive after the other.
         """
-        return self._driver.archive_extend_all(
-            [Addition(*self._place(owner), some, new=True) for owner, some in items.items()]
-        )
+        return self._driver.archive_extend_all([Addition(*self._place(owner), some, new=True) for owner, some in items.items()])
 
     def known(self, owner: JID, ids: Sequence[str]) -> Collection[str]:
         """Which of these ids are in the archive as it is."""

@@ -22,7 +22,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.messages.archive_policy import without_forged_ids
 from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.rooms.kept import Kept, is_kept
-from xmpp_rest.service.rooms.values import Place, RoomView
+from xmpp_rest.service.rooms.values import RoomPlace, RoomView
 from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.service.streams.stream import HEARD, MEMBERSHIP, OWN, Event
 from xmpp_rest.service.streams.timeline import HeardId
@@ -39,7 +39,7 @@ ROOM_ELEMENT = "{urn:x-xmpp-rest:rooms}room"
 class RoomCallbacks(Protocol):
     """Who else hears: the callbacks with rooms."""
 
-    def heard(self, place: Place, stanza: Element, *, is_own: bool) -> bool:
+    def heard(self, place: RoomPlace, stanza: Element, *, is_own: bool) -> bool:
         """Hand a message over to the callback that is in the room; whether there is one. Must not block."""
 
 
@@ -78,7 +78,7 @@ class Hearing:
         self._room = threading.BoundedSemaphore(WAITING)
         changed.subscribe(self._membership_changed)
 
-    def heard(self, place: Place, stanza: Element, *, is_own: bool) -> Unhandled | None:
+    def heard(self, place: RoomPlace, stanza: Element, *, is_own: bool) -> Unhandled | None:
         """Take a message of the room to its occupant; NOT_MINE: it goes on to the actor as any other, such as a private one."""
         if place.occupant.resource != self._resource:  # of a hook, which says and does not listen
             return None

@@ -47,7 +47,10 @@ class Timeline:
 
     def last_id(self, owner: JID) -> str:
         """The id of the item that came last; "" if there is none."""
-        newest = [self._mail.page(owner, ArchiveFilter(), 1, newest=True).items, self._heard.page(owner, ArchiveFilter(), 1, newest=True).items]
+        newest = [
+            self._mail.page(owner, ArchiveFilter(), 1, newest=True).items,
+            self._heard.page(owner, ArchiveFilter(), 1, newest=True).items,
+        ]
         return max((items[0] for items in newest if items), key=lambda kept: kept.when).id if any(newest) else ""
 
     def before(self, owner: JID, last: str, limit: int) -> list[str]:
