@@ -79,10 +79,11 @@ from xmpp_rest.service.monitoring.collection import Collection
 from xmpp_rest.service.monitoring.kept import KeptReports
 from xmpp_rest.service.muc.build import conference as build_conference
 from xmpp_rest.service.muclight.build import muclight as build_muclight
+from xmpp_rest.service.rooms.kept_room_messages import KeptRoomMessages
 from xmpp_rest.service.streams.online import Online
 from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.service.streams.sessions import Sessions
-from xmpp_rest.service.streams.timeline import HEARD_STORE, Timeline
+from xmpp_rest.service.streams.timeline import HEARD_STORE, AccountTimeline
 from xmpp_rest.threads.waits import Waits
 
 
@@ -124,7 +125,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     unarchived = Unarchived(unqueued, queue, partial(uplink.forget_notes, domain) if uplink else _ignored, domain, remote)
     archive = Archive(driver, unarchived=unarchived)
     heard = Archive(driver, HEARD_STORE)
-    streams = Streams(Timeline(archive, heard), settings.streams, waits, remote, events, counts, incidents)
+    kept_room_messages = KeptRoomMessages(heard, driver, settings.rooms_anywhere.keep)
+    streams = Streams(AccountTimeline(archive, heard), settings.streams, waits, remote, events, counts, incidents)
     online = Online(domain, streams, presences)
     offline = Offline(driver, domain, online, events)
     clock = MonotonicClock()
@@ -199,7 +201,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         hooks_address=hooks_address, hook_sender=hook_sending.sender, hook_rooms=hook_sending.rooms,
-        limits=limits, scheduled=scheduled,
+        limits=limits, scheduled=scheduled, kept_room_messages=kept_room_messages,
         hook_requests=asked.requests, sayings=asked.sayings, published=published, hook_limits=asked.limits,
         hook_settings=hook_settings,
         callbacks=callbacks, hooks=hooks, files=files, muclight=muclight, muclight_entity=muclight_entity, conference=conference,

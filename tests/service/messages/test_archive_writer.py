@@ -24,7 +24,7 @@ from xmpp_rest.service.messages.archive_writer import ArchiveWrite, ArchiveWrite
 from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.service.streams.stream import Event
-from xmpp_rest.service.streams.timeline import Timeline
+from xmpp_rest.service.streams.timeline import AccountTimeline
 from xmpp_rest.threads.waits import Waits
 
 ROMEO, NURSE, FRIAR = (parse_jid(f"{name}@gateway.example") for name in ("romeo", "nurse", "friar"))
@@ -56,7 +56,7 @@ class Heard(Streams):
     """Remembers what it was to publish."""
 
     def __init__(self, archive: Archive) -> None:
-        super().__init__(Timeline(archive, archive), BOUNDS, Waits(64), alone(), Events(Incidents()), Counts())
+        super().__init__(AccountTimeline(archive, archive), BOUNDS, Waits(64), alone(), Events(Incidents()), Counts())
         self.events: list[Event] = []
 
     def publish(self, owner: object, event: Event) -> None:

@@ -21,7 +21,7 @@ from xmpp_rest.service.messages.archive import EVERYTHING, Archive
 from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.streams.registry import Event, Stream, StreamEnded, Streams
 from xmpp_rest.service.streams.stream import PAGE, archive_id
-from xmpp_rest.service.streams.timeline import HEARD_STORE, Timeline
+from xmpp_rest.service.streams.timeline import HEARD_STORE, AccountTimeline
 from xmpp_rest.threads.waits import Waits
 
 JULIET, NURSE, ROMEO = map(parse_jid, ("juliet@capulet.example", "nurse@capulet.example", "romeo@montague.example"))
@@ -34,7 +34,7 @@ class House:
         values = {"total": 20, "per_account": 5, "queue_size": 1000, "heartbeat": 15, "write_timeout": 30} | bounds
         self.archive = Archive(driver)
         self.streams = Streams(
-            Timeline(self.archive, Archive(driver, HEARD_STORE)),
+            AccountTimeline(self.archive, Archive(driver, HEARD_STORE)),
             StreamSettings(**values),
             Waits(64),
             alone(),
@@ -329,7 +329,7 @@ def test_the_bounds_of_open_streams(driver: Driver) -> None:
 @pytest.mark.parametrize(("threads", "total", "allowed"), [(8, 100, 6), (64, 10, 10), (2, 5, 1), (1, 5, 1)])
 def test_threads_are_left_for_short_requests(driver: Driver, threads: int, total: int, allowed: int) -> None:
     streams = Streams(
-        Timeline(Archive(driver), Archive(driver, HEARD_STORE)),
+        AccountTimeline(Archive(driver), Archive(driver, HEARD_STORE)),
         StreamSettings(total=total, per_account=100, queue_size=1, heartbeat=1, write_timeout=1),
         Waits(threads),
         alone(),

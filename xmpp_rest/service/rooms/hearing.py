@@ -21,7 +21,7 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.messages.archive_policy import without_forged_ids
 from xmpp_rest.service.messages.clock import MonotonicClock
-from xmpp_rest.service.rooms.kept import Kept, is_kept
+from xmpp_rest.service.rooms.kept_room_messages import KeptRoomMessages, is_kept
 from xmpp_rest.service.rooms.values import RoomPlace, RoomView
 from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.service.streams.stream import HEARD, MEMBERSHIP, OWN, Event
@@ -57,7 +57,7 @@ class Hearing:
 
     def __init__(
         self,
-        kept: Kept,
+        kept: KeptRoomMessages,
         streams: Streams,
         clock: MonotonicClock,
         callbacks: RoomCallbacks,

@@ -22,7 +22,7 @@ from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.streams.admissions import Admissions
 from xmpp_rest.service.streams.directory import Directory
 from xmpp_rest.service.streams.stream import ArchiveReplay, Event, Stream, StreamEnded, archive_id
-from xmpp_rest.service.streams.timeline import Timeline
+from xmpp_rest.service.streams.timeline import AccountTimeline
 from xmpp_rest.threads.backlog import Backlog
 from xmpp_rest.threads.pool import CompletingPool
 from xmpp_rest.threads.stripes import Stripes
@@ -61,7 +61,7 @@ class Streams:
     """
 
     def __init__(
-        self, timeline: Timeline, bounds: StreamSettings, waits: Waits, remote: Remote, events: Events, counts: Counts,
+        self, timeline: AccountTimeline, bounds: StreamSettings, waits: Waits, remote: Remote, events: Events, counts: Counts,
         incidents: Incidents | None = None,
     ) -> None:  # fmt: skip
         """`waits`: counts the streams whose readers hold a thread."""

@@ -20,7 +20,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.service.messages.archive import ArchivedMessage
 from xmpp_rest.service.streams.directory import OpenStream
-from xmpp_rest.service.streams.timeline import HeardId, Timeline
+from xmpp_rest.service.streams.timeline import AccountTimeline, HeardId
 from xmpp_rest.threads.tasks import OrderLock
 
 T = TypeVar("T")
@@ -256,7 +256,7 @@ class Stream:
 class ArchiveReplay:
     """Reads the archived events of one owner, a page at a time."""
 
-    def __init__(self, timeline: Timeline, owner: JID, order: OrderLock, before: Iterable[str] = ()) -> None:
+    def __init__(self, timeline: AccountTimeline, owner: JID, order: OrderLock, before: Iterable[str] = ()) -> None:
         self.before = before  # ids of events that the reader has seen, which may still be pushed
         self.order = order  # held while something is archived for the owner and pushed
         self.rest: deque[Event] = deque()  # of the page

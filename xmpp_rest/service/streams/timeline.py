@@ -38,7 +38,7 @@ class HeardId(NamedTuple):
         return f"{'own' if self.is_own else 'heard'}-{round(self.when * 1_000_000):014x}-{secrets.token_hex(4)}"
 
 
-class Timeline:
+class AccountTimeline:
     """The timelines of all accounts. Methods raise StorageError."""
 
     def __init__(self, mail: Archive, heard: Archive) -> None:

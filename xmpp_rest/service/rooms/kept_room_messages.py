@@ -1,4 +1,4 @@
-"""Kept messages: the last messages of each room that an actor is in, for resuming and reading (rooms-anywhere §8.1)."""
+"""KeptRoomMessages messages: the last messages of each room that an actor is in, for resuming and reading (rooms-anywhere §8.1)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def is_kept(message: Element) -> bool:
     return any(element.tag != "thread" and not element.tag.startswith(_ABOUT) for element in message)
 
 
-class Kept:
+class KeptRoomMessages:
     """In all processes; only the leader adds and removes. Methods raise StorageError."""
 
     def __init__(self, archive: Archive, driver: Driver, keep: int) -> None:

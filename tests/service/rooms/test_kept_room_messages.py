@@ -1,4 +1,4 @@
-"""The last messages of each room are kept, and are read page by page (service/rooms/kept.py)."""
+"""The last messages of each room are kept, and are read page by page (service/rooms/kept_room_messages.py)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.service.messages.archive import Archive, ArchiveFilter, Page
 from xmpp_rest.service.messages.clock import MonotonicClock
-from xmpp_rest.service.rooms.kept import AFTERWARDS, Kept, is_kept
-from xmpp_rest.service.streams.timeline import HEARD_STORE, HeardId, Timeline
+from xmpp_rest.service.rooms.kept_room_messages import AFTERWARDS, KeptRoomMessages, is_kept
+from xmpp_rest.service.streams.timeline import HEARD_STORE, AccountTimeline, HeardId
 
 JULIET, DOMAIN = parse_jid("juliet@capulet.example"), parse_jid("capulet.example")
 GARDEN, HALL = parse_jid("garden@conference.example"), parse_jid("hall@conference.example")
 
 
 class Shelf:
-    """Kept messages over a storage."""
+    """KeptRoomMessages messages over a storage."""
 
     def __init__(self, driver: Driver, keep: int = 5) -> None:
         self.driver = driver
         self.heard = Archive(driver, HEARD_STORE)
-        self.kept = Kept(self.heard, driver, keep)
+        self.kept = KeptRoomMessages(self.heard, driver, keep)
         self.clock = MonotonicClock()
 
     def hear(self, body: str, room: JID = GARDEN, actor: JID = JULIET, *, is_own: bool = False) -> str:
@@ -145,7 +145,7 @@ def test_what_is_kept(inner: str, wanted: bool) -> None:
 
 def test_a_timeline_has_mail_and_rooms_in_one_order(shelf: Shelf) -> None:
     mail = Archive(shelf.driver)
-    timeline = Timeline(mail, shelf.heard)
+    timeline = AccountTimeline(mail, shelf.heard)
     assert timeline.last_id(JULIET) == ""
     ids = []
     for n in range(10):
