@@ -69,7 +69,7 @@ def ids_of(message: Element, room: JID) -> set[str]:
 
 
 def replied_to(message: Element) -> str:
-    """The id of the message that this one replies to; "" if it is no reply."""
+    """The id of the message that this one replies to; "" without one."""
     reply = message.find(_REPLY)
     return reply.get("id", "") if reply is not None else ""
 

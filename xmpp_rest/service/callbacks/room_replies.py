@@ -45,9 +45,7 @@ class RoomReplies:
         """What is to be said after an attempt with this reply. `status`: of the answer of the URL; 0: there was none."""
         stanza = reply.stanza
         if stanza is None or stanza.get("type") == "error":
-            answered = (
-                f"{status} {prosody_phrase(status)}" if status >= 300 else "it was answered by an error" if stanza is not None else ""
-            )
+            answered = f"{status} {prosody_phrase(status)}" if status >= 300 else ""
             return reply._replace(stanza=None, failed=reply.failed or answered, blame=False)
         if reply.empty or not len(stanza):
             return reply._replace(stanza=None)

@@ -80,7 +80,7 @@ class KeptRoomMessages:
     def find(self, actor: JID, room: JID, limit: int, *, before: str | None = None, after: str | None = None) -> Page:
         """The newest messages of a room, those before an id, or the oldest after one; oldest first.
 
-        `complete`: there are no more in that direction. An id may be of a message that is gone. Raises ItemNotFound for what is no id.
+        `complete`: there are no more in that direction. An id may be of a message that is gone. Raises ItemNotFound for any other text.
         """
         wanted = ArchiveFilter(partner=room, start=self._oldest(actor, room))
         if before is not None:
