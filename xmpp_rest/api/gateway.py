@@ -41,6 +41,7 @@ from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.monitoring.collection import Collection
 from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.muclight.muclight import MucLight
+from xmpp_rest.service.rooms.calls import RoomCalls
 from xmpp_rest.service.rooms.kept_room_messages import KeptRoomMessages
 from xmpp_rest.service.scheduled.scheduled import Scheduled
 from xmpp_rest.service.streams.online import Online
@@ -88,6 +89,7 @@ class ApiParts:
     collection: Collection
     counts: Counts
     limits: RateLimits
+    room_calls: RoomCalls
     scheduled: Scheduled
     kept_room_messages: KeptRoomMessages
     link_status: Callable[[], list[dict[str, Any]]]

@@ -16,14 +16,16 @@ from xmpp_rest.service.messages.mam import ArchiveQueries
 
 
 def handlers(parts: Parts, settings: GatewaySettings) -> dict[str, tuple[Handler, ...]]:
-    """Domain → its handlers. The first that takes the stanza ends the search: bots and hooks, then what belongs to accounts, and at the
-    end the callback of the whole domain, and what every entity answers. Rooms come before all of these at their domains.
+    """Domain → its handlers. The first that takes the stanza ends the search: occupants of rooms elsewhere, bots and hooks, then what
+    belongs to accounts, and at the end the callback of the whole domain, and what every entity answers. Rooms come before all of these
+    at their domains.
     """
     account_features = ARCHIVE + VCARD + BLOCKING
     gateway = Entity(GATEWAY, tuple(settings.domains[1:]), parts.accounts.exists, account_features, PRIVACY + BLOCKING)
     component = Entity(COMPONENT, (), parts.accounts.exists, account_features)
     table: dict[str, tuple[Handler, ...]] = {
         settings.domain: (
+            parts.room_stanzas.handle,
             parts.hook_rooms.handle,
             parts.callbacks.handle_bot,
             parts.hooks_address.handle,

@@ -20,6 +20,7 @@ from xmpp_rest.service.hooks.rooms import HookRooms
 from xmpp_rest.service.messages.archive_queue import ArchiveQueue
 from xmpp_rest.service.messages.retention import Retention
 from xmpp_rest.service.muc.conference import Conference
+from xmpp_rest.service.rooms.lifecycle import RoomsLifecycle
 from xmpp_rest.service.scheduled.runner import ScheduledRunner
 
 log = logging.getLogger("xmpp_rest.server")
@@ -40,6 +41,7 @@ class Leader:
         retention: Retention,
         scheduled: ScheduledRunner,
         hook_rooms: HookRooms,
+        rooms: RoomsLifecycle,
         incidents: Incidents,
         remote: Remote,
     ) -> None:
@@ -54,6 +56,8 @@ class Leader:
         self._retention = retention
         self._scheduled = scheduled
         self._hook_rooms = hook_rooms
+        self._rooms = rooms
+        self._has_followed = False
         self._incidents = incidents
         self._to_begin = self._steps()
         self._lock = threading.Lock()
@@ -66,11 +70,11 @@ class Leader:
         """What `begin` calls, in this order: the outboxes first, since one of them may be unreadable."""
         queues: list[Callable[[], None]] = [queue.start for queue in self._callbacks.queues.values()]
         vacancy = [self._conference.vacancy.start] if self._conference else []
-        last: list[Callable[[], None]] = [*vacancy, self._retention.start, self._scheduled.start]
+        last: list[Callable[[], None]] = [*vacancy, self._come_into_rooms, self._retention.start, self._scheduled.start]
         if self._uplink is None:
             return [lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *queues, *last]
         opened: list[Callable[[], None]] = [partial(self._uplink.open, self._inbound), partial(self._restore, self._uplink)]
-        return [*opened, self._queue.start, self._inbound.start, *queues, self._uplink.start, *last]
+        return [*opened, self._queue.start, self._inbound.start, *queues, *last[:-2], self._uplink.start, *last[-2:]]
 
     def _restore(self, uplink: Uplink) -> None:
         self._queue.restore(uplink.noted(self._domain))
@@ -79,6 +83,11 @@ class Leader:
     def _take_role(self, leads: bool) -> None:
         if leads:
             self.begin()
+        else:
+            self._has_followed = True
+
+    def _come_into_rooms(self) -> None:
+        self._rooms.begin(takes_over=self._has_followed)
 
     def begin(self) -> None:
         """Start the streams, the outboxes and the callbacks' journals. After a failure it is called again: what has begun goes on."""
@@ -94,7 +103,9 @@ class Leader:
     def leave_rooms(self) -> None:
         """Leave the rooms of other servers, and tell the occupants of hosted rooms that the service shuts down."""
         if not self._remote.group.is_leader:
+            self._tell_that_it_stops()
             return
+        self._rooms.end()
         if self._conference:
             self._conference.close()
         if self._uplink:
@@ -104,6 +115,12 @@ class Leader:
                     self._router.send(presence)
                 except GatewayError as e:  # the outbox is full
                     self._incidents.report(log, "leaving", "a room is not left: %s", e)
+
+    def _tell_that_it_stops(self) -> None:
+        try:
+            self._rooms.stops(self._remote.group.id)
+        except GatewayError as e:  # there is no leader any more
+            log.debug("the leader is not told that this process stops: %s", e)
 
     def end(self, *, has_storage: bool = True) -> None:
         """Stop what has started, the link first, so that no more stanzas come in. May be called again.
@@ -118,6 +135,7 @@ class Leader:
         self._retention.stop()
         if self._conference:
             self._conference.vacancy.stop()
+        self._rooms.stop()
         if self._uplink:
             self._uplink.stop()
         self._inbound.stop()

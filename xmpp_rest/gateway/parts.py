@@ -20,6 +20,9 @@ from xmpp_rest.service.hooks.rooms import HookRooms
 from xmpp_rest.service.limits.of_hooks import HookLimits
 from xmpp_rest.service.messages.mailbox import Mailbox
 from xmpp_rest.service.muclight.entity import MucLightEntity
+from xmpp_rest.service.rooms.discovery import Discovery
+from xmpp_rest.service.rooms.memberships import Memberships
+from xmpp_rest.service.rooms.stanzas import RoomStanzas
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class Parts(ApiParts):
     guard: Guard
     hooks_address: HooksAddress
     hook_rooms: HookRooms
+    memberships: Memberships
+    room_stanzas: RoomStanzas
+    discovery: Discovery
     hook_limits: HookLimits
     hook_settings: HookSettingsInForce
     blocking: BlockingQueries

@@ -23,6 +23,7 @@ from xmpp_rest.gateway.storage_lease import StorageLease
 from xmpp_rest.gateway.wiring_files import build_files
 from xmpp_rest.gateway.wiring_hook_requests import hook_requests as build_hook_requests
 from xmpp_rest.gateway.wiring_hook_sending import hook_sending as build_hook_sending
+from xmpp_rest.gateway.wiring_rooms import build_rooms
 from xmpp_rest.gateway.wiring_scheduled import build_scheduled
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
@@ -139,6 +140,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     bots = frozenset(jid for callback in settings.callbacks.values() for jid in callback.address if jid.local)
     contacts = Contacts(roster, presences, router, accounts, bots=bots, push=mailbox.show, is_listening=online.has_session)
     sending = Sending(router, mailbox, contacts, guard, outcomes, waits, remote, incidents, counts)
+    rooms = build_rooms(settings, driver, router, events, remote, incidents)
     hooks = Hooks(driver, settings, remote, incidents, authenticator.is_admin)
     hook_sending = build_hook_sending(settings, hooks, driver, router, sending, outcomes, guard, waits, hooks_address, remote, incidents)
     idempotency = Idempotency(driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
@@ -186,7 +188,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     )  # fmt: skip
     files = build_files(settings, data_dir, accounts, authenticator, remote, incidents)
     leader = Leader(
-        uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, incidents, remote
+        uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle, incidents,
+        remote,
     )  # fmt: skip
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)
@@ -201,6 +204,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         hooks_address=hooks_address, hook_sender=hook_sending.sender, hook_rooms=hook_sending.rooms,
+        memberships=rooms.memberships, room_calls=rooms.calls, room_stanzas=rooms.stanzas, discovery=rooms.discovery,
         limits=limits, scheduled=scheduled, kept_room_messages=kept_room_messages,
         hook_requests=asked.requests, sayings=asked.sayings, published=published, hook_limits=asked.limits,
         hook_settings=hook_settings,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.jid import JID
@@ -13,6 +15,8 @@ from xmpp_rest.protocol.stanza import make, new_id
 MAX_ROOMS = 100  # of one bare address, each of its resources counted; the least recently updated one is dropped
 MAX_ADDRESSES = 10_000
 MAX_GREETED = 10_000
+MAX_LEFT = 10_000
+LINGERS = 3600.0  # seconds for which a room counts as one after everybody has left: what it has sent may come late
 _JOIN = f"{{{MUC}}}x"
 _STATUS = f"{{{MUC_USER}}}x/{{{MUC_USER}}}status"
 _SELF, _RENAMED = "110", "303"  # XEP-0045 §15.6.2
@@ -21,9 +25,16 @@ _Visits = OrderedDict[tuple[JID, JID], str]  # (full address of the visitor, roo
 
 
 class Occupancy:
-    """In memory, bounded; safe to be used by several threads. True in the leader."""
+    """In memory, bounded; safe to be used by several threads. True in the leader.
 
-    def __init__(self) -> None:
+    Occupants that the gateway keeps in rooms are *managed*: their presences are somebody else's business. All others are *raw*.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._managed: dict[tuple[JID, JID], None] = {}
+        self._rooms: dict[JID, int] = {}  # → how many occupants there are, raw and managed
+        self._left: OrderedDict[JID, float] = OrderedDict()  # rooms in which nobody is any more, and when that came to be
         self._visits: OrderedDict[JID, _Visits] = OrderedDict()
         self._greeted: OrderedDict[tuple[JID, JID], None] = OrderedDict()  # perhaps rooms, entered without the element (XEP-0045 §7.2.1)
         self._lock = threading.Lock()
@@ -34,6 +45,8 @@ class Occupancy:
             return
         kind, key = stanza.get("type"), (sender, to.bare)
         with self._lock:
+            if key in self._managed:
+                return
             if kind == "unavailable":
                 self._forget(key)
             elif kind is None and (stanza.find(_JOIN) is not None or key in self._visits.get(sender.bare, ())):
@@ -50,6 +63,8 @@ class Occupancy:
         kind, key = stanza.get("type"), (to, sender.bare)
         codes = {status.get("code") for status in stanza.iterfind(_STATUS)}
         with self._lock:
+            if key in self._managed:
+                return
             nick = self._visits.get(to.bare, _Visits()).get(key)
             own = _SELF in codes or sender.resource == nick
             if kind == "unavailable" and own and _RENAMED not in codes:
@@ -57,16 +72,40 @@ class Occupancy:
             elif kind is None and _SELF in codes and (nick is not None or key in self._greeted):  # the room may have given another nick
                 self._remember(key, sender.resource)
 
-    def is_in(self, address: JID, room: JID) -> bool:
-        """Whether any resource of the hosted address is in the room; both bare."""
+    def manage(self, occupant: JID, room: JID) -> None:
+        """Take this one for managed from now on."""
         with self._lock:
-            return any(visited == room for _, visited in self._visits.get(address, ()))
+            if (occupant, room) in self._managed:
+                return
+            self._forget((occupant, room))
+            self._managed[occupant, room] = None
+            self._came(room)
+
+    def unmanage(self, occupant: JID, room: JID) -> None:
+        """It is not managed any more."""
+        with self._lock:
+            if (occupant, room) in self._managed:
+                del self._managed[occupant, room]
+                self._went(room)
+
+    def is_raw(self, occupant: JID, room: JID) -> bool:
+        """Whether this full address has come into the room by a presence of its own."""
+        with self._lock:
+            return (occupant, room) in self._visits.get(occupant.bare, ())
+
+    def is_room(self, address: JID) -> bool:
+        """Whether any hosted address is in this room, is coming in, or was within LINGERS; bare."""
+        with self._lock:
+            return address in self._rooms or self._clock() - self._left.get(address, float("-inf")) < LINGERS
 
     def leave(self) -> list[Element]:
-        """Forget all; the presence by which each occupant leaves its room."""
+        """Forget all; the presence by which each raw occupant leaves its room."""
         with self._lock:
             all_visits, self._visits = self._visits, OrderedDict()
             self._greeted.clear()
+            for some in all_visits.values():
+                for _, room in some:
+                    self._went(room)
         visits = [visit for visits in all_visits.values() for visit in visits.items()]
         return [
             make("presence", from_=str(sender), to_=str(room._replace(resource=nick)), type_="unavailable", id_=new_id())
@@ -77,16 +116,34 @@ class Occupancy:
         self._greeted.pop(key, None)
         visits = self._visits.setdefault(key[0].bare, OrderedDict())
         self._visits.move_to_end(key[0].bare)
+        if key not in visits:
+            self._came(key[1])
         visits[key] = nick
         visits.move_to_end(key)
         if len(visits) > MAX_ROOMS:
-            visits.popitem(last=False)
+            (_, room), _ = visits.popitem(last=False)
+            self._went(room)
         if len(self._visits) > MAX_ADDRESSES:
-            self._visits.popitem(last=False)
+            _, dropped = self._visits.popitem(last=False)
+            for _, room in dropped:
+                self._went(room)
 
     def _forget(self, key: tuple[JID, JID]) -> None:
         self._greeted.pop(key, None)
         visits = self._visits.get(key[0].bare, OrderedDict())
-        visits.pop(key, None)
+        if visits.pop(key, None) is not None:
+            self._went(key[1])
         if not visits:
             self._visits.pop(key[0].bare, None)
+
+    def _came(self, room: JID) -> None:
+        self._left.pop(room, None)
+        self._rooms[room] = self._rooms.get(room, 0) + 1
+
+    def _went(self, room: JID) -> None:
+        self._rooms[room] -= 1
+        if not self._rooms[room]:
+            del self._rooms[room]
+            self._left[room] = self._clock()
+            if len(self._left) > MAX_LEFT:
+                self._left.popitem(last=False)

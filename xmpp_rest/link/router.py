@@ -257,13 +257,13 @@ class Router:
         return None if unwanted else answer
 
     def is_of_room(self, stanza: Element, sender: JID, to: JID) -> bool:
-        """Whether a message or presence comes from a room to an occupant, which must not answer errors: rooms remove who does."""
+        """Whether a message or presence comes from a room, or may: nobody must answer that by an error, as rooms remove who does."""
         if stanza.tag == "iq" or to.domain in self._rooms:  # a room is not an occupant
             return False
         if sender.domain in self.domains:
             return sender.domain in self._rooms
-        private = bool(sender.resource) and stanza.find(_OF_ROOM) is not None  # says so itself (XEP-0045 §7.5), after a restart too
-        return private or stanza.get("type") == "groupchat" or self.occupancy.is_in(to.bare, sender.bare)
+        says_so = stanza.get("type") == "groupchat" or stanza.find(_OF_ROOM) is not None  # after a restart too
+        return says_so or self.occupancy.is_room(sender.bare)
 
     def is_error_due(self, stanza: Element, sender: JID, to: JID) -> bool:
         """Whether the sender of an undeliverable stanza gets an error (RFC 6120 §8.3.1); of presence only for requests and joins."""

@@ -1,0 +1,116 @@
+"""What the parts of the memberships share: the lock, the work to be done, and the way to tell others of a change."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable
+from functools import partial
+
+from xmpp_rest.config.room_tables import RoomsAnywhereSettings
+from xmpp_rest.gateway.events import Signal
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.router import Router
+from xmpp_rest.processes.remote import Remote
+from xmpp_rest.service.rooms.attempt import OnEntered
+from xmpp_rest.service.rooms.discovery import Discovery
+from xmpp_rest.service.rooms.membership import RoomMembership
+from xmpp_rest.service.rooms.refused import RoomRefusal
+from xmpp_rest.service.rooms.store import RoomStore
+from xmpp_rest.service.rooms.values import Reason, RoomPlace, RoomState, RoomView
+from xmpp_rest.service.rooms.work import RoomWork
+from xmpp_rest.threads.timers import Timer
+
+log = logging.getLogger("xmpp_rest.rooms")
+
+
+class RoomCore:
+    """In the leader. What needs the lock says so; nothing that waits is done with it held."""
+
+    def __init__(
+        self,
+        settings: RoomsAnywhereSettings,
+        router: Router,
+        discovery: Discovery,
+        store: RoomStore,
+        remote: Remote,
+        incidents: Incidents,
+    ) -> None:
+        self.lock = threading.RLock()
+        self.table: dict[RoomPlace, RoomMembership] = {}
+        self.settings = settings
+        self.router = router
+        self.discovery = discovery
+        self.store = store
+        self.timers = remote.timers
+        self.work = RoomWork(router, incidents)
+        self.incidents = incidents
+        self.changed: Signal[RoomView] = Signal("room-changed", incidents)
+        """A membership has another state, or wish. Told in order, by the thread of the work."""
+        self._pool = remote.pool
+
+    def configure(self, settings: RoomsAnywhereSettings) -> None:
+        """Work by these settings from now on. Needs the lock."""
+        self.settings = settings
+
+    def is_current(self, membership: RoomMembership) -> bool:
+        """Whether it is still one. Needs the lock."""
+        return self.table.get(membership.place) is membership
+
+    def can_reach(self, place: RoomPlace) -> bool:
+        """Whether what is sent to the room now goes out at once."""
+        return place.room.domain in self.router.domains or not self.router.has_link or self.router.stream(place.occupant.domain) != 0
+
+    def take(self, membership: RoomMembership, state: RoomState, reason: Reason | None = None) -> None:
+        """It has this state now, which others are told. Needs the lock."""
+        before = membership.state, membership.reason
+        membership.take(state, reason)
+        if before != (state, reason):
+            log_state(membership)
+            self.tell(membership)
+
+    def tell(self, membership: RoomMembership) -> None:
+        """Tell others how it is. Needs the lock."""
+        self.work.call(partial(self.changed.emit, membership.summary()))
+
+    def keep(self, membership: RoomMembership) -> None:
+        """Have the storage know what is wanted. Needs the lock."""
+        row = self.store.row_of(membership.place, membership.wish, membership.nick, membership.own_nick, membership.since)
+        self.work.call(partial(self.store.put, membership.place, row))
+
+    def drop(self, membership: RoomMembership) -> None:
+        """Forget it. Needs the lock."""
+        self.cancel(membership.retry, membership.watch)
+        if self.is_current(membership):
+            del self.table[membership.place]
+            self.router.occupancy.unmanage(*membership.place)
+            self.work.call(partial(self.store.remove, membership.place))
+
+    def cancel(self, *timers: Timer | None) -> None:
+        """Call these timers off."""
+        for timer in timers:
+            if timer is not None:
+                self.timers.cancel(timer)
+
+    def answer(self, waiting: Iterable[OnEntered], refusal: RoomRefusal | None) -> None:
+        """Tell those who wait, each by a thread that may wait."""
+        for then in waiting:
+            self._pool.submit(partial(self._tell_one, then, refusal))
+
+    def _tell_one(self, then: OnEntered, refusal: RoomRefusal | None) -> None:
+        try:
+            then(None if refusal is None else refusal.raised)
+        except Exception as e:
+            self.incidents.report(log, "room-entered", "what waits for a room failed: %r", e, level=logging.ERROR, trace=True)
+
+
+def log_state(membership: RoomMembership) -> None:
+    """Log a join, a loss, or that it is tried again."""
+    occupant, room, reason = membership.place.occupant, membership.place.room, membership.reason
+    if membership.state is RoomState.IN:
+        log.info("%s is in %s as %r", occupant, room, membership.own_nick)
+    elif reason is not None:
+        status = f" {','.join(map(str, reason.status))}" if reason.status else ""
+        by = f" by {reason.actor!r}" if reason.actor else ""
+        then = "; it comes in again" if reason.rejoin else ""
+        log.info("%s is not in %s: %s%s%s %r%s", occupant, room, reason.condition, status, by, reason.text, then)

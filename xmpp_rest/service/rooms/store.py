@@ -1,0 +1,93 @@
+"""Keeps the memberships that are wanted, in a table of each actor (rooms-anywhere §7.1). Those on demand are there for the next leader."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from drivers import Driver, StorageError, Table
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.service.rooms.values import RoomPlace, Wish
+
+log = logging.getLogger("xmpp_rest.rooms")
+
+STORE = "rooms_anywhere"
+Row = dict[str, Any]
+
+
+class KeptMembership(NamedTuple):
+    """A membership that was kept. `nick`: that it wants; `own_nick`: that it had; `since`: Unix time."""
+
+    place: RoomPlace
+    wish: Wish
+    nick: str
+    own_nick: str
+    since: float
+
+
+class RoomStore:
+    """What fails is reported: a membership that cannot be kept holds until the gateway ends."""
+
+    def __init__(self, driver: Driver, domain: str, incidents: Incidents) -> None:
+        self._driver = driver
+        self._domain = domain
+        self._incidents = incidents
+
+    @staticmethod
+    def row_of(place: RoomPlace, wish: Wish, nick: str, own_nick: str, since: float) -> Row:
+        """The membership as it is kept."""
+        row: Row = {"room": str(place.room), "resource": place.occupant.resource, "nick": nick, "own_nick": own_nick, "since": since}
+        row |= {"is_named": wish.is_named, "stay": wish.stay, "by": wish.by}
+        return row if wish.password is None else {**row, "password": wish.password}
+
+    def put(self, place: RoomPlace, row: Row) -> None:
+        """Keep it."""
+        self._change(place, row)
+
+    def remove(self, place: RoomPlace) -> None:
+        """Keep it no longer."""
+        self._change(place, None)
+
+    def _change(self, place: RoomPlace, row: Row | None) -> None:
+        key = _key(place)
+
+        def change(old: Table | None, _: Any) -> Table | None:
+            rest = {name: value for name, value in _members(old).items() if name != key}
+            return {**rest, key: row} if row is not None else rest
+
+        try:
+            self._driver.update_members(place.occupant.local or None, place.occupant.domain, STORE, (key,), change)
+        except StorageError as e:
+            self._incidents.report(log, "room-unkept", "the storage does not keep that %s is in %s: %s", *place, e)
+
+    def all(self) -> Iterator[KeptMembership]:
+        """All of them. Raises StorageError."""
+        for user in (None, *self._driver.users(self._domain, STORE)):
+            for row in _members(self._driver.load(user or None, self._domain, STORE)).values():
+                try:
+                    yield _read(JID(user or "", self._domain, ""), row)
+                except (InvalidJID, KeyError, TypeError, ValueError) as e:  # another program has written it
+                    self._incidents.report(log, "room-unread", "a room of %s in the storage cannot be read: %r", user or self._domain, e)
+
+
+def _members(table: Table | None) -> dict[str, Any]:
+    return table if isinstance(table, dict) else {}
+
+
+def _key(place: RoomPlace) -> str:
+    return f"{place.room}/{place.occupant.resource}"
+
+
+def _read(actor: JID, row: Any) -> KeptMembership:
+    place = RoomPlace(actor.at(str(row["resource"])), parse_jid(str(row["room"])).bare)
+    password = row.get("password")
+    wish = Wish(
+        nick=str(row["nick"]),
+        is_named=bool(row["is_named"]),
+        password=None if password is None else str(password),
+        stay=bool(row["stay"]),
+        by=str(row["by"]),
+    )
+    return KeptMembership(place, wish, str(row["nick"]), str(row["own_nick"]), float(row["since"]))
