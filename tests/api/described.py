@@ -66,7 +66,7 @@ class Described:
             if kind not in content:
                 yield "a stream is not described"
         elif data := _plain(response):
-            if kind not in content:
+            if kind not in content and "*/*" not in content:
                 yield f"{kind} is not among {list(content)} of {response.status_code}: {data[:300]!r}"
             elif kind.endswith("json"):
                 values = data.splitlines() if kind == "application/x-ndjson" else [data]

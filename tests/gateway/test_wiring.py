@@ -104,7 +104,7 @@ def test_the_handlers_of_each_domain_are_asked_in_order(make_app: MakeApp) -> No
     gateway: Gateway = make_app().extensions["gateway"]
     table = {
         domain: [getattr(handler, "__qualname__", "") for handler in ordered]
-        for domain, ordered in handlers(gateway.parts, gateway.settings.gateway).items()
+        for domain, ordered in handlers(gateway.parts, gateway.settings).items()
     }
     assert table == {
         DOMAIN: [
@@ -119,17 +119,18 @@ def test_the_handlers_of_each_domain_are_asked_in_order(make_app: MakeApp) -> No
             "ArchiveQueries.handle",
             "VCardQueries.handle",
             "Mailbox.handle",
+            "UploadService.handle",
             "Callbacks.handle_domain",
-            "Entity.handle",
+            "UploadService.handle_discovery",
         ],
         f"muclight.{DOMAIN}": ["MucLightEntity.handle", "Callbacks.handle_bot", "Callbacks.handle_domain", "Entity.handle"],
         f"conference.{DOMAIN}": ["MucEntity.handle", "Callbacks.handle_bot", "Callbacks.handle_domain", "Entity.handle"],
     }
-    for domain, ordered in handlers(gateway.parts, gateway.settings.gateway).items():
+    for domain, ordered in handlers(gateway.parts, gateway.settings).items():
         assert len(gateway.parts.router._handlers[domain]) == len(ordered), "the router asks these and no others"
 
 
 def test_without_rooms_there_are_no_handlers_of_rooms(make_app: MakeApp) -> None:
     app: Flask = make_app(gateway_rooms_domain="", gateway_conference_domain="")
     gateway: Gateway = app.extensions["gateway"]
-    assert list(handlers(gateway.parts, gateway.settings.gateway)) == [DOMAIN]
+    assert list(handlers(gateway.parts, gateway.settings)) == [DOMAIN]

@@ -12,6 +12,7 @@ from xmpp_rest.request_notes import NOTES, OTHER, REQUEST_ID, RequestNotes, give
 
 APIS = {name: name for name in ("rest", "client", "data", "commands", "oauth", "hooks", "files", "ops", "web")} | {
     "openapi": "ops", "gotify": "hooks", "apprise": "hooks", "ntfy": "hooks", "ntfy_root": "hooks", "post_msg": "hooks",
+    "public_files": "files",
 }  # fmt: skip
 """Blueprint → API, as the log and the metrics name it; what is in no blueprint of these is of another one."""
 

@@ -16,6 +16,7 @@ from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.callbacks.callbacks import Callbacks
+from xmpp_rest.service.files.pruning import FilePruning
 from xmpp_rest.service.hooks.rooms import HookRooms
 from xmpp_rest.service.messages.archive_queue import ArchiveQueue
 from xmpp_rest.service.messages.retention import Retention
@@ -42,6 +43,7 @@ class Leader:
         scheduled: ScheduledRunner,
         hook_rooms: HookRooms,
         rooms: RoomsLifecycle,
+        files: FilePruning,
         incidents: Incidents,
         remote: Remote,
     ) -> None:
@@ -58,6 +60,7 @@ class Leader:
         self._hook_rooms = hook_rooms
         self._rooms = rooms
         self._has_followed = False
+        self._files = files
         self._incidents = incidents
         self._to_begin = self._steps()
         self._lock = threading.Lock()
@@ -70,7 +73,7 @@ class Leader:
         """What `begin` calls, in this order: the outboxes first, since one of them may be unreadable."""
         queues: list[Callable[[], None]] = [queue.start for queue in self._callbacks.queues.values()]
         vacancy = [self._conference.vacancy.start] if self._conference else []
-        last: list[Callable[[], None]] = [*vacancy, self._come_into_rooms, self._retention.start, self._scheduled.start]
+        last: list[Callable[[], None]] = [*vacancy, self._come_into_rooms, self._retention.start, self._scheduled.start, self._files.start]
         if self._uplink is None:
             return [lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *queues, *last]
         opened: list[Callable[[], None]] = [partial(self._uplink.open, self._inbound), partial(self._restore, self._uplink)]
@@ -132,6 +135,7 @@ class Leader:
         if ended:
             return
         self._scheduled.stop()
+        self._files.stop()
         self._retention.stop()
         if self._conference:
             self._conference.vacancy.stop()

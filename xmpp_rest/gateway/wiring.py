@@ -170,8 +170,9 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     changed = dict.fromkeys(("blocklist", "privacy"), guard.lists_changed)
     data = Data(driver, accounts, data_usage, before={"vcard": vcards.require_stored}, changed=changed, unarchived=unarchived)
     jobs = Jobs(driver, domain, incidents)
+    filing = build_files(settings, data_dir, accounts, authenticator, remote, incidents)
     AccountEnds(  # works by signals alone
-        events, tokens, hooks, contacts, SharedGroups(driver, domain), sessions, muclight, conference, archive
+        events, tokens, hooks, contacts, SharedGroups(driver, domain), sessions, muclight, conference, archive, filing.files
     )  # fmt: skip
 
     own, on_pruned = KeepSettings(driver, incidents), conference.pruned if conference else _ignored
@@ -186,10 +187,9 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     asked = build_hook_requests(
         settings, driver, waits, limits, hooks, hook_sending.sender, scheduled, published, hook_settings, counts
     )  # fmt: skip
-    files = build_files(settings, data_dir, accounts, authenticator, remote, incidents)
     leader = Leader(
-        uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle, incidents,
-        remote,
+        uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
+        filing.pruning, incidents, remote,
     )  # fmt: skip
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)
@@ -208,12 +208,12 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         limits=limits, scheduled=scheduled, kept_room_messages=kept_room_messages,
         hook_requests=asked.requests, sayings=asked.sayings, published=published, hook_limits=asked.limits,
         hook_settings=hook_settings,
-        callbacks=callbacks, hooks=hooks, files=files, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
+        callbacks=callbacks, hooks=hooks, files=filing.files, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),
         gauges=gauges, collection=collection, counts=counts, leader=leader, link_status=leader.status, remote=remote,
         census=Census(remote), lease=StorageLease(driver, data_dir, settings.gateway.domains, incidents),
     )  # fmt: skip
-    for place, ordered in handlers(parts, settings.gateway).items():
+    for place, ordered in handlers(parts, settings).items():
         for handler in ordered:
             router.subscribe(place, handler)
     router.accept_together(mailbox.together)

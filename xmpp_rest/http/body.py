@@ -30,11 +30,15 @@ class FilePart:
 
     def blocks(self) -> Iterator[bytes]:
         """The bytes, and the file stays open for other parts of it."""
-        self.file.seek(self.start)
-        left = self.length
-        while left > 0 and (block := self.file.read(min(BLOCK, left))):
-            left -= len(block)
+        at, end = self.start, self.start + self.length
+        while at < end and (block := self.read(at, min(BLOCK, end - at))):
+            at += len(block)
             yield block
+
+    def read(self, at: int, size: int) -> bytes:
+        """At most so many bytes of the file, from there on; b"" at its end."""
+        self.file.seek(at)
+        return self.file.read(size)
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -44,7 +48,7 @@ class FilePart:
 
     def cut(self, first: int, last: int) -> FilePart:
         """The bytes from ``first`` to ``last``, both counted from the start of this part."""
-        return FilePart(self.file, self.start + first, last - first + 1)
+        return type(self)(self.file, self.start + first, last - first + 1)
 
     def close(self) -> None:
         self.file.close()
@@ -124,7 +128,7 @@ def encode(value: object, media_type: str, charset: str | None) -> Payload:
         return bytes(value)
     if isinstance(value, Path):
         return open_file(value)
-    if isinstance(value, Iterator):
+    if isinstance(value, (Iterator, FilePart)):
         return value
     raise TypeError(f"no body can be made of a {type(value).__name__}: give bytes, str, JSON, Path or an iterator")
 

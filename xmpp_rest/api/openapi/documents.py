@@ -13,6 +13,7 @@ from xmpp_rest.api.commands.operations import describe as describe_commands
 from xmpp_rest.api.commands.operations import describe_version
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.data.operations import describe as describe_data
+from xmpp_rest.api.files.operations import describe as describe_files
 from xmpp_rest.api.hooks.operations import describe as describe_hooks
 from xmpp_rest.api.ntfy.operations import describe as describe_ntfy
 from xmpp_rest.api.oauth.operations import describe as describe_oauth
@@ -68,7 +69,7 @@ class Documents:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         versions = range(registry.newest + 1)
-        self.apis: tuple[str, ...] = ("rest", "client", "data", "commands", "oauth", "hooks", "ntfy", "post_msg", "ops")
+        self.apis: tuple[str, ...] = ("rest", "files", "client", "data", "commands", "oauth", "hooks", "ntfy", "post_msg", "ops")
         self.names = (*self.apis, *(f"commands-v{version}" for version in versions))
         self.texts = lru_cache(maxsize=KEPT)(self._texts)
 
@@ -91,6 +92,7 @@ class Documents:
     ) -> Mapping[str, Callable[[], Description]]:  # fmt: skip
         return {
             "rest": describe_rest,
+            "files": describe_files,
             "client": partial(describe_client, client),
             "data": describe_data,
             "commands": partial(describe_commands, self._registry, commands),

@@ -9,6 +9,7 @@ from xmpp_rest.gateway.events import Events
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts.shared_groups import SharedGroups
 from xmpp_rest.service.contacts.contacts import Contacts
+from xmpp_rest.service.files.files import FileService
 from xmpp_rest.service.hooks.hooks import Hooks
 from xmpp_rest.service.messages.archive import EVERYTHING, Archive
 from xmpp_rest.service.muc.conference import Conference
@@ -33,6 +34,7 @@ class AccountEnds:
         light: MucLight | None,
         conference: Conference | None,
         archive: Archive,
+        files: FileService,
     ) -> None:
         self._tokens = tokens
         self._hooks = hooks
@@ -42,12 +44,13 @@ class AccountEnds:
         self._light = light
         self._conference = conference
         self._archive = archive
+        self._files = files
         events.unregistering.subscribe(self._on_unregistering)
         events.unregistered.subscribe(self._on_unregistered)
         events.password_changed.subscribe(self._on_password_changed)
 
     def _on_unregistering(self, account: JID) -> None:
-        """End sessions, tokens, hooks, subscriptions and places in groups and rooms."""
+        """End sessions, tokens, hooks, subscriptions and places in groups and rooms, and remove files."""
         self._sessions.end_all(account, GONE)
         self._tokens.revoke_all(account)
         self._hooks.end_of(account)
@@ -58,12 +61,14 @@ class AccountEnds:
         if self._conference:
             self._conference.account_removed(account)
         self._archive.settle_for_good(account)
+        self._files.remove_all(account)
 
     def _on_unregistered(self, account: JID) -> None:
-        """End sessions and tokens again, and empty the archive: a client may have reconnected, and sent something, in between."""
+        """End sessions and tokens, empty the archive and remove files again: a client may have reconnected, and sent something."""
         self._tokens.revoke_all(account)
         self._sessions.end_all(account, GONE)
         self._archive.remove(account, EVERYTHING)
+        self._files.remove_all(account)
 
     def _on_password_changed(self, account: JID) -> None:
         """End what somebody got with the old one."""

@@ -6,89 +6,54 @@ import errno
 import logging
 import shutil
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
 
 from xmpp_rest.config.file_check import default_url
 from xmpp_rest.config.table import Settings
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.files.access import FileAccess
 from xmpp_rest.service.files.names import clean_name, is_inline, media_type_of, url_name
-from xmpp_rest.service.files.quotas import OWN, FileQuotas, Full
-from xmpp_rest.service.files.refused import FileRefused
-from xmpp_rest.service.files.store import FileStore, Opened, Taken, Upload, new_id
-from xmpp_rest.service.files.values import NewFile, StoredFile
+from xmpp_rest.service.files.quotas import FileQuotas, Full, Stored
+from xmpp_rest.service.files.refused import FileRefused, disk_full, refused_for, too_large
+from xmpp_rest.service.files.slots import OpenSlots, SlotTokens
+from xmpp_rest.service.files.store import FileStore, Opened, Taken, new_id
+from xmpp_rest.service.files.upload import FileUpload
+from xmpp_rest.service.files.values import NewFile, Slot, StoredFile
 from xmpp_rest.threads.tasks import offload
 
 log = logging.getLogger("xmpp_rest.files")
 
-STEP = 16 << 20  # bytes that are set aside at once for an upload whose length nobody knows
+T = TypeVar("T")
 DISK = (errno.ENOSPC, errno.EDQUOT)
 MOST_LISTED = 1000
-
-
-class FileUpload:
-    """A file that is being uploaded: `write` pieces, then `commit`, or `abort`. As a context manager it is aborted unless committed.
-
-    Each piece is written by another thread, where that frees this one. All methods raise FileRefused.
-    """
-
-    def __init__(self, files: FileService, upload: Upload, max_size: int, reserved: int) -> None:
-        self._files = files
-        self._upload = upload
-        self._max_size = max_size
-        self._reserved = reserved
-        self._is_over = False
-
-    def __enter__(self) -> FileUpload:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.abort()
-
-    @property
-    def size(self) -> int:
-        """Bytes so far."""
-        return self._upload.size
-
-    def write(self, data: bytes) -> None:
-        """Append this: at most 256 KiB, so that nothing waits for long."""
-        size = self._upload.size + len(data)
-        if size > self._max_size:
-            raise too_large(self._max_size)
-        if size > self._reserved:
-            self._reserved = min(size + STEP, self._max_size)
-            self._files.reserve(self._upload.new, self._reserved)
-        self._files.on_disk(lambda: self._upload.write(data))
-
-    def commit(self) -> StoredFile:
-        """Have it be there for everybody, safe on disk."""
-        stored: StoredFile = self._files.on_disk(lambda: self._files.store.commit(self._upload))
-        self._is_over = True
-        self._files.stored(stored)
-        return stored
-
-    def abort(self) -> None:
-        """Keep nothing of it, unless it was committed."""
-        if not self._is_over:
-            self._is_over = True
-            self._upload.abort()
-            self._files.aborted(self._upload.new)
 
 
 class FileService:
     """The files of this gateway. Safe to be used by several threads, in every process; all methods raise FileRefused."""
 
     def __init__(
-        self, settings: Settings, store: FileStore, quotas: FileQuotas, access: FileAccess, remote: Remote, incidents: Incidents
+        self,
+        settings: Settings,
+        store: FileStore,
+        quotas: FileQuotas,
+        access: FileAccess,
+        slots: OpenSlots,
+        tokens: SlotTokens,
+        remote: Remote,
+        incidents: Incidents,
     ) -> None:
         self._settings = settings
         self.store = store
         self.quotas = quotas
         self.access = access
+        self._slots = slots
+        self._tokens = tokens
         self._remote = remote
         self._incidents = incidents
 
@@ -102,6 +67,11 @@ class FileService:
         """Where the file is found."""
         base = (self._settings.server.public_url or default_url(self._settings)).rstrip("/")
         return f"{base}/files/{file_id}/{url_name(name)}"
+
+    @property
+    def max_size(self) -> int:
+        """Bytes of one file at the most."""
+        return self._settings.files.max_size
 
     def is_inline(self, media_type: str) -> bool:
         """Whether browsers show files of this type."""
@@ -118,8 +88,7 @@ class FileService:
         """Refuse what is too large, or has no room now. `size`: 0 if nobody knows."""
         if size > self._settings.files.max_size:
             raise too_large(self._settings.files.max_size)
-        if (full := self.quotas.room(owner.bare, size)) is not None:
-            raise refused_for(full)
+        self._require(lambda: self.quotas.room(owner.bare, size))
         self._require_disk(size)
 
     def begin(self, owner: JID, name: str, media_type: str = "", *, size: int | None = None, expire: float | None = None) -> FileUpload:
@@ -127,8 +96,7 @@ class FileService:
         settings = self._settings.files
         if (size or 0) > settings.max_size:
             raise too_large(settings.max_size)
-        name = clean_name(name)
-        new = NewFile(new_id(), owner.bare, name, media_type_of(media_type, name), self._end(expire))
+        new = NewFile(new_id(), owner.bare, *self.description(name, media_type, expire))
         self._require_disk(size or 0)
         self.reserve(new, size or 0)
         try:
@@ -138,6 +106,49 @@ class FileService:
             raise
         return FileUpload(self, upload, settings.max_size, size or 0)
 
+    def description(self, name: str, media_type: str, expire: float | None) -> tuple[str, str, float | None]:
+        """Name, media type and end (Unix time) of a file that is stored now, by what was given."""
+        name = clean_name(name)
+        return name, media_type_of(media_type, name), self._end(expire)
+
+    # slots
+
+    def give_slot(self, owner: JID, name: str, size: int, media_type: str) -> Slot:
+        """A slot for one upload; its bytes are set aside. `media_type`: "" if it is not announced."""
+        settings = self._settings.files
+        if size > settings.max_size:
+            raise too_large(settings.max_size)
+        name = clean_name(name)
+        kind = media_type_of(media_type, name) if media_type else ""
+        slot = Slot(new_id(), owner.bare, name, size, kind, time.time() + settings.slot_seconds)
+        self._require_disk(size)
+        self._require(lambda: self.quotas.take_slot(slot))
+        try:
+            self.on_disk(lambda: self._slots.add(slot))
+        except BaseException:
+            self._tell(lambda: self.quotas.gone(slot.id))
+            raise
+        return slot
+
+    def token_of(self, slot: Slot) -> str:
+        """What lets in the upload of a slot."""
+        return self.on_disk(lambda: self._tokens.sign(slot))
+
+    def slot_of(self, token: str) -> Slot | None:
+        """The slot of a token, used or not; None: it is not one of this gateway."""
+        return self.on_disk(lambda: self._tokens.read(token))
+
+    def is_open(self, file_id: str) -> bool:
+        """Whether there is a slot of this id that was not used yet."""
+        return self.on_disk(lambda: self._slots.is_open(file_id))
+
+    def begin_slot(self, slot: Slot, media_type: str) -> FileUpload:
+        """Begin to store what a slot is for. `media_type`: of the upload, which counts if none was announced."""
+        kind = slot.media_type or media_type_of(media_type, slot.name)
+        new = NewFile(slot.id, slot.owner, slot.name, kind, self._end(None))
+        self._require_disk(slot.size)
+        return FileUpload(self, self.on_disk(lambda: self.store.begin(new)), slot.size, slot.size, of_slot=True)
+
     def _end(self, expire: float | None) -> float | None:
         """When a file that is stored now goes."""
         most = self._settings.files.expire
@@ -145,29 +156,43 @@ class FileService:
         return time.time() + seconds if seconds else None
 
     def _require_disk(self, size: int) -> None:
-        found = next(folder for folder in (self.store.folder, *self.store.folder.parents) if folder.exists())
-        if shutil.disk_usage(found).free < size:
-            raise disk_full()
+        with self._refusing():
+            found = next(folder for folder in (self.store.folder, *self.store.folder.parents) if folder.exists())
+            if shutil.disk_usage(found).free < size:
+                raise disk_full()
+
+    def _require(self, ask: Callable[[], Full | None]) -> None:
+        """Refuse if the answer is that there is no room."""
+        with self._refusing():
+            full = ask()
+        if full is not None:
+            raise refused_for(full)
 
     def reserve(self, new: NewFile, size: int) -> None:
         """Set so many bytes aside for an upload."""
-        if (full := self.quotas.reserve(new.id, new.owner, size, self._remote.group.id)) is not None:
-            raise refused_for(full)
+        self._require(lambda: self.quotas.reserve(new.id, new.owner, size, self._remote.group.id))
 
-    def on_disk(self, work: Callable[[], Any]) -> Any:
+    def on_disk(self, work: Callable[[], T]) -> T:
         """What `work` returns, done by a thread that may wait for the disk."""
-        try:
+        with self._refusing():
             return offload(work)
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Refuse what the disk does not take."""
+        try:
+            yield
         except Taken:
             raise FileRefused(409, "conflict", "This file is there already, or is being uploaded") from None
         except OSError as e:
             if e.errno in DISK:
                 raise disk_full() from e
-            self._incidents.report(log, "files", "a file could not be stored: %s", e)
-            raise FileRefused(503, "internal-server-error", "The file could not be stored; the log says why", 60) from e
+            self._incidents.report(log, "files", "the folder of files fails: %s", e)
+            raise FileRefused(503, "internal-server-error", "The storage of files failed; the log says why", RETRY_AFTER) from e
 
     def stored(self, file: StoredFile) -> None:
-        """It counts as stored now. It is there also if the leader cannot be told."""
+        """It counts as stored now, and its slot is used. It is there also if the leader cannot be told."""
+        self._tell(lambda: self._slots.close(file.id))
         self._tell(lambda: self.quotas.stored(file))
 
     def aborted(self, new: NewFile) -> None:
@@ -184,45 +209,49 @@ class FileService:
 
     def get(self, file_id: str) -> StoredFile | None:
         """What is known of a file; None: there is none."""
-        found: StoredFile | None = self.on_disk(lambda: self.store.get(file_id))
-        return found
+        return self.on_disk(lambda: self.store.get(file_id))
 
     def open(self, file_id: str) -> Opened | None:
         """A file with its content; None: there is none."""
-        found: Opened | None = self.on_disk(lambda: self.store.open(file_id))
-        return found
+        return self.on_disk(lambda: self.store.open(file_id))
 
     def of(self, owner: JID) -> list[StoredFile]:
         """The files of this one, the newest first, at most MOST_LISTED."""
-        ids = self.quotas.ids(owner.bare)
-        found: list[StoredFile] = self.on_disk(lambda: [file for file in map(self.store.get, ids) if file is not None])
+        with self._refusing():
+            ids = self.quotas.ids(owner.bare)
+        found = self.on_disk(lambda: [file for file in map(self.store.get, ids) if file is not None])
         return sorted((f for f in found if f.owner == owner.bare), key=lambda file: file.created, reverse=True)[:MOST_LISTED]
 
     def used(self, owner: JID) -> int:
         """The bytes that this one has stored, open slots included."""
-        return self.quotas.used_by(owner.bare)
+        with self._refusing():
+            return self.quotas.used_by(owner.bare)
 
     def delete(self, file_id: str) -> bool:
         """Remove a file at once; whether there was one."""
-        was_there: bool = self.on_disk(lambda: self.store.delete(file_id))
+        was_there = self.on_disk(lambda: self.store.delete(file_id))
         if was_there:
             self._tell(lambda: self.quotas.gone(file_id))
         return was_there
 
+    def remove_all(self, owner: JID) -> None:
+        """Remove the files and slots of this one, who is removed. Raises GatewayError alone."""
+        try:
+            with self._refusing():
+                ids = self.quotas.ids(owner.bare)
+            for file_id in ids:
+                self.on_disk(partial(self._remove, file_id, owner.bare))
+                self._tell(partial(self.quotas.gone, file_id))
+        except FileRefused as e:
+            raise GatewayError("storage-failed", e.detail) from e
 
-def too_large(max_size: int) -> FileRefused:
-    """The file is larger than one may be."""
-    return FileRefused(413, "policy-violation", f"A file has at most {max_size} bytes here", max_size=max_size)
+    def _remove(self, file_id: str, owner: JID) -> None:
+        self._slots.close(file_id)
+        stored = self.store.get(file_id)
+        if stored is not None and stored.owner == owner:
+            self.store.delete(file_id)
 
-
-def disk_full() -> FileRefused:
-    """There is no room on the disk."""
-    return FileRefused(507, "resource-constraint", "There is no room for the file on the disk")
-
-
-def refused_for(full: Full) -> FileRefused:
-    """What a sender is told of a bound."""
-    if full.bound == OWN:
-        detail = f"{full.used} of the {full.quota} bytes that one uploader may have stored are taken"
-        return FileRefused(429, "resource-constraint", detail, full.retry_after, used=full.used, quota=full.quota)
-    return FileRefused(507, "resource-constraint", "As many bytes are stored here as may be in all")
+    def all_stored(self) -> Stored:
+        """How many files there are, and how many bytes they have together. Raises GatewayError too."""
+        with self._refusing():
+            return self.quotas.total()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from xmpp_rest.service.files.quotas import OWN, SLOTS, Full
+
 
 class FileRefused(Exception):
     """A file is not taken. `status`: of HTTP; `condition`: of XMPP (RFC 6120 §8.3.3); `detail`: a sentence for the sender.
@@ -18,3 +20,23 @@ class FileRefused(Exception):
         self.detail = detail
         self.retry_after = retry_after
         self.members = members
+
+
+def too_large(max_size: int) -> FileRefused:
+    """The file is larger than one may be."""
+    return FileRefused(413, "policy-violation", f"A file has at most {max_size} bytes here", max_size=max_size)
+
+
+def disk_full() -> FileRefused:
+    """There is no room on the disk."""
+    return FileRefused(507, "resource-constraint", "There is no room for the file on the disk")
+
+
+def refused_for(full: Full) -> FileRefused:
+    """What a sender is told of a bound."""
+    if full.bound == OWN:
+        detail = f"{full.used} of the {full.quota} bytes that one uploader may have stored are taken"
+        return FileRefused(429, "resource-constraint", detail, full.retry_after, used=full.used, quota=full.quota)
+    if full.bound == SLOTS:
+        return FileRefused(429, "resource-constraint", f"{full.used} slots are open, as many as may be; use them first", full.retry_after)
+    return FileRefused(507, "resource-constraint", "As many bytes are stored here as may be in all", full.retry_after)

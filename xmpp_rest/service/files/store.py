@@ -57,6 +57,10 @@ class Upload:
         """The hash of what was written, in hex."""
         return self._hash.hexdigest()
 
+    def describe(self, name: str, media_type: str, expires: float | None) -> None:
+        """Say what it is, in place of what was said before."""
+        self.new = self.new._replace(name=name, media_type=media_type, expires=expires)
+
     def write(self, data: bytes) -> None:
         """Append this."""
         self.content.write(data)

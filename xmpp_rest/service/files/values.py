@@ -45,3 +45,8 @@ class Slot(NamedTuple):
     size: int
     media_type: str
     until: float
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its end has come."""
+        return time.time() >= self.until
