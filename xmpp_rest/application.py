@@ -23,6 +23,7 @@ from xmpp_rest.api.commands import routes as commands
 from xmpp_rest.api.data import routes as data
 from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.files import public_routes as public_files
+from xmpp_rest.api.files import routes as files
 from xmpp_rest.api.gotify import routes as gotify
 from xmpp_rest.api.hooks import routes as hooks
 from xmpp_rest.api.ntfy import routes as ntfy
@@ -72,7 +73,7 @@ def build(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False  # an empty part means something in /data and /rest
     app.url_map.converters |= {"anything": Anything, "hook_token": HookTokenPart}
     app.register_blueprint(ntfy.root(gateway))
-    for dialect in (rest, public_files, client, data, commands, oauth, hooks, ops, openapi, web, gotify, apprise, post_msg, ntfy):
+    for dialect in (rest, files, public_files, client, data, commands, oauth, hooks, ops, openapi, web, gotify, apprise, post_msg, ntfy):
         app.register_blueprint(dialect.blueprint(gateway))
     if settings.server.compress:
         compression.install(app)

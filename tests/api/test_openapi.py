@@ -25,7 +25,7 @@ NAMES = (*APIS, *(f"commands-v{version}" for version in range(4)))
 ADDRESSES = ("/openapi.json", *(f"/openapi/{name}.json" for name in NAMES))
 IMPLIED = {"OPTIONS", "HEAD"}  # the one is a browser's question, the other what GET is without the body
 
-OF_MANY_BYTES = {"application/cbor", "application/x-ndjson"}  # which no program makes of an example
+OF_MANY_BYTES = {"application/cbor", "application/octet-stream", "application/x-ndjson", "multipart/form-data"}  # which no program makes of an example
 PLACES = {"any": "x/y", "name": "rest", "command": "register"}
 
 Document = dict[str, Any]

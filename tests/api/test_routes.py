@@ -15,6 +15,7 @@ from xmpp_rest.api.client import routes as client_routes
 from xmpp_rest.api.commands import routes as command_routes
 from xmpp_rest.api.data import routes as data_routes
 from xmpp_rest.api.files import public_routes as public_file_routes
+from xmpp_rest.api.files import routes as file_routes
 from xmpp_rest.api.gotify import routes as gotify_routes
 from xmpp_rest.api.hooks import routes as hook_routes
 from xmpp_rest.api.ntfy import routes as ntfy_routes
@@ -31,6 +32,7 @@ PAGE = Path(__file__).parents[2] / "docs/routes.md"
 BELOW = {"client": "/api", "ntfy": "/ntfy", "post_msg": "/msg"}
 TABLES: dict[str, tuple[Route, ...]] = {
     "rest": rest_routes.ROUTES,
+    "files": file_routes.ROUTES,
     "public_files": public_file_routes.ROUTES,
     "client": (*client_routes.ROUTES, client_routes.DESCRIPTION),
     "data": data_routes.ROUTES,

@@ -14,8 +14,8 @@ from flask import Flask, Response, request
 
 ANY = "*"
 ALLOWED_FIELDS = (
-    "Authorization, Content-Type, Last-Event-ID, Idempotency-Key, Prefer, Send-At, Delay, Cache-Control, Prosody-Rest-Timeout, "
-    "If-Match, If-None-Match, If-Range, Range, X-Admin"
+    "Authorization, Content-Type, Content-Disposition, Nick, Last-Event-ID, Idempotency-Key, Prefer, Send-At, Delay, Cache-Control, "
+    "Prosody-Rest-Timeout, If-Match, If-None-Match, If-Range, Range, X-Admin"
 )
 """What a page may send. X-Admin: COMPAT ejabberd, where it means nothing, either."""
 EXPOSED_FIELDS = (
@@ -64,6 +64,7 @@ DIALECTS: Mapping[str, Dialect] = {
             ("Access-Control-Allow-Headers", "Content-Type, Authorization, X-Admin"),
         ),
     ),
+    "files": Dialect(),
     "oauth": Dialect(),
     "client": Dialect(),
     "ops": Dialect(),

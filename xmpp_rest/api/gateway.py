@@ -26,6 +26,7 @@ from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.contacts.contacts import Contacts
 from xmpp_rest.service.contacts.privacy_iq import PrivacyQueries
 from xmpp_rest.service.files.files import FileService
+from xmpp_rest.service.files.sending import FileSending
 from xmpp_rest.service.hooks.hooks import Hooks
 from xmpp_rest.service.hooks.published import Published
 from xmpp_rest.service.hooks.requests import HookRequests
@@ -82,6 +83,7 @@ class ApiParts:
     sayings: Sayings
     published: Published
     files: FileService
+    file_sending: FileSending
     muclight: MucLight | None
     conference: Conference | None
     remote: Remote

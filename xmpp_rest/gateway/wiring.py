@@ -20,6 +20,7 @@ from xmpp_rest.gateway.handlers import handlers
 from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.storage_lease import StorageLease
+from xmpp_rest.gateway.wiring_file_sending import build_file_sending
 from xmpp_rest.gateway.wiring_files import build_files
 from xmpp_rest.gateway.wiring_hook_requests import hook_requests as build_hook_requests
 from xmpp_rest.gateway.wiring_hook_sending import hook_sending as build_hook_sending
@@ -187,6 +188,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     asked = build_hook_requests(
         settings, driver, waits, limits, hooks, hook_sending.sender, scheduled, published, hook_settings, counts
     )  # fmt: skip
+    file_sending = build_file_sending(settings, filing.files, sending, waits)
     leader = Leader(
         uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
         filing.pruning, incidents, remote,
@@ -208,7 +210,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         limits=limits, scheduled=scheduled, kept_room_messages=kept_room_messages,
         hook_requests=asked.requests, sayings=asked.sayings, published=published, hook_limits=asked.limits,
         hook_settings=hook_settings,
-        callbacks=callbacks, hooks=hooks, files=filing.files, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
+        callbacks=callbacks, hooks=hooks, files=filing.files, file_sending=file_sending,
+        muclight=muclight, muclight_entity=muclight_entity, conference=conference,
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),
         gauges=gauges, collection=collection, counts=counts, leader=leader, link_status=leader.status, remote=remote,
         census=Census(remote), lease=StorageLease(driver, data_dir, settings.gateway.domains, incidents),

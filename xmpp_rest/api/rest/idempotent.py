@@ -9,16 +9,18 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
-from flask import Response
+from flask import Request, Response
 
 from drivers import StorageError
+from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.requestid import request_id
 from xmpp_rest.api.rest.errors import RestFailure, failure
-from xmpp_rest.api.rest.resource import Failed, RestResource
+from xmpp_rest.api.rest.resource import Failed
 from xmpp_rest.api.rest.time_fields import wanted_time
-from xmpp_rest.errors import RETRY_AFTER, storage_failed
+from xmpp_rest.auth.caller import Caller
+from xmpp_rest.errors import RETRY_AFTER, GatewayError, storage_failed
 from xmpp_rest.http.resource import Accepted, Stop
 from xmpp_rest.protocol.codecs import media_type
 from xmpp_rest.request_notes import REQUEST_ID
@@ -39,6 +41,25 @@ _UNSENT = ("conflict", "resource-constraint")  # of a 500: another iq has this i
 _OWN_FIELDS = frozenset(("content-length", "date", "ratelimit", "ratelimit-policy"))  # each response has its own
 
 
+class KeyedResource(Protocol):
+    """What answers a request once. `received`: what tells the request from others with the same key, beside its path and type."""
+
+    gateway: Gateway
+    caller: Caller
+    request: Request
+    received: bytes
+
+    @property
+    def response(self) -> Response:
+        """The answer that is made."""
+
+    def fail(self, error: RestFailure, **fields: str) -> NoReturn:
+        """End the request with this error, as Failed."""
+
+    def fail_for(self, error: GatewayError) -> NoReturn:
+        """End the request with a service's error, as Failed."""
+
+
 def read_key(field: str) -> str | None:
     """The key that a field holds, quoted or not; None for what is none."""
     text = field.strip(" \t")
@@ -49,7 +70,7 @@ def read_key(field: str) -> str | None:
     return text if len(text) <= MAX_KEY else None
 
 
-def answer_once(resource: RestResource, field: str, send: Callable[[], Answer]) -> Answer:
+def answer_once(resource: KeyedResource, field: str, send: Callable[[], Answer]) -> Answer:
     """What `send` answers, unless a request with the key in this field was answered before: Stop with that answer, or with an error."""
     claim = _claim(resource, field)
     try:
@@ -65,7 +86,7 @@ def answer_once(resource: RestResource, field: str, send: Callable[[], Answer]) 
     return answer
 
 
-def _claim(resource: RestResource, field: str) -> Claim:
+def _claim(resource: KeyedResource, field: str) -> Claim:
     """The right to answer; Stop with the answer, if there is one."""
     key = read_key(field)
     if key is None:
@@ -83,7 +104,7 @@ def _claim(resource: RestResource, field: str) -> Claim:
     return begun
 
 
-def _replay(resource: RestResource, answer: KeptAnswer) -> NoReturn:
+def _replay(resource: KeyedResource, answer: KeptAnswer) -> NoReturn:
     if answer.body is None:
         resource.fail(failure("idempotency_unkept", status=answer.status))
     response = Response(answer.body, answer.status)
@@ -94,7 +115,7 @@ def _replay(resource: RestResource, answer: KeptAnswer) -> NoReturn:
     raise Stop(response)
 
 
-def _fingerprint(resource: RestResource) -> str:
+def _fingerprint(resource: KeyedResource) -> str:
     kind = media_type(resource.request.environ.get("CONTENT_TYPE"))
     at = wanted_time(resource.request)
     told = hashlib.sha256(f"{resource.request.path}\n{kind}\n{at}".encode("utf-8", "surrogatepass"))
@@ -117,7 +138,7 @@ def _kept(response: Response, answer: Answer) -> Response:
     return kept
 
 
-def _settle(resource: RestResource, claim: Claim, response: Response | None) -> None:
+def _settle(resource: KeyedResource, claim: Claim, response: Response | None) -> None:
     if response is None:
         _release(resource, claim)
         return
@@ -128,7 +149,7 @@ def _settle(resource: RestResource, claim: Claim, response: Response | None) -> 
         log.error("the answer to a request with an Idempotency-Key cannot be kept: %s", e)
 
 
-def _release(resource: RestResource, claim: Claim) -> None:
+def _release(resource: KeyedResource, claim: Claim) -> None:
     try:
         resource.gateway.parts.idempotency.release(claim)
     except StorageError as e:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from xmpp_rest.api.rest.addressing import Addressed, address, check_iq
 from xmpp_rest.api.rest.errors import failure, failure_of_status
 from xmpp_rest.api.rest.idempotent import KEY_FIELD, STANZA_ID, Answer, answer_once
 from xmpp_rest.api.rest.limited import LimitedResource
+from xmpp_rest.api.rest.prefer import wanted_wait
 from xmpp_rest.api.rest.refused import REFUSED, failure_for, fields_of
 from xmpp_rest.api.rest.resource import WILDCARD
 from xmpp_rest.api.rest.timing import schedule, time_of
@@ -33,7 +33,6 @@ STANZA_OUTCOME = "Stanza-Outcome"
 UNTYPED = (("*", "from_untyped"),)
 ACCEPTED = tuple((t, "from_body") for t in any_parameters(CODECS))
 TIMEOUT_FIELD = "HTTP_PROSODY_REST_TIMEOUT"
-_PREFER_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?:$|[,;])", re.IGNORECASE)
 
 
 class StanzaResource(LimitedResource):
@@ -164,8 +163,7 @@ class Send(StanzaResource):
 
     def wanted_wait(self) -> float | None:
         """`Prefer: wait=N` (RFC 7240 §4.3): the seconds that the server is given to refuse the stanza; None: no such preference."""
-        wanted = _PREFER_WAIT.search(self.request.environ.get("HTTP_PREFER", ""))
-        return None if wanted is None else min(float(wanted[1]), self.gateway.settings.rest.iq_max_timeout)
+        return wanted_wait(self.request.environ, self.gateway.settings.rest.iq_max_timeout)
 
     @property
     def gone(self) -> Gone:
