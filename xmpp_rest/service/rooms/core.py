@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from xmpp_rest.config.room_tables import RoomsAnywhereSettings
@@ -48,6 +48,11 @@ class RoomCore:
         self.changed: Signal[RoomView] = Signal("room-changed", incidents)
         """A membership has another state, or wish. Told in order, by the thread of the work."""
         self._pool = remote.pool
+        self._on_taken: list[Callable[[RoomMembership], object]] = []
+
+    def when_taken(self, act: Callable[[RoomMembership], object]) -> None:
+        """Call this, with the lock held, for each membership that has another state. Called while building."""
+        self._on_taken.append(act)
 
     def configure(self, settings: RoomsAnywhereSettings) -> None:
         """Work by these settings from now on. Needs the lock."""
@@ -68,6 +73,8 @@ class RoomCore:
         if before != (state, reason):
             log_state(membership)
             self.tell(membership)
+            for act in self._on_taken:
+                act(membership)
 
     def tell(self, membership: RoomMembership) -> None:
         """Tell others how it is. Needs the lock."""

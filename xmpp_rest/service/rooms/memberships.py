@@ -123,8 +123,8 @@ class Memberships:
     def _begin_new(self, place: RoomPlace, wish: Wish) -> RoomMembership:
         membership = self._new(place, wish)
         nicks = nicks_to_try(membership.nick, wish, again=False)
+        self._core.tell(membership)
         self._joining.begin(membership, Attempt(wish, wish, nicks, was_out=False))
-        self._watching.arm(membership)
         return membership
 
     def _new(self, place: RoomPlace, wish: Wish) -> RoomMembership:
@@ -220,7 +220,6 @@ class Memberships:
             self._joining.begin(membership, again(membership))
         else:
             self._core.take(membership, RoomState.JOINING, reason_of_error(link_down("").error, rejoin=True))
-        self._watching.arm(membership)
 
     # -- being in
 

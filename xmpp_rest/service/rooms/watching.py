@@ -35,6 +35,7 @@ class Watching:
         self._joining = joining
         self._pinging = 0
         self._to_ping: list[RoomMembership] = []
+        core.when_taken(self.arm)
 
     def arm(self, membership: RoomMembership) -> None:
         """Look again when there may be something to do. Needs the lock."""
@@ -138,7 +139,6 @@ class Watching:
         if waiting:
             membership.waiting += waiting
             self._joining.again_now(membership)
-        self.arm(membership)
 
     def confirmed(self, membership: RoomMembership, then: OnEntered) -> bool:
         """Whether it is known to be in since the link is up; else `then` is told. It is IN. Needs the lock."""

@@ -1,0 +1,149 @@
+"""How occupants notice that they are out, and come in again (rooms-anywhere §7)."""
+
+from __future__ import annotations
+
+import queue
+
+import pytest
+
+from tests.conftest import DOMAIN
+from tests.link.attached import until
+from tests.service.rooms.scripted import ROOM, SERVICE, Scripted, ScriptedRoom, gone_x, status
+from xmpp_rest.protocol.conditions import stanza_error
+from xmpp_rest.protocol.namespaces import PING
+from xmpp_rest.protocol.stanza import make
+from xmpp_rest.service.rooms import memberships
+from xmpp_rest.service.rooms.refused import RoomRefused
+from xmpp_rest.service.rooms.values import RoomView, Wish
+
+OCCUPANT = f"juliet@{DOMAIN}/xmpp-rest"
+REQUEST = Wish(by="request", stay=True)
+
+FOR_GOOD = [
+    (("110", "307"), "not-allowed", 403),
+    (("301", "307", "110"), "forbidden", 403),
+    (("321", "110"), "registration-required", 403),
+    (("322",), "registration-required", 403),
+]
+COMES_AGAIN = [("332", "110"), ("110", "333"), ("110", "307", "333"), ("110",), ()]
+
+
+def pings(scripted: Scripted) -> int:
+    return sum(stanza.find(f"{{{PING}}}ping") is not None and stanza.get("from") == OCCUPANT for stanza in list(scripted.came))
+
+
+def test_who_was_put_out_for_good_stays_out_until_a_request_or_a_later_message(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted.start()
+    for codes, condition, code in FOR_GOOD:
+        assert scripted.enter(REQUEST) is None
+        scripted.put_out(*codes)
+        view = scripted.until_state("out")
+        assert view.reason is not None
+        assert (view.reason.condition, view.reason.rejoin, set(view.reason.status)) == (condition, False, {int(c) for c in codes})
+        refused = scripted.enter()
+        assert refused is not None
+        assert (refused.status, refused.error.condition, refused.error.text) == (code, condition, view.reason.text)
+    presences = len(scripted.presences())
+    monkeypatch.setattr(memberships, "PAUSE", 0.0)
+    scripted.rooms[ROOM].rules["join"] = lambda _: "forbidden"
+    refused = scripted.enter()
+    assert refused is not None
+    assert (refused.status, len(scripted.presences())) == (403, presences + 1)
+    scripted.rooms[ROOM].rules.clear()
+    assert scripted.enter() is None
+    scripted.put_out(x=gone_x("new@conference.montague.example", "Moved"))
+    view = scripted.until_state("out")
+    assert view.reason is not None
+    assert (view.reason.condition, view.reason.text) == ("gone", "Moved (now new@conference.montague.example)")
+
+
+def test_after_trouble_it_comes_in_again(scripted: Scripted) -> None:
+    scripted.start()
+    changes: queue.SimpleQueue[RoomView] = queue.SimpleQueue()
+    scripted.memberships.changed.subscribe(changes.put)
+    assert scripted.enter(REQUEST) is None
+    assert [changes.get(timeout=30).state for _ in range(2)] == ["joining", "in"]
+    for codes in COMES_AGAIN:
+        scripted.put_out(*codes)
+        view = changes.get(timeout=30)
+        assert (view.state, view.reason is not None and view.reason.rejoin) == ("joining", True)
+        while view.state != "in":
+            view = changes.get(timeout=30)
+        assert view.reason is None
+    scripted.say(
+        make("presence", status("110", role="none"), type_="unavailable", from_=ROOM, to_=OCCUPANT)
+    )  # of the bare address: nothing
+    scripted.memberships.refused(scripted.place(), stanza_error("not-acceptable"))
+    assert scripted.enter() is None  # at once
+    assert len(scripted.presences()) == 2 + len(COMES_AGAIN)
+
+
+def test_another_nick_is_the_own_one_and_the_stored_one_is_taken_back(scripted: Scripted) -> None:
+    scripted.start()
+    assert scripted.enter(REQUEST) is None
+    room = scripted.rooms[ROOM]
+    room.occupants["thief@montague.example/x"] = "juliet"
+    scripted.put_out("110")
+    until(lambda: scripted.memberships.own_nick(scripted.place()) == "juliet_" and scripted.until_state("in").nick == "juliet_")
+    del room.occupants["thief@montague.example/x"]
+    scripted.say(make("presence", status(role="none"), type_="unavailable", from_=f"{ROOM}/juliet", to_=OCCUPANT))
+    until(lambda: scripted.memberships.own_nick(scripted.place()) == "juliet")
+    assert room.occupants[OCCUPANT] == "juliet"
+
+
+def test_silence_is_followed_by_a_self_ping(scripted: Scripted) -> None:
+    scripted.start(rooms_anywhere_self_ping="0.2")
+    room = scripted.rooms[ROOM]
+    assert scripted.enter(REQUEST) is None
+    for condition in ("service-unavailable", "feature-not-implemented", "remote-server-not-found"):
+        before = pings(scripted)
+        room.rules["ping"] = lambda _, condition=condition: condition  # type: ignore[misc]
+        until(lambda before=before: pings(scripted) > before + 1)  # type: ignore[misc]
+        assert scripted.until_state("in").since
+    assert len(scripted.presences()) == 1
+    room.rules["ping"] = lambda _: "not-acceptable"
+    until(lambda: len(scripted.presences()) == 2)
+    room.rules.clear()
+    scripted.until_state("in")
+
+
+def test_each_reconnect_is_followed_by_a_self_ping_before_anything_is_said(scripted: Scripted) -> None:
+    scripted.start()
+    other = f"other@{SERVICE}"
+    scripted.rooms[other] = ScriptedRoom(other)
+    assert [scripted.enter(), scripted.enter(REQUEST, other)] == [None, None]
+    scripted.rooms[ROOM].occupants.pop(OCCUPANT)  # somebody has spoken while the link was down
+    assert scripted.gateway is not None
+    scripted.memberships.link_changed(DOMAIN, False)
+    told: queue.SimpleQueue[RoomRefused | None] = queue.SimpleQueue()
+    for room in (ROOM, other):
+        scripted.memberships.confirmed(scripted.place(room), told.put)
+    scripted.memberships.link_changed(DOMAIN, True)
+    assert [told.get(timeout=30) for _ in range(2)] == [None, None]
+    assert scripted.rooms[ROOM].occupants[OCCUPANT] == "juliet"
+    assert (pings(scripted), len(scripted.presences())) == (2, 3)
+
+
+def test_what_is_idle_is_left(scripted: Scripted) -> None:
+    scripted.start(rooms_anywhere_idle="1")
+    other = f"other@{SERVICE}"
+    scripted.rooms[other] = ScriptedRoom(other)
+    assert [scripted.enter(), scripted.enter(REQUEST, other)] == [None, None]
+    until(lambda: scripted.view() is None)
+    until(lambda: [p.get("to") for p in scripted.presences("unavailable")] == [f"{ROOM}/juliet"])
+    assert scripted.until_state("in", other).stay
+
+
+def test_a_room_that_is_not_there_any_more_is_out(scripted: Scripted) -> None:
+    scripted.start()
+    assert scripted.enter() is None
+    scripted.memberships.refused(scripted.place(), stanza_error("item-not-found"))
+    assert scripted.until_state("out").reason is not None
+    scripted.memberships.leave(scripted.place())
+    assert scripted.enter(REQUEST) is None
+    scripted.memberships.refused(scripted.place(), stanza_error("item-not-found"))
+    view = scripted.until_state("joining")
+    assert view.reason is not None
+    assert (view.reason.next or 0) - view.since > 100  # slowly
+    assert scripted.memberships.leave(scripted.place())
+    assert not scripted.memberships.leave(scripted.place())
