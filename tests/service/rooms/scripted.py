@@ -19,6 +19,7 @@ from xmpp_rest.protocol.namespaces import DISCO_INFO, MUC, MUC_USER, PING, STANZ
 from xmpp_rest.protocol.stanza import child, copied, make, refusal, result
 from xmpp_rest.service.rooms.memberships import Memberships
 from xmpp_rest.service.rooms.refused import RoomRefused
+from xmpp_rest.service.rooms.store import RoomStore
 from xmpp_rest.service.rooms.values import RoomPlace, RoomView, Wish
 
 SERVICE = "conference.montague.example"
@@ -62,20 +63,33 @@ class Scripted:
         self.gateway: Gateway | None = None
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._is_over = False
+        self._is_idle = False
 
     def start(self, **settings: str) -> Scripted:
-        self.gateway = self._attached(**settings)
+        self.gateway = attached(lambda **given: register_users(self._make_app(**given)), self.network, **settings)
         self._thread.start()
         return self
 
-    def _attached(self, **settings: str) -> Gateway:
-        return attached(lambda **given: register_users(self._make_app(**given)), self.network, **settings)
+    def stop_gateway(self) -> None:
+        """Stop, and return once all that it has sent was taken."""
+        assert self.gateway is not None
+        self.gateway.stop()
+        until(lambda: self._is_idle)
+
+    def again(self, **settings: str) -> None:
+        """Start another gateway, where the accounts are there already."""
+        self.gateway = attached(self._make_app, self.network, **settings)
 
     def stop(self) -> None:
         self._is_over = True
         if self.gateway is not None:
             self.gateway.stop()
             self._thread.join(10)
+
+    @property
+    def store(self) -> RoomStore:
+        assert self.gateway is not None
+        return RoomStore(self.gateway.driver, DOMAIN, self.gateway.incidents)
 
     @property
     def memberships(self) -> Memberships:
@@ -123,7 +137,9 @@ class Scripted:
             try:
                 stanza = self.network.next(0.2)
             except queue.Empty:
+                self._is_idle = True
                 continue
+            self._is_idle = False
             self.came.append(stanza)
             try:
                 self.say(*self._answers(stanza))

@@ -1,0 +1,130 @@
+"""Memberships over the ends of processes and accounts (rooms-anywhere §7.1), and as other processes ask for them (§6, §12)."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import DOMAIN, MakeApp, register_users
+from tests.link.attached import until
+from tests.service.hooks.network import ROOM as FAKE_ROOM
+from tests.service.hooks.network import Network as FakeNetwork
+from tests.service.rooms.scripted import ACTOR, ROOM, SERVICE, Scripted, ScriptedRoom
+from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.service.rooms import lifecycle
+from xmpp_rest.service.rooms.values import Wish
+from xmpp_rest.threads.waits import Wait
+
+OCCUPANT = f"juliet@{DOMAIN}/xmpp-rest"
+HALL = f"hall@{SERVICE}"
+REQUEST = Wish(by="request", stay=True)
+
+
+def test_who_stays_is_not_taken_out_at_a_stop_and_comes_in_at_the_next_start(scripted: Scripted, tmp_path: Path) -> None:
+    folder = str(tmp_path / "shared")
+    scripted.rooms[HALL] = ScriptedRoom(HALL)
+    scripted.start(server_data_dir=folder)
+    assert [scripted.enter(REQUEST._replace(nick="Julia", is_named=True, password="s3same")), scripted.enter(Wish(), HALL)] == [None, None]
+    scripted.stop_gateway()
+    assert [(p.get("from"), p.get("to")) for p in scripted.presences("unavailable")] == [(OCCUPANT, f"{HALL}/juliet")]
+    assert scripted.rooms[ROOM].occupants[OCCUPANT] == "Julia"
+    before = len(scripted.presences())
+    scripted.again(server_data_dir=folder)
+    view = scripted.until_state("in")
+    assert (view.nick, view.by, view.stay) == ("Julia", "request", True)
+    (presence,) = scripted.presences()[before:]
+    assert "s3same" in {element.text for element in presence.iter()}
+    assert scripted.view(HALL) is None
+    assert [kept.place.room for kept in scripted.store.all()] == [parse_jid(ROOM)]
+    assert scripted.memberships.leave(scripted.place(), "Bye")
+    until(lambda: scripted.presences("unavailable")[-1].findtext("status") == "Bye")
+    until(lambda: not list(scripted.store.all()))
+
+
+def test_the_rooms_of_a_callback_are_come_into_and_left_with_the_configuration(scripted: Scripted, tmp_path: Path) -> None:
+    folder = str(tmp_path / "shared")
+    scripted.rooms[HALL] = ScriptedRoom(HALL)
+    bot = {"callback_bot_url": "http://127.0.0.1:9/", "callback_bot_address": f"bot@{DOMAIN}", "server_data_dir": folder}
+    scripted.start(**bot, callback_bot_rooms=f"{ROOM}/The Bot, {HALL}")
+    actor = parse_jid(f"bot@{DOMAIN}")
+    until(lambda: [v.state for v in scripted.memberships.of(actor)] == ["in", "in"])
+    assert [(v.room, v.nick, v.by, v.stay) for v in scripted.memberships.of(actor)] == [
+        (ROOM, "The Bot", "callback:bot", True),
+        (HALL, "bot", "callback:bot", True),
+    ]
+    scripted.stop_gateway()
+    assert scripted.presences("unavailable") == []
+    scripted.again(**bot, callback_bot_rooms=HALL)
+    until(lambda: [(v.room, v.state) for v in scripted.memberships.of(actor)] == [(HALL, "in")])
+    until(lambda: [p.get("to") for p in scripted.presences("unavailable")] == [f"{ROOM}/The Bot"])
+
+
+def test_a_process_that_takes_over_goes_on_with_all_of_them(make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "PATIENCE", 0.1)
+    apps = [make_app(server_data_dir=str(tmp_path / "shared")) for _ in range(2)]
+    register_users(apps[0])
+    leader, follower = (app.extensions["gateway"] for app in apps)
+    network = FakeNetwork(leader.parts.router)
+    leader.start()
+    follower.start()
+    room = parse_jid(FAKE_ROOM)
+    joined = follower.parts.room_calls.join(ACTOR, room, Wish(), Wait(30))
+    assert joined.view is not None
+    assert (joined.view.state, joined.view.occupants_total) == ("in", 1)
+    assert [view.room for view in follower.parts.room_calls.of(ACTOR)] == [FAKE_ROOM]
+    assert follower.parts.room_calls.get(ACTOR, room) == joined.view
+    assert follower.parts.room_calls.figures() == {"in": 1, "joining": 0, "out": 0, "held": 0}
+    missing = follower.parts.room_calls.join(ACTOR, parse_jid("none@rooms.montague.example"), Wish(), Wait(30))
+    assert missing.refusal is not None
+    other = FakeNetwork(follower.parts.router)
+    other.rooms = network.rooms
+    leader.stop()
+    assert [p.get("to") for p in network.presences("unavailable")] == ["none@rooms.montague.example/juliet"]
+    until(lambda: follower.parts.memberships.counts()["in"] == 1)
+    assert len(other.presences()) == 1
+    follower.stop()
+    assert [p.get("to") for p in other.presences("unavailable")] == [f"{FAKE_ROOM}/juliet"]
+
+
+def test_processes_that_stop_together_leave_rooms(make_app: MakeApp, tmp_path: Path) -> None:
+    apps = [make_app(server_data_dir=str(tmp_path / "shared")) for _ in range(2)]
+    leader, follower = (app.extensions["gateway"] for app in apps)
+    network = FakeNetwork(leader.parts.router)
+    leader.start()
+    follower.start()
+    assert leader.parts.room_calls.join(ACTOR, parse_jid(FAKE_ROOM), Wish(), Wait(30)).view is not None
+    follower.parts.leader.leave_rooms()
+    began = time.monotonic()
+    leader.stop()
+    assert [p.get("to") for p in network.presences("unavailable")] == [f"{FAKE_ROOM}/juliet"], time.monotonic() - began
+
+
+def test_the_rooms_of_a_removed_account_are_left(gateway: Gateway) -> None:
+    network = FakeNetwork(gateway.parts.router)
+    gateway.start()
+    calls, room = gateway.parts.room_calls, parse_jid(FAKE_ROOM)
+    for actor in (ACTOR, parse_jid(f"romeo@{DOMAIN}")):
+        assert calls.join(actor, room, REQUEST, Wait(30)).view is not None
+    gateway.parts.accounts.unregister(ACTOR)
+    until(lambda: [p.get("from") for p in network.presences("unavailable")] == [OCCUPANT])
+    assert (calls.of(ACTOR), len(calls.of(parse_jid(f"romeo@{DOMAIN}")))) == ([], 1)
+
+
+def test_without_waiting_the_wish_is_kept_whatever_comes_of_it(gateway: Gateway) -> None:
+    network = FakeNetwork(gateway.parts.router)
+    gateway.start()
+    calls = gateway.parts.room_calls
+    network.rooms[FAKE_ROOM].refuses = lambda stanza: "registration-required" if stanza.tag == "presence" else None
+    joined = calls.join_later(ACTOR, parse_jid(FAKE_ROOM), REQUEST)
+    assert joined.view is not None
+    assert joined.view.state in ("joining", "out")
+    until(lambda: (view := calls.get(ACTOR, parse_jid(FAKE_ROOM))) is not None and view.state == "out")
+    view = calls.get(ACTOR, parse_jid(FAKE_ROOM))
+    assert view is not None
+    assert view.reason is not None
+    assert (view.reason.condition, view.reason.rejoin) == ("registration-required", False)
+    network.rooms[FAKE_ROOM].refuses = lambda _: None
+    assert calls.join(ACTOR, parse_jid(FAKE_ROOM), REQUEST, Wait(30)).view is not None
