@@ -22,6 +22,7 @@ from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.storage_lease import StorageLease
 from xmpp_rest.gateway.wiring_file_sending import build_file_sending
 from xmpp_rest.gateway.wiring_files import build_files
+from xmpp_rest.gateway.wiring_hearing import build_hearing
 from xmpp_rest.gateway.wiring_hook_requests import hook_requests as build_hook_requests
 from xmpp_rest.gateway.wiring_hook_sending import hook_sending as build_hook_sending
 from xmpp_rest.gateway.wiring_rooms import build_rooms
@@ -152,6 +153,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         settings.callbacks, router, dead, data_dir / "callbacks", remote, say=partial(_say, router),
         exists=accounts.exists, is_admin=authenticator.is_admin, incidents=incidents, counts=counts,
     )  # fmt: skip
+    build_hearing(settings, rooms, callbacks, kept_room_messages, streams, clock, guard, router, remote, incidents)
     muclight, muclight_entity = (
         build_muclight(
             driver, rooms_domain, domains, router, archive, clock, settings.rooms, incidents, remote, guard.blocks, callbacks.may_bring

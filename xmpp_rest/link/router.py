@@ -21,7 +21,7 @@ from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.namespaces import MUC_USER
-from xmpp_rest.protocol.stanza import is_answer, is_request, may_be_refused, refusal
+from xmpp_rest.protocol.stanza import copied, is_answer, is_request, may_be_refused, refusal
 from xmpp_rest.threads.afterwards import Afterwards
 from xmpp_rest.threads.timers import Timer
 from xmpp_rest.threads.waits import Wait
@@ -49,6 +49,8 @@ Sent = Element | Exception | None
 """What came of a stanza that was sent: the answer if there is one at once, the exception, None."""
 OnLink = Callable[[str, bool], object]
 """Gets a hosted domain, and whether its stream is up. Must be quick: it is called on the stream's thread, before anything is written."""
+Asker = Callable[[JID, JID], JID]
+"""(sender, recipient) → from whom an iq is sent: the sender, with the resource by which the recipient knows it."""
 Observer = Callable[[Element, JID | None, JID], object]
 """(stanza, sender, recipient): takes notice; what it returns is ignored. Must be quick: it is called on the stream's thread."""
 
@@ -75,6 +77,10 @@ class Link(Protocol):
 
     def send_bound(self, domain: str, stanza: Element, text: str, request_id: str, stream: int) -> None:
         """Queue a stanza, which its sender keeps, for the stream of this number alone."""
+
+
+def _who_asks(sender: JID, _to: JID) -> JID:
+    return sender
 
 
 def _each_alone(_: Sequence[Element]) -> AbstractContextManager[Mapping[int, Exception]]:
@@ -109,6 +115,7 @@ class Router:
         self._together: Together = _each_alone
         self._preparers: list[tuple[str, Preparer]] = []
         self._observers = list(observers)
+        self._asker: Asker = _who_asks
         self._on_link: list[OnLink] = []
         self._link = link
         self._remote = remote
@@ -133,6 +140,10 @@ class Router:
     def on_link(self, listener: OnLink) -> None:
         """Call `listener` when a stream has come up or ended, in the order of subscription. Called while building."""
         self._on_link.append(listener)
+
+    def ask_as(self, asker: Asker) -> None:
+        """Have requests that wait for an answer sent from whom this names. Called while building."""
+        self._asker = asker
 
     @property
     def has_link(self) -> bool:
@@ -320,6 +331,7 @@ class Router:
                     waiter.resolve(answer)
 
         timers = self._remote.timers
+        iq = self._asked(iq)
         waiter = self._expect(iq, settled)
         timer = Timer(waiter.time_out)
         timers.set(timer, wait.seconds)
@@ -336,12 +348,19 @@ class Router:
 
         Raises GatewayError: iq-timeout, iq-conflict, iq-overload, client-gone, link-down, outbox-full; and BadXML.
         """
+        iq = self._asked(iq)
         waiter = self._expect(iq)
         try:
             answer = self.send(iq)
             return answer if answer is not None else waiter.wait(wait), waiter.collected
         finally:
             self._pending.forget(waiter)
+
+    def _asked(self, iq: Element) -> Element:
+        """The iq from whom it is to be from."""
+        sender, to = parse_jid(iq.get("from", "")), jid_or_none(iq.get("to"))
+        asker = sender if to is None else self._asker(sender, to)
+        return iq if asker == sender else copied(iq, from_=str(asker))
 
     def _expect(self, iq: Element, callback: OnOutcome | None = None) -> WaitingIq:
         sender = parse_jid(iq.get("from", ""))

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element, SubElement
 
 from xmpp_rest.protocol.conditions import StanzaError
-from xmpp_rest.protocol.namespaces import STANZA_ERRORS
+from xmpp_rest.protocol.namespaces import DELAY, OLD_DELAY, STANZA_ERRORS
 
 KINDS = ("message", "presence", "iq")
 ID_BYTES = 18  # random ones of an id, without a rest in base64
 MANY = 256  # ids
+_DELAYS = (f"{{{DELAY}}}delay", f"{{{OLD_DELAY}}}x")
 MAX_ID = 1023  # bytes of a stanza's id in UTF-8, as of a part of an address: it is returned in header fields
 
 
@@ -69,6 +70,11 @@ def is_request(stanza: Element) -> bool:
 def is_answer(stanza: Element) -> bool:
     """Whether this is an iq that answers one (RFC 6120 §8.2.3)."""
     return stanza.tag == "iq" and stanza.get("type") in ("result", "error")
+
+
+def is_delayed(stanza: Element) -> bool:
+    """Whether the stanza says that it was sent earlier (XEP-0203, XEP-0091)."""
+    return any(element.tag in _DELAYS for element in stanza)
 
 
 def result(request: Element, payload: Element | None = None) -> Element:

@@ -74,7 +74,6 @@ def make_cell(service: Service, driver: Driver, tmp_path: Path) -> Iterator[Make
     cells = []
 
     def make(**given: Any) -> Cell:
-        (CallbackRoom(ROOM, NICK),)
         values: dict[str, Any] = {
             "url": service.url("/"), "address": (BOT,), "content_type": "application/json", "rooms": (CallbackRoom(ROOM, NICK),),
             "kinds": frozenset(("iq",)), "timeout": 30.0, "concurrency": 4, "queue_size": 1000, "queue_share": 75, "keep": "disk", "retries": 0,

@@ -92,7 +92,7 @@ def test_pages(shelf: Shelf) -> None:
 def test_own_messages_are_known_again(shelf: Shelf) -> None:
     shelf.hear("mine", is_own=True)
     shelf.hear("theirs")
-    assert [message.findtext("body") for message in shelf.kept.own_ids(JULIET, GARDEN, 1000)] == ["mine"]
+    assert [message.findtext("body") for message in shelf.kept.own_messages(JULIET, GARDEN, 1000)] == ["mine"]
 
 
 def test_the_domain_itself_may_be_an_actor(shelf: Shelf) -> None:

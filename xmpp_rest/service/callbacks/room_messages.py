@@ -9,14 +9,13 @@ from xml.etree.ElementTree import Element
 from drivers import StorageError
 from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.namespaces import DELAY, OLD_DELAY
+from xmpp_rest.protocol.stanza import is_delayed
 from xmpp_rest.service.callbacks.mentions import REMEMBERED, OwnMessages, names, refers_to, replied_to
 from xmpp_rest.service.callbacks.queue import CallbackQueue
 from xmpp_rest.service.rooms.values import RoomPlace
 
 log = logging.getLogger("xmpp_rest.callbacks")
 
-_DELAYS = (f"{{{DELAY}}}delay", f"{{{OLD_DELAY}}}x")
 Earlier = Callable[[JID, JID, int], Sequence[Element]]
 """(actor, room, number) → the own messages among the last ones of the room that are kept, oldest first. May raise."""
 
@@ -55,7 +54,7 @@ class RoomMessages:
             if own is not None:
                 own.add(place.room, stanza)
             return False
-        if not sender.resource or stanza.find("body") is None or any(stanza.find(tag) is not None for tag in _DELAYS):
+        if not sender.resource or stanza.find("body") is None or is_delayed(stanza):
             return False
         return own is None or self._mentions(place, stanza, own)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 from xml.etree.ElementTree import Element
@@ -32,6 +33,7 @@ log = logging.getLogger("xmpp_rest.rooms")
 
 WAITING = 2048  # messages that may wait to be archived; then the link waits, for LONGEST at most
 LONGEST = 5.0  # seconds
+MAX_TOLD = 10_000  # memberships whose state is remembered, so that only another one is told
 ROOM_ELEMENT = "{urn:x-xmpp-rest:rooms}room"
 """What an event of a membership has for a stanza: its text is the JSON. It is sent to nobody."""
 
@@ -75,7 +77,9 @@ class Hearing:
         self._incidents = incidents
         self._resource = resource
         self._backlog: Backlog[Heard] = Backlog(streams.pool, self._take)
-        self._room = threading.BoundedSemaphore(WAITING)
+        self._waiting = 0  # messages that are not told yet
+        self._changed = threading.Condition()  # guards that number
+        self._told: OrderedDict[RoomPlace, str] = OrderedDict()  # the state that was told last; written by one thread at a time
         changed.subscribe(self._membership_changed)
 
     def heard(self, place: RoomPlace, stanza: Element, *, is_own: bool) -> Unhandled | None:
@@ -83,7 +87,10 @@ class Hearing:
         if place.occupant.resource != self._resource:  # of a hook, which says and does not listen
             return None
         if stanza.get("type") != "groupchat":
-            return None if self._callbacks.heard(place, stanza, is_own=is_own) else NOT_MINE
+            if self._callbacks.heard(place, stanza, is_own=is_own):
+                return None
+            self._settle()  # what was said in the room before comes before
+            return NOT_MINE
         sender = place.room._replace(resource=stanza.get("from", "").partition("/")[2])
         if not self._is_wanted(stanza, sender, place.occupant):
             return None
@@ -94,16 +101,28 @@ class Hearing:
 
     def _membership_changed(self, view: RoomView) -> None:
         place = view.place
-        if place.occupant.resource == self._resource:
-            element = Element(ROOM_ELEMENT)
-            element.text = json.dumps(view.summary(), ensure_ascii=False, separators=(",", ":"))
-            self._put(Heard(place.actor, element, MEMBERSHIP))
+        if place.occupant.resource != self._resource or self._told.get(place) == view.state:
+            return
+        self._told[place] = view.state
+        self._told.move_to_end(place)
+        if len(self._told) > MAX_TOLD:
+            self._told.popitem(last=False)
+        element = Element(ROOM_ELEMENT)
+        element.text = json.dumps(view.summary(), ensure_ascii=False, separators=(",", ":"))
+        self._put(Heard(place.actor, element, MEMBERSHIP))
 
     def _put(self, heard: Heard) -> None:
-        if not self._room.acquire(timeout=LONGEST):
-            self._incidents.report(log, "room-untold", "the storage is too slow: a message of a room to %s is dropped", heard.owner)
-            return
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._waiting < WAITING, LONGEST):
+                self._incidents.report(log, "room-untold", "the storage is too slow: a message of a room to %s is dropped", heard.owner)
+                return
+            self._waiting += 1
         self._backlog.put(heard)
+
+    def _settle(self) -> None:
+        """Wait until everything is told that was put."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting, LONGEST)
 
     # on a thread of the pool
 
@@ -113,8 +132,9 @@ class Hearing:
                 added = self._tell(items)
             self._prune(added)
         finally:
-            for _ in items:
-                self._room.release()
+            with self._changed:
+                self._waiting -= len(items)
+                self._changed.notify_all()
 
     def _tell(self, items: Sequence[Heard]) -> dict[tuple[JID, JID], int]:
         """Archive and publish these; how many were added, by actor and room."""

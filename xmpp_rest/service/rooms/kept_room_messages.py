@@ -89,7 +89,7 @@ class KeptRoomMessages:
             wanted = replace(wanted, start=max(wanted.start or 0.0, _time(after) + HALF))
         return self._archive.page(actor, wanted, limit, newest=after is None)
 
-    def own_ids(self, actor: JID, room: JID, limit: int) -> list[Element]:
+    def own_messages(self, actor: JID, room: JID, limit: int) -> list[Element]:
         """The own messages among the newest `limit` of a room, oldest first."""
         page = self.find(actor, room, limit)
         return [kept.stanza for kept in page.items if (said := HeardId.read(kept.id)) and said.is_own]

@@ -257,9 +257,9 @@ class Memberships:
         """Take notice of a presence of a room, or of one of its occupants; whether there is a membership."""
         return self._news.presence(stanza, sender, place)
 
-    def heard(self, stanza: Element, place: RoomPlace) -> None:
-        """The room has sent a message to the occupant."""
-        self._news.heard(stanza, place)
+    def heard(self, stanza: Element, place: RoomPlace) -> bool:
+        """The room has sent a message to the occupant; whether it is news."""
+        return self._news.heard(stanza, place)
 
     def link_changed(self, domain: str, online: bool) -> None:
         """The stream of this hosted domain is up, or down."""

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import STANZA_ERRORS
-from xmpp_rest.protocol.stanza import new_id
+from xmpp_rest.protocol.stanza import is_delayed, new_id
 from xmpp_rest.service.rooms.core import RoomCore
 from xmpp_rest.service.rooms.joining import Joining
 from xmpp_rest.service.rooms.losses import reason_of_absence, reason_of_error, refusal_of
@@ -117,18 +117,20 @@ class RoomNews:
             else:
                 self._out(found, reason_of_error(error, rejoin=False))
 
-    def heard(self, stanza: Element, place: RoomPlace) -> None:
-        """A message."""
+    def heard(self, stanza: Element, place: RoomPlace) -> bool:
+        """A message; whether it is news: neither of the past, if nobody has asked for that, nor the subject that ends the join."""
         subject = stanza.find("subject")
         with self._core.lock:
             found = self._core.table.get(place)
             if found is None:
-                return
+                return True
             found.heard = time.monotonic()
             if subject is None or stanza.find("body") is not None or stanza.get("type") != "groupchat":
-                return
+                return found.attempt is None or found.attempt.wish.history > 0 or not is_delayed(stanza)
             nick = stanza.get("from", "").partition("/")[2]
             found.subject = Subject((subject.text or "")[: 64 * TEXT], nick) if subject.text else None
-            if (attempt := found.attempt) is not None:
-                attempt.has_subject = True
-                self._joining.end_if_complete(found, attempt)
+            if (attempt := found.attempt) is None:
+                return True
+            attempt.has_subject = True
+            self._joining.end_if_complete(found, attempt)
+            return False

@@ -57,8 +57,12 @@ class RoomStanzas:
         self._occupancy = occupancy
         self._resource = resource
         self._speakers = speakers
-        self._hearers = hearers
+        self._hearers = list(hearers)
         self._incidents = incidents
+
+    def subscribe(self, hearer: RoomHearer) -> None:
+        """Tell this one, too. Called while building."""
+        self._hearers.append(hearer)
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
         """Take what rooms say to managed occupants, of messages and presences."""
@@ -89,9 +93,11 @@ class RoomStanzas:
     def _heard(self, stanza: Element, sender: JID, place: RoomPlace) -> Unhandled | None:
         is_groupchat = stanza.get("type") == "groupchat"
         is_own = is_groupchat and bool(sender.resource) and sender.resource == self._memberships.own_nick(place)
-        self._memberships.heard(stanza, place)
+        is_news = self._memberships.heard(stanza, place)
         for speaker in self._speakers if is_own else ():
             self._told(partial(speaker.shown, place, stanza))
+        if not is_news:
+            return None
         results = [self._told(partial(hearer.heard, place, stanza, is_own=is_own)) for hearer in self._hearers]
         return NOT_MINE if NOT_MINE in results else None
 

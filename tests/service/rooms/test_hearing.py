@@ -1,0 +1,250 @@
+"""What rooms of a scripted server say comes once, in order, to streams over HTTP, kept copies and callbacks (service/rooms/hearing.py)."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import pytest
+from flask import Flask
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from tests.botapp import eventually, service
+from tests.conftest import DOMAIN, MakeApp, basic, register_users
+from tests.link.attached import until
+from tests.link.network import Network, attached
+from tests.service.rooms.scripted import ACTOR, ROOM, Scripted
+from tests.webservice import Answer, Service
+from xmpp_rest.cli.access.events import ReceivedEvent, received
+from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.protocol.parse import parse_text
+from xmpp_rest.service.rooms.values import Wish
+
+__all__ = ["service"]
+
+OCCUPANT = f"{ACTOR}/xmpp-rest"
+NICK = "juliet"
+JULIET = basic(str(ACTOR))
+pytestmark = pytest.mark.plain_thread
+
+
+class Listening(Scripted):
+    """The gateway serves HTTP as well."""
+
+    app: Flask
+    server: BaseWSGIServer
+    opened: list[http.client.HTTPConnection | http.client.HTTPResponse]
+
+    def _attached(self, **settings: str) -> Gateway:
+        def made(**given: str) -> Flask:
+            self.app = register_users(self._make_app(**given))
+            return self.app
+
+        gateway, self.opened = attached(made, self.network, **settings), []
+        self.server = make_server("127.0.0.1", 0, self.app, threaded=True)
+        self.server.daemon_threads = True  # type: ignore[attr-defined]
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return gateway
+
+    def stop(self) -> None:
+        if self.gateway is not None:
+            for each in self.opened:
+                each.close()
+            self.gateway.parts.streams.stop()
+            self.server.shutdown()
+            self.server.server_close()
+        super().stop()
+
+    def events(self, path: str = "/rest/stream", **fields: str) -> Iterator[ReceivedEvent]:
+        """The events of juliet from now on."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        connection.request("GET", path, headers=JULIET | {name.replace("_", "-"): value for name, value in fields.items()})
+        response = connection.getresponse()
+        assert response.status == 200
+        self.opened += [connection, response]
+        return (event for event in received(response) if event.name)
+
+    def hear(self, inner: str, nick: str = "/other", to: str = OCCUPANT, kind: str = "groupchat", identifier: str = "m") -> None:
+        self.say(parse_text(f"<message from='{ROOM}{nick}' to='{to}' type='{kind}' id='{identifier}'>{inner}</message>"))
+
+    def mail(self, body: str) -> None:
+        response = self.app.test_client().post("/rest", json={"to": str(ACTOR), "body": body}, headers=basic("nurse"))
+        assert response.status_code == 202
+
+    def kept(self) -> list[str | None]:
+        assert self.gateway is not None
+        page = self.gateway.parts.kept_room_messages.find(ACTOR, self.place().room, 500)
+        return [kept.stanza.findtext("body") for kept in page.items]
+
+
+@pytest.fixture
+def scripted(make_app: MakeApp, network: Network) -> Iterator[Listening]:
+    listening = Listening(make_app, network)
+    yield listening
+    listening.stop()
+
+
+def bodies(events: Iterator[ReceivedEvent], count: int) -> list[str]:
+    return [said["body"] for said in stanzas(events, count)]
+
+
+def stanzas(events: Iterator[ReceivedEvent], count: int) -> list[dict[str, Any]]:
+    return [json.loads(event.data) for event in (next(events) for _ in range(count)) if event.name == "message"]
+
+
+def test_a_stream_tells_of_the_membership_and_of_what_is_said(scripted: Listening) -> None:
+    scripted.start()
+    events = scripted.events()
+    assert scripted.enter() is None
+    came_in = next(events)
+    assert came_in.name == "room"
+    assert set(json.loads(came_in.data)) == {"room", "nick", "state", "since", "reason", "stay", "by"}
+    assert (json.loads(came_in.data)["room"], json.loads(came_in.data)["state"]) == (ROOM, "in")
+    scripted.hear(f"<body>hark</body><stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM}' id='s1'/>")
+    heard = json.loads(next(events).data)
+    assert (heard["type"], heard["from"], heard["to"], heard["body"]) == ("groupchat", f"{ROOM}/other", OCCUPANT, "hark")
+    scripted.put_out("307", "110")
+    out = json.loads(next(events).data)
+    assert (out["state"], out["reason"]["status"]) == ("out", [110, 307])
+
+
+def test_what_is_not_news_is_not_told(scripted: Listening) -> None:
+    scripted.start()
+    events = scripted.events()
+    room = scripted.rooms[ROOM]
+    room.has_subject = False
+    entered = threading.Thread(target=scripted.enter)
+    entered.start()
+    until(lambda: str(scripted.place().occupant) in room.occupants)
+    scripted.hear("<body>of old</body><delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z'/>")
+    scripted.hear("<subject>Tonight</subject>")
+    entered.join(30)
+    scripted.hear("<body>now</body>")
+    assert bodies((event for event in events if event.name == "message"), 1) == ["now"]
+
+
+def test_history_that_was_asked_for(scripted: Listening) -> None:
+    scripted.start()
+    events = (event for event in scripted.events() if event.name == "message")
+    room = scripted.rooms[ROOM]
+    room.has_subject = False
+    entered = threading.Thread(target=lambda: scripted.enter(Wish(history=5)))
+    entered.start()
+    until(lambda: str(scripted.place().occupant) in room.occupants)
+    scripted.hear("<body>of old</body><delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z'/>")
+    scripted.hear("<subject>Tonight</subject>")
+    entered.join(30)
+    (heard,) = stanzas(events, 1)
+    assert (heard["body"], "2026-01-01T00:00:00Z" in json.dumps(heard["delay"])) == ("of old", True)
+
+
+def test_streams_resume_over_mail_and_rooms_in_one_order(scripted: Listening) -> None:
+    scripted.start(rooms_anywhere_keep="3")
+    scripted.enter()
+    events = scripted.events()
+    for n in range(4):
+        scripted.hear(f"<body>room {n}</body>")
+        said = [next(events)]
+        scripted.mail(f"mail {n}")
+        said.append(next(events))
+        if not n:
+            first = said[0].id
+    scripted.hear("<composing xmlns='http://jabber.org/protocol/chatstates'/>")
+    assert next(events).id.endswith("~1")
+    scripted.hear("<body>mine</body>", f"/{NICK}")
+    own = next(events)
+    scripted.mail("last")
+    assert bodies(scripted.events(Last_Event_ID=own.id), 1) == ["last"]
+    assert bodies(scripted.events(Last_Event_ID=said[1].id), 2) == ["mine", "last"]
+    assert bodies(scripted.events(Last_Event_ID=first), 7) == ["mail 0", "mail 1", "room 2", "mail 2", "room 3", "mail 3", "mine"]
+    assert scripted.kept() == ["room 2", "room 3", "mine"]
+    listed = scripted.app.test_client().get("/api/messages", headers=JULIET).get_json()
+    assert {item["body"] for item in listed} == {"mail 0", "mail 1", "mail 2", "mail 3", "last"}
+
+
+def test_nothing_is_kept_if_that_is_configured(scripted: Listening) -> None:
+    scripted.start(rooms_anywhere_keep="0")
+    scripted.enter()
+    events = scripted.events()
+    client = scripted.events("/api/sse?rooms")
+    scripted.hear("<body>mine</body>", f"/{NICK}")
+    event = next(events)
+    assert (json.loads(event.data)["body"], event.id) == ("mine", "~1")
+    assert json.loads(next(client).data)["own"] is True
+    assert scripted.kept() == []
+
+
+def test_the_client_api_has_rooms_if_asked(scripted: Listening) -> None:
+    scripted.start()
+    scripted.enter()
+    silent, telling = scripted.events("/api/sse"), scripted.events("/api/sse?rooms&resume")
+    scripted.hear("<composing xmlns='http://jabber.org/protocol/chatstates'/>")
+    scripted.hear("<body>hark</body><stanza-id xmlns='urn:xmpp:sid:0' by='x.example' id='forged'/>")
+    scripted.hear(f"<body>aye</body><stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM}' id='s2'/>", f"/{NICK}", identifier="m2")
+    scripted.hear("<body>psst</body>", kind="chat")
+    hark, aye, psst = (next(telling) for _ in range(3))
+    assert [event.name for event in (hark, aye, psst)] == ["muc.message", "muc.message", "message"]
+    heard, own = json.loads(hark.data), json.loads(aye.data)
+    assert heard.pop("timestamp") > 10**15
+    assert heard == {
+        "room": ROOM, "nick": "other", "from": f"{ROOM}/other", "id": "m", "stanza_id": None, "body": "hark", "own": False,
+    }  # fmt: skip
+    assert (own["nick"], own["stanza_id"], own["own"]) == (NICK, "s2", True)
+    assert json.loads(next(silent).data)["body"] == "psst"
+    again = scripted.events("/api/sse?rooms&resume", Last_Event_ID=hark.id)
+    assert json.loads(next(again).data) == own
+
+
+def test_a_blocked_occupant_is_not_heard(scripted: Listening) -> None:
+    scripted.start()
+    scripted.enter()
+    events = scripted.events()
+    block = {"kind": "iq", "type": "set", "from": str(ACTOR), "to": str(ACTOR)}
+    xml = f"<iq type='set'><block xmlns='urn:xmpp:blocking'><item jid='{ROOM}/other'/></block></iq>"
+    response = scripted.app.test_client().post("/rest", data=xml, content_type="application/xmpp+xml", headers=JULIET)
+    assert response.status_code == 200, block
+    next(event for event in events if event.name == "iq")
+    scripted.hear("<body>blocked</body>")
+    scripted.hear("<body>hark</body>", "/friend")
+    assert bodies(events, 1) == ["hark"]
+
+
+def test_queries_are_from_the_occupant(scripted: Listening) -> None:
+    scripted.start()
+    client = scripted.app.test_client()
+
+    def asked() -> Element:
+        client.get(f"/rest/archive/{ROOM}", headers=JULIET | {"Prosody-Rest-Timeout": "1"})
+        return next(s for s in reversed(scripted.came) if s.tag == "iq" and s.find("{urn:xmpp:mam:2}query") is not None)
+
+    assert asked().get("from") == str(ACTOR)
+    scripted.enter()
+    assert asked().get("from") == OCCUPANT
+
+
+def bot(service: Service, **more: str) -> dict[str, str]:
+    given = {"url": service.url("/"), "address": f"friar@{DOMAIN}", "rooms": f"{ROOM}/Friar", "content_type": "json"} | more
+    return {f"callback_friar_{key}": value for key, value in given.items()}
+
+
+def test_a_callback_hears_and_answers(scripted: Listening, service: Service) -> None:
+    service.answers["/"] = lambda request: Answer(200, "aye", "text/plain") if b"hark" in request.body else Answer(204)
+    scripted.start(**bot(service, kinds="iq", events="bare"))
+    friar = f"friar@{DOMAIN}/xmpp-rest"
+    until(lambda: friar in scripted.rooms[ROOM].occupants)
+    eventually(lambda: scripted.gateway and scripted.gateway.parts.memberships.counts()["in"])
+    scripted.hear("<body>hark</body>", to=friar)
+    said = eventually(lambda: [s for s in list(scripted.came) if s.tag == "message" and s.findtext("body") == "aye"])[0]
+    assert (said.get("from"), said.get("to"), said.get("type")) == (friar, ROOM, "groupchat")
+    scripted.hear("<body>aye</body>", "/Friar", to=friar, identifier=said.get("id", ""))
+    scripted.hear("<body>psst</body>", to=friar, kind="chat")
+    scripted.hear("<body>end</body>", to=friar)
+    service.wait_body("end")
+    posted = [json.loads(request.body) for request in service.drain() if request.method == "POST"]
+    assert [(said["from"], said["body"]) for said in posted] == [(f"{ROOM}/other", "hark"), (f"{ROOM}/other", "psst")]
+    presences = [request for request in service.drain() if b"presence" in request.body]
+    assert presences == []

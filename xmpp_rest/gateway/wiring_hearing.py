@@ -1,0 +1,40 @@
+"""Builds what hears rooms on other servers. Starts nothing."""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.config.table import Settings
+from xmpp_rest.gateway.wiring_rooms import RoomParts
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.router import NOT_MINE, Router
+from xmpp_rest.processes.remote import Remote
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.callbacks.callbacks import Callbacks
+from xmpp_rest.service.callbacks.room_messages import RoomMessages
+from xmpp_rest.service.contacts.privacy_guard import Guard
+from xmpp_rest.service.messages.clock import MonotonicClock
+from xmpp_rest.service.rooms.asking import OccupantAsks
+from xmpp_rest.service.rooms.hearing import Hearing
+from xmpp_rest.service.rooms.kept_ends import KeptEnds
+from xmpp_rest.service.rooms.kept_room_messages import KeptRoomMessages
+from xmpp_rest.service.streams.registry import Streams
+
+
+def build_hearing(
+    settings: Settings, rooms: RoomParts, callbacks: Callbacks, kept: KeptRoomMessages, streams: Streams, clock: MonotonicClock,
+    guard: Guard, router: Router, remote: Remote, incidents: Incidents,
+) -> None:  # fmt: skip
+    """The parts of one process, which work by what they subscribe to."""
+    memberships, resource = rooms.memberships, settings.rooms_anywhere.resource
+
+    def is_wanted(stanza: Element, sender: JID, to: JID) -> bool:
+        return guard.handle(stanza, sender, to) is NOT_MINE
+
+    def holds(actor: JID, room: JID) -> bool:
+        return memberships.holds(memberships.place(actor, room))
+
+    messages = RoomMessages(callbacks.queues, memberships.own_nick, kept.own_messages)
+    rooms.stanzas.subscribe(Hearing(kept, streams, clock, messages, is_wanted, incidents, resource, memberships.changed))
+    router.ask_as(OccupantAsks(memberships, resource).asker)
+    KeptEnds(kept, holds, settings.gateway.domain, remote, incidents)
