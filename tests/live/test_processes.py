@@ -61,9 +61,12 @@ class PlainGunicorn(Three):
 
 
 class GeventGunicorn(PlainGunicorn):
-    """The same with gevent's greenlets in place of threads."""
+    """The same with gevent's greenlets in place of threads. When it stops, it waits for streams that nobody reads any more."""
 
     worker_class = "gevent"
+
+    def command(self) -> list[str]:
+        return [*super().command(), "--graceful-timeout", "2"]
 
 
 class Waitress(PlainGunicorn):

@@ -7,6 +7,8 @@ on; a chart answers with the status of the response.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache
 
 from flask import Response
 
@@ -26,13 +28,14 @@ def callbacks_of(cls: type, root: type, readers: Mapping[str, Callable[[str], st
 
     ``readers``: header field → what the machine reads in place of what was sent.
     """
+    return replace(_callbacks_of(cls, root), readers=tuple((environ_key(field), reader) for field, reader in readers.items()))
+
+
+@lru_cache(maxsize=1024)
+def _callbacks_of(cls: type, root: type) -> DefinedCallbacks:
+    """As above, without readers: 40 µs, and the same for each gateway of a process."""
     defined = defined_callbacks(cls, root)
-    return DefinedCallbacks(
-        defined=defined,
-        steps=needed(start.STEPS + negotiation.STEPS, defined),
-        fields=needed(conditional.STEPS, defined),
-        readers=tuple((environ_key(field), reader) for field, reader in readers.items()),
-    )
+    return DefinedCallbacks(defined, needed(start.STEPS + negotiation.STEPS, defined), needed(conditional.STEPS, defined), readers=())
 
 
 def respond(state: RequestState) -> Response:

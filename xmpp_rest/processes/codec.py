@@ -73,7 +73,7 @@ class ValueCodecs:
         raise TypeError(f"{hint} cannot be carried to another process")
 
     def _of_fields(self, kind: Any, names: Sequence[str]) -> list[ValueCodec]:
-        hints = get_type_hints(kind)
+        hints = _annotations(kind)
         return [self.of(hints[name]) for name in names]
 
     def _union(self, members: Sequence[Any]) -> ValueCodec:
@@ -99,6 +99,12 @@ def _fields(make: Any, values_of: Callable[[Any], Sequence[Any]], codecs: Sequen
         lambda value: [codec.to_json(v) for codec, v in zip(codecs, values_of(value), strict=True)],
         lambda values: make(*(codec.from_json(v) for codec, v in zip(codecs, values, strict=True))),
     )
+
+
+@lru_cache(maxsize=256)
+def _annotations(kind: Any) -> Mapping[str, Any]:
+    """The annotations of a class, evaluated, as below."""
+    return get_type_hints(kind)
 
 
 @lru_cache(maxsize=256)
