@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic, register_users
+from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic, build_app, register_users
 
 JSON, XML, FORM, NDJSON, LUA = "application/json", "application/xmpp+xml", "application/x-www-form-urlencoded", "application/x-ndjson", "text/x-lua"
 NURSE = f"nurse@{DOMAIN}"
@@ -79,11 +79,18 @@ def code(line: dict[str, Any]) -> Any:
     return line.get("code", line.get("status"))
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """Without settings, for all tests: what was done in it before makes no difference to what they look at."""
+    app = register_users(build_app(tmp_path_factory.mktemp("plain"), oauth_client_check="allow"))
+    yield app
+    app.extensions["gateway"].stop()
+
+
 @pytest.fixture
-def make(make_app: MakeApp) -> Callable[..., FlaskClient]:
+def make(plain: Flask, make_app: MakeApp) -> Callable[..., FlaskClient]:
     def build(**settings: str) -> FlaskClient:
-        app: Flask = make_app(oauth_client_check="allow", **settings)
-        register_users(app)
+        app = register_users(make_app(oauth_client_check="allow", **settings)) if settings else plain
         return app.test_client()
 
     return build

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.conftest import DOMAIN, PASSWORD, SHARED, MakeApp, basic, build_app, register_users
 from xmpp_rest.api.commands.groups import COMMANDS
 from xmpp_rest.api.commands.reading_commands import READS
 
@@ -67,6 +69,7 @@ def change(client: FlaskClient, api: str, fields: Fields) -> TestResponse:
 APIS = ["rest", "rest path", "files", "rest batch", "client", "contacts", "data put", "data post", "data delete"]
 
 
+@SHARED
 @pytest.mark.parametrize("page", FOREIGN)
 @pytest.mark.parametrize("api", APIS)
 def test_a_foreign_page_changes_nothing(app: Flask, client: FlaskClient, api: str, page: str) -> None:
@@ -80,19 +83,26 @@ def test_a_foreign_page_changes_nothing(app: Flask, client: FlaskClient, api: st
     assert change(client, api, {**JULIET, **FOREIGN[page], "Authorization": basic(f"juliet@{DOMAIN}", "wrong")["Authorization"]}).status_code == 403
 
 
+@pytest.fixture(scope="module")
+def changed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    """Of an application that may be changed, as what succeeds does so whatever was done before; `param`: the origins that it lists."""
+    app = register_users(build_app(tmp_path_factory.mktemp("changed"), server_origins=request.param))
+    yield app.test_client()
+    app.extensions["gateway"].stop()
+
+
+@pytest.mark.parametrize("changed", [""], indirect=True, ids=["none listed"])
 @pytest.mark.parametrize("who", TRUSTED)
 @pytest.mark.parametrize("api", APIS)
-def test_whoever_is_no_foreign_page_notices_nothing(client: FlaskClient, api: str, who: str) -> None:
-    assert change(client, api, JULIET | TRUSTED[who]).status_code in (200, 201, 202, 204, 404)
+def test_whoever_is_no_foreign_page_notices_nothing(changed: FlaskClient, api: str, who: str) -> None:
+    assert change(changed, api, JULIET | TRUSTED[who]).status_code in (200, 201, 202, 204, 404)
 
 
+@pytest.mark.parametrize("changed", [f"{EVIL}, https://blog.localhost"], indirect=True, ids=["two listed"])
 @pytest.mark.parametrize("api", APIS)
 @pytest.mark.parametrize("page", ["fetch", "old browser", "neighbour"])
-def test_a_listed_page_may(make_app: MakeApp, api: str, page: str) -> None:
-    app = make_app(server_origins=f"{EVIL}, https://blog.localhost")
-    app.extensions["gateway"].parts.accounts.register(app.extensions["gateway"].parts.accounts.address("juliet", DOMAIN), "x")
-    answer = change(app.test_client(), api, basic(f"juliet@{DOMAIN}", "x") | FOREIGN[page])
-    assert answer.status_code in (200, 201, 202, 204, 404)
+def test_a_listed_page_may(changed: FlaskClient, api: str, page: str) -> None:
+    assert change(changed, api, JULIET | FOREIGN[page]).status_code in (200, 201, 202, 204, 404)
 
 
 @pytest.mark.parametrize("page", FOREIGN)
@@ -104,6 +114,7 @@ def test_a_token_is_no_password_that_a_browser_remembers(app: Flask, client: Fla
         assert change(client, api, fields).status_code in (200, 202), api
 
 
+@SHARED
 @pytest.mark.parametrize("page", FOREIGN)
 def test_reading_is_no_change(client: FlaskClient, page: str) -> None:
     """The page cannot read the answer: the browser keeps it, where the origin is not listed."""
@@ -130,6 +141,7 @@ def test_behind_a_proxy_that_names_another_host(make_app: MakeApp) -> None:
 CHANGE = {"user": "juliet", "host": DOMAIN, "newpass": "stolen"}
 
 
+@SHARED
 @pytest.mark.parametrize("page", FOREIGN)
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/x-www-form-urlencoded", None])
 def test_a_command_by_post(client: FlaskClient, page: str, kind: str | None) -> None:
@@ -140,6 +152,7 @@ def test_a_command_by_post(client: FlaskClient, page: str, kind: str | None) -> 
     assert client.get("/api/contacts", headers=JULIET).status_code == 200
 
 
+@SHARED
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize(
     "fields",
@@ -167,6 +180,7 @@ def test_commands_by_post_of_others(client: FlaskClient, who: str) -> None:
     assert client.post("/api/change_password", json=CHANGE, headers=ADMIN | TRUSTED[who]).json == 0
 
 
+@SHARED
 @pytest.mark.parametrize("fields", [*FOREIGN.values(), {"Sec-Fetch-Site": "none", "Sec-Fetch-Dest": "document"}])
 def test_commands_that_only_read(client: FlaskClient, fields: Fields) -> None:
     assert client.get("/api/registered_vhosts", headers=ADMIN | fields).json == [DOMAIN]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 from flask.testing import FlaskClient
 
-from tests.conftest import DOMAIN, basic
+from tests.conftest import DOMAIN, SHARED, basic
 from xmpp_rest.api.detail import FIELD, MAX_DETAIL, detail_field
 
 ADMIN, BARE, NURSE = basic(f"admin@{DOMAIN}"), basic("admin"), basic(f"nurse@{DOMAIN}")
@@ -97,6 +97,7 @@ CASES = [
 ]  # fmt: skip
 
 
+@SHARED
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.method} {c.path} {c.said[0]}")
 def test_an_error_says_what_would_be_right(client: FlaskClient, case: Case) -> None:
     given = {"json": case.body} if case.body is not None else {"data": case.raw}

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.conftest import DOMAIN, basic
+from tests.conftest import DOMAIN, SHARED, basic
 from xmpp_rest.api.apprise import routes as apprise_routes
 from xmpp_rest.api.client import routes as client_routes
 from xmpp_rest.api.commands import routes as command_routes
@@ -64,6 +64,7 @@ def example(path: str) -> str:
     return re.sub(r"<(?:\w+:)?(\w+)>|\{(\w+)\}", lambda m: EXAMPLES.get(m[1] or m[2], "x"), path)
 
 
+@SHARED
 @pytest.mark.parametrize(("dialect", "path"), sorted(PATHS - {("data", data_routes.ACCOUNT)}))
 def test_allow_lists_the_methods_of_the_table(client: FlaskClient, dialect: str, path: str) -> None:
     answer = client.options(example(path))
@@ -80,6 +81,7 @@ def test_an_account_of_data_is_only_read(client: FlaskClient) -> None:
     assert listing.get_json()["user"] == "juliet"
 
 
+@SHARED
 @pytest.mark.parametrize(("dialect", "path"), sorted(PATHS - {("data", data_routes.ACCOUNT)}))
 def test_other_methods_are_refused(client: FlaskClient, dialect: str, path: str) -> None:
     head = {"HEAD"} if "GET" in methods(dialect, path) else set()  # whether it is answered, whatever Allow says, is the dialect's affair
@@ -87,6 +89,7 @@ def test_other_methods_are_refused(client: FlaskClient, dialect: str, path: str)
         assert client.open(example(path), method=method).status_code in REFUSED.get(dialect, {405}) | NOT_OFFERED.get(path, set()), method
 
 
+@SHARED
 @pytest.mark.parametrize(("dialect", "path"), sorted(PATHS - {("data", data_routes.ACCOUNT)}))
 def test_a_method_that_nobody_knows_is_told_the_methods_of_the_table(client: FlaskClient, dialect: str, path: str) -> None:
     answer = client.open(example(path), method="BREW")

@@ -25,7 +25,7 @@ def package(once: Once) -> Path:
         (folder / "source").mkdir()
         copy_checkout(folder / "source")
         cache = run(sys.executable, "-m", "pip", "cache", "dir").strip().splitlines()[-1]
-        run("dpkg-buildpackage", "-us", "-uc", "-b", cwd=folder / "source", PIP_CACHE_DIR=cache)
+        run("dpkg-buildpackage", "-us", "-uc", "-b", cwd=folder / "source", PIP_CACHE_DIR=cache, DPKG_DEB_COMPRESSOR_LEVEL="0")
 
     [package] = once.folder("debian", fill).glob("*.deb")
     return package

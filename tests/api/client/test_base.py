@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.api.client.calls import JULIET, NURSE, call, history, send
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic, register_users
+from tests.conftest import DOMAIN, PASSWORD, SHARED, MakeApp, basic, register_users
 from xmpp_rest.gateway.gateway import Gateway
 
 MESSAGES = "OPTIONS, GET, POST"
@@ -34,6 +34,7 @@ def coded(text: str, encoding: str = "utf-8") -> str:
 # routes and methods
 
 
+@SHARED
 @pytest.mark.parametrize(("path", "methods"), ALLOWED.items())
 def test_options_needs_no_credentials(client: FlaskClient, path: str, methods: str) -> None:
     response = client.options(path)
@@ -41,6 +42,7 @@ def test_options_needs_no_credentials(client: FlaskClient, path: str, methods: s
     assert "Content-Type" not in response.headers
 
 
+@SHARED
 @pytest.mark.parametrize(("path", "methods"), ALLOWED.items())
 @pytest.mark.parametrize("method", ["PATCH", "TRACE", "PROPFIND", "HEAD", "BREW"])
 def test_other_methods_are_not_allowed_whoever_asks(client: FlaskClient, path: str, methods: str, method: str) -> None:
@@ -50,6 +52,7 @@ def test_other_methods_are_not_allowed_whoever_asks(client: FlaskClient, path: s
     assert "Content-Type" not in response.headers
 
 
+@SHARED
 @pytest.mark.parametrize("path", ["/api/messages/a/b", "/api/messages/a/b/c", "/api/sse/x", "/api/messages//", "/api/contacts/a/b"])
 @pytest.mark.parametrize("method", ["GET", "OPTIONS", "POST", "DELETE"])
 def test_an_unknown_route_needs_no_credentials(client: FlaskClient, path: str, method: str) -> None:
@@ -158,6 +161,7 @@ def test_the_realm_can_be_set(make_app: MakeApp) -> None:
 # formats
 
 
+@SHARED
 @pytest.mark.parametrize(
     "accept", [None, "*/*", "application/*", "application/json", "text/html, application/json;q=0.1", "application/json; charset=utf-8"]
 )
@@ -166,6 +170,7 @@ def test_json_is_acceptable(client: FlaskClient, accept: str | None) -> None:
     assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
 
 
+@SHARED
 @pytest.mark.parametrize("accept", ["text/html", "image/*", "application/xml", "application/json;q=0"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_json_is_not_acceptable(client: FlaskClient, method: str, accept: str) -> None:
@@ -180,6 +185,7 @@ def test_a_body_is_json_if_nothing_else_is_said(client: FlaskClient, kind: str |
     assert call(client, "POST", "/api/messages", data=body, content_type=kind).status_code == 200
 
 
+@SHARED
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/xml", "application/jsonx", "nonsense"])
 def test_a_body_of_another_type(client: FlaskClient, kind: str) -> None:
     response = call(client, "POST", "/api/messages", data=b'{"to": "nurse@capulet.example", "body": "hi"}', content_type=kind)
@@ -187,6 +193,7 @@ def test_a_body_of_another_type(client: FlaskClient, kind: str) -> None:
     assert "Content-Type" not in response.headers
 
 
+@SHARED
 @pytest.mark.parametrize(
     "body",
     [

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.api.client.calls import JULIET, NURSE, ROMEO, Api, refused
-from tests.conftest import MakeApp, basic, register_users
+from tests.conftest import SHARED, MakeApp, basic, register_users
 from tests.link.fake import attach
 from tests.raising import raising
 from xmpp_rest.errors import GatewayError
@@ -184,6 +184,7 @@ POSTS = [
 ]
 
 
+@SHARED
 @pytest.mark.parametrize(("path", "body", "status", "text"), POSTS)
 def test_posts_that_are_refused(juliet: Contacts, path: str, body: str, status: int, text: str) -> None:
     assert refused(juliet("POST", path, data=body, content_type="application/json")) == (status, text)

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api.client.calls import JULIET, NURSE, ROMEO, call, history, send
-from tests.conftest import DOMAIN
+from tests.conftest import DOMAIN, SHARED
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
@@ -262,6 +262,7 @@ def test_stamps_rise(client: FlaskClient) -> None:
 INVALID_LIMIT, INVALID_BEFORE, INVALID_QUERY = "Invalid limit", "Invalid value of 'before'", "Invalid query string"
 
 
+@SHARED
 @pytest.mark.parametrize(
     ("query", "text"),
     [

@@ -10,7 +10,7 @@ from flask import Flask
 
 from tests.api.client.calls import JULIET, NURSE, ROMEO, refused
 from tests.api.client.rooms import CLUB, HOST, OUTSIDER, UNKNOWN, Rooms
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, register_users
+from tests.conftest import DOMAIN, PASSWORD, SHARED, MakeApp, register_users
 from tests.many import in_threads
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
@@ -88,6 +88,7 @@ CREATIONS = [
 ]
 
 
+@SHARED
 @pytest.mark.parametrize(("body", "status", "text"), CREATIONS)
 @pytest.mark.parametrize(("method", "path"), [("POST", ""), ("POST", "/garden"), ("PUT", "/garden")])
 def test_creations_that_are_refused(juliet: Rooms, method: str, path: str, body: str, status: int, text: str) -> None:
@@ -113,6 +114,7 @@ ENDPOINTS = [
 ]
 
 
+@SHARED
 @pytest.mark.parametrize(("segment", "text"), SEGMENTS)
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
 def test_segments_that_name_no_room_come_before_bodies_and_queries(juliet: Rooms, method: str, path: str, segment: str, text: str) -> None:

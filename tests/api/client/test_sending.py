@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from drivers import StorageError
 from tests.api.client.calls import JULIET, NURSE, ROMEO, call, history, send
-from tests.conftest import DOMAIN
+from tests.conftest import DOMAIN, SHARED
 from tests.link.fake import attach
 from tests.raising import raising
 from xmpp_rest.errors import GatewayError
@@ -42,6 +42,7 @@ REFUSED: list[tuple[Any, str]] = [
 ]
 
 
+@SHARED
 @pytest.mark.parametrize(("body", "text"), REFUSED)
 @pytest.mark.parametrize("path", ["/api/messages", f"/api/messages/{NURSE}", "/api/messages/@invalid"])
 def test_what_is_wrong_is_named(client: FlaskClient, path: str, body: Any, text: str) -> None:

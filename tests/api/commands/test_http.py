@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.api.commands.conftest import ADMIN
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.conftest import DOMAIN, PASSWORD, SHARED, MakeApp, basic
 from xmpp_rest.http.methods import REGISTERED_METHODS
 
 NO_NAME = {"status": "error", "code": 40, "message": "Missing command name."}
@@ -18,6 +18,7 @@ CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "Con
 V0, NAMED = {"stat": 3}, {"name": "registeredusers"}
 
 
+@SHARED
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -58,6 +59,7 @@ def test_no_name(client: FlaskClient, path: str, method: str) -> None:
     assert (answer.status_code, answer.get_json()) == (400, NO_NAME)
 
 
+@SHARED
 @pytest.mark.parametrize("method", sorted(REGISTERED_METHODS - {"GET", "POST", "OPTIONS"} | {"BREW"}))
 def test_other_methods_never_run_a_command(app: Flask, client: FlaskClient, method: str) -> None:
     query = {"user": "juliet", "host": DOMAIN}
@@ -91,6 +93,7 @@ def test_fields_of_every_answer(client: FlaskClient, path: str, headers: dict[st
     assert "WWW-Authenticate" not in answer.headers
 
 
+@SHARED
 @pytest.mark.parametrize(
     "headers",
     [
@@ -116,6 +119,7 @@ def test_fields_that_are_not_looked_at(client: FlaskClient, headers: dict[str, s
 BAD = "400 Bad Request"
 
 
+@SHARED
 @pytest.mark.parametrize(
     ("body", "status", "value"),
     [

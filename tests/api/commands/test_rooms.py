@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from tests.api.commands.conftest import Run
-from tests.conftest import DOMAIN, MakeApp, basic
+from tests.conftest import DOMAIN, SHARED, MakeApp, basic
 from tests.service.muc.hall import JULIET, ROMEO, SERVICE, Hall
 from xmpp_rest.service.muc.options import OPTIONS
 
@@ -36,6 +36,7 @@ def test_the_room_has_an_old_name_for_its_name(run: Run, version: str) -> None:
     assert run(f"create_room{version}", NEW | {"name": "x"}) == (400, "Request have duplicate argument: room")
 
 
+@SHARED
 @pytest.mark.parametrize("name", ["", "a b", "a@b", "a/b", "x" * 1024, "\u0007"])
 def test_bad_names(run: Run, name: str) -> None:
     assert run("create_room", NEW | {"room": name}) == (400, "Invalid value of room name")
@@ -47,6 +48,7 @@ def test_names_are_prepared(run: Run) -> None:
     assert run("get_room_occupants_number", {"room": "VERONA", "service": SERVICE.upper()}) == (200, 0)
 
 
+@SHARED
 @pytest.mark.parametrize("service", ["conference.montague.example", DOMAIN, "", "a@b", f"x@{SERVICE}", f"{SERVICE}/x"])
 @pytest.mark.parametrize(
     ("command", "args"),

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from tests.api.commands.conftest import Run
-from tests.conftest import DOMAIN
+from tests.conftest import DOMAIN, SHARED
 from tests.service.muc.hall import JULIET, ROMEO, SERVICE, TYBALT, Hall, codes
 
 ROOM = {"room": "verona", "service": SERVICE}
@@ -43,6 +43,7 @@ def test_affiliations(run: Run, word: str) -> None:
     assert (run("get_room_affiliations", ROOM).body, run("get_room_affiliation", ROOM | {"jid": J}).body) == ([], "none")
 
 
+@SHARED
 @pytest.mark.parametrize(
     ("path", "args", "answer"),
     [

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import DOMAIN, MakeApp, basic, register_users
+from tests.conftest import DOMAIN, SHARED, MakeApp, basic, register_users
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.service.messages.archive import EVERYTHING
 
@@ -156,6 +156,7 @@ WRONG = [
 ]  # fmt: skip
 
 
+@SHARED
 @pytest.mark.parametrize(("member", "value"), WRONG)
 def test_a_wrong_member_is_named(client: FlaskClient, member: str, value: object) -> None:
     members: dict[str, Any] = {member: value}

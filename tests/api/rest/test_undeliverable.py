@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import DOMAIN, basic
+from tests.conftest import DOMAIN, SHARED, basic
 from xmpp_rest.gateway.gateway import Gateway
 
 NURSE = f"nurse@{DOMAIN}"
@@ -56,6 +56,7 @@ OTHERS: dict[str, tuple[dict[str, Any], str]] = {  # the payload, and a word of 
 }
 
 
+@SHARED
 @pytest.mark.parametrize("path", ["/rest", AT])
 @pytest.mark.parametrize("name", OTHERS)
 def test_payloads_of_other_programs(client: FlaskClient, gateway: Gateway, name: str, path: str) -> None:
@@ -66,6 +67,7 @@ def test_payloads_of_other_programs(client: FlaskClient, gateway: Gateway, name:
     assert bodies(gateway) == bodies(gateway, "juliet") == []
 
 
+@SHARED
 @pytest.mark.parametrize(
     "obj",
     [
@@ -99,6 +101,7 @@ def test_what_the_mapping_has_for_it_is_sent(client: FlaskClient, obj: dict[str,
     assert post(client, "/rest", {"to": NURSE, **obj}).status_code == 202
 
 
+@SHARED
 @pytest.mark.parametrize("value", [5, None, ["a"], {"text": "x"}, 1.5])
 def test_a_body_that_is_no_text(client: FlaskClient, gateway: Gateway, value: Any) -> None:
     response = post(client, AT, {"body": value})
@@ -107,6 +110,7 @@ def test_a_body_that_is_no_text(client: FlaskClient, gateway: Gateway, value: An
     assert bodies(gateway) == []
 
 
+@SHARED
 @pytest.mark.parametrize(
     ("body", "content_type"), [("text=Disk+full&level=3", FORM), (cbor2.dumps({"text": "hi", "to": NURSE}), "application/cbor")]
 )
@@ -149,6 +153,7 @@ def test_what_says_something_is_sent(client: FlaskClient, obj: dict[str, Any]) -
         assert post(client, "/rest", {"to": NURSE, **obj}).status_code in (200, 202)
 
 
+@SHARED
 @pytest.mark.parametrize(
     ("obj", "kind"),
     [
@@ -175,6 +180,7 @@ def test_json_without_its_name_is_json(client: FlaskClient, gateway: Gateway, bo
     assert bodies(gateway, "juliet") == bodies(gateway)
 
 
+@SHARED
 @pytest.mark.parametrize("content_type", [FORM, None])
 @pytest.mark.parametrize("body", ['{"to": "x", body: 1}', '[{"body": "hi"}]', '{"a": 1', "{}"])
 def test_broken_json_without_its_name_is_no_chat(client: FlaskClient, gateway: Gateway, body: str, content_type: str | None) -> None:

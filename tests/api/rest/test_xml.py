@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from drivers import ArchiveItem
-from tests.conftest import DOMAIN, PASSWORD, TOKEN, basic
+from tests.conftest import DOMAIN, PASSWORD, SHARED, TOKEN, basic
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.parse import parse_element
 from xmpp_rest.protocol.stanza import condition_of
@@ -91,6 +91,7 @@ def test_an_iq_is_answered(client: FlaskClient) -> None:
     }  # fmt: skip
 
 
+@SHARED
 @pytest.mark.parametrize(
     ("query", "child"),
     [
@@ -115,6 +116,7 @@ def test_disco_names_identity_features_and_the_other_domains(client: FlaskClient
     assert f"jid='muclight.{DOMAIN}'" in items
 
 
+@SHARED
 @pytest.mark.parametrize(
     ("iq", "condition"),
     [
@@ -171,6 +173,7 @@ def test_wrong_credentials(client: FlaskClient, field: str, text: str) -> None:
     assert "WWW-Authenticate" not in response.headers
 
 
+@SHARED
 @pytest.mark.parametrize("field", ["Digest x", "Basic", "Bearer", "Basic ", "Bearer  ", "hand-in-glove", "Negotiate YQ==", b64(f"juliet:{PASSWORD}"), " "])
 def test_what_is_no_credentials_at_all(client: FlaskClient, field: str) -> None:
     response = post(client, "<message/>", headers={"Authorization": field})
@@ -178,6 +181,7 @@ def test_what_is_no_credentials_at_all(client: FlaskClient, field: str) -> None:
     assert f'Basic realm="{DOMAIN}/rest"' in response.headers["WWW-Authenticate"]
 
 
+@SHARED
 @pytest.mark.parametrize("name", ["juliet", f"juliet@{DOMAIN}", f"Juliet@{DOMAIN}/balcony"])
 def test_names_that_basic_may_have(client: FlaskClient, name: str) -> None:
     assert parse_element(echo(client, "<message/>", basic(name)).data).get("from") == f"juliet@{DOMAIN}"
@@ -198,6 +202,7 @@ def test_the_size_limit(client: FlaskClient) -> None:
     assert_error(echo(client, body + b" "), 413, "modify", "resource-constraint", "Payload too large")
 
 
+@SHARED
 @pytest.mark.parametrize(
     "body",
     [
@@ -216,6 +221,7 @@ def test_an_element_that_no_server_could_read(client: FlaskClient) -> None:
     assert post(client, f"<message to='nurse@{DOMAIN}'><xml:x/></message>").status_code == 400
 
 
+@SHARED
 @pytest.mark.parametrize("kind", ["application/xml", "text/xml", "application/octet-stream", "text/html", "x"])
 def test_media_types_that_are_no_stanza(client: FlaskClient, kind: str) -> None:
     assert_error(post(client, "<message/>", Content_Type=kind), 415, "cancel", "bad-format", "Unsupported media type")
@@ -225,6 +231,7 @@ def test_no_media_type(client: FlaskClient) -> None:
     assert client.post("/rest", data=b"<message/>", headers=JULIET).status_code == 415
 
 
+@SHARED
 @pytest.mark.parametrize("kind", ["application/xmpp+xml; charset=utf-8", "Application/XMPP+XML", "application/xmpp+xml;x=y"])
 def test_spellings_of_the_media_type(client: FlaskClient, kind: str) -> None:
     assert echo(client, "<message/>", Content_Type=kind).status_code == 200
@@ -233,6 +240,7 @@ def test_spellings_of_the_media_type(client: FlaskClient, kind: str) -> None:
 # addressing
 
 
+@SHARED
 @pytest.mark.parametrize("namespace", ["jabber:server", "urn:x", "jabber:component:accept"])
 def test_a_foreign_namespace(client: FlaskClient, namespace: str) -> None:
     response = post(client, f"<message xmlns='{namespace}'/>")
@@ -245,22 +253,26 @@ def test_the_namespace_of_clients_counts_for_nothing(client: FlaskClient) -> Non
     assert b"xmlns" not in response.data
 
 
+@SHARED
 @pytest.mark.parametrize("name", ["body", "stream", "Message", "a"])
 def test_a_wrong_name(client: FlaskClient, name: str) -> None:
     text = "Invalid stanza, must be 'message', 'presence' or 'iq'."
     assert_error(post(client, f"<{name}/>"), 422, "modify", "unsupported-stanza-type", text)
 
 
+@SHARED
 @pytest.mark.parametrize("to", ["@x", "", "a@", "a b@c", "a@b/", "a@b@c"])
 def test_a_bad_recipient(client: FlaskClient, to: str) -> None:
     assert_error(post(client, f"<message to='{to}'/>"), 422, "modify", "improper-addressing", "Invalid destination JID")
 
 
+@SHARED
 @pytest.mark.parametrize("sender", ["@x", "", "a@", f"juliet@{DOMAIN}/"])
 def test_a_bad_sender(client: FlaskClient, sender: str) -> None:
     assert_error(post(client, f"<message from='{sender}'/>"), 422, "modify", "invalid-from", "Invalid source JID")
 
 
+@SHARED
 @pytest.mark.parametrize("sender", [f"nurse@{DOMAIN}", DOMAIN, "juliet@montague.example", f"{DOMAIN}/juliet"])
 def test_somebody_else_as_sender(client: FlaskClient, sender: str) -> None:
     text = "Not authorized to send stanza with requested 'from'"
@@ -292,12 +304,14 @@ def test_attributes_are_kept_filled_in_or_removed(client: FlaskClient) -> None:
     assert parse_element(echo(client, "<message id='mine'/>").data).get("id") == "mine"
 
 
+@SHARED
 @pytest.mark.parametrize("kind", ["", "type='result'", "type='error'", "type='chat'"])
 def test_an_iq_that_asks_nothing(client: FlaskClient, kind: str) -> None:
     text = "'iq' stanza must be of type 'get' or 'set'"
     assert_error(post(client, f"<iq {kind} to='a@b'><ping xmlns='urn:xmpp:ping'/></iq>"), 422, "modify", "invalid-xml", text)
 
 
+@SHARED
 @pytest.mark.parametrize("children", ["", "<a/><b/>"])
 def test_an_iq_without_exactly_one_child(client: FlaskClient, children: str) -> None:
     text = "'iq' stanza must have exactly one child tag"
@@ -321,6 +335,7 @@ def test_the_checks_in_their_order(client: FlaskClient) -> None:
 # the form of errors and replies
 
 
+@SHARED
 @pytest.mark.parametrize(
     ("accept", "form"),
     [
@@ -352,6 +367,7 @@ def test_an_error_as_json_has_what_clients_read(client: FlaskClient) -> None:
     assert set(error) == {"type", "condition", "text", "code", "source", "instance_id", "context"}
 
 
+@SHARED
 @pytest.mark.parametrize("accept", [None, "*/*", "text/plain", "image/*", "nonsense", f"{XML};q=0.5", "text/html, */*"])
 def test_a_reply_is_xml_unless_something_else_is_named(client: FlaskClient, accept: str | None) -> None:
     response = echo(client, "<message/>", headers=JULIET | ({"Accept": accept} if accept else {}))
@@ -371,6 +387,7 @@ def test_the_slash_names_no_query(client: FlaskClient) -> None:
     assert client.get("/rest/").status_code == 401
 
 
+@SHARED
 @pytest.mark.parametrize("path", ["/rest", "/rest/", "/rest/echo", "/rest/ping/x", "/rest/message/chat/a@b"])
 def test_options_needs_no_credentials(client: FlaskClient, path: str) -> None:
     response = client.options(path, headers={"Origin": "https://capulet.example"})
@@ -380,6 +397,7 @@ def test_options_needs_no_credentials(client: FlaskClient, path: str) -> None:
     assert response.headers["Access-Control-Allow-Origin"] == "https://capulet.example"
 
 
+@SHARED
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
 def test_other_methods(client: FlaskClient, method: str) -> None:
     response = client.open("/rest", method=method, headers=JULIET)
