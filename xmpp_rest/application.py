@@ -32,6 +32,7 @@ from xmpp_rest.api.openapi import routes as openapi
 from xmpp_rest.api.ops import routes as ops
 from xmpp_rest.api.post_msg import routes as post_msg
 from xmpp_rest.api.rest import routes as rest
+from xmpp_rest.api.rooms import routes as rooms
 from xmpp_rest.api.routing import Anything, HookTokenPart
 from xmpp_rest.api.web import routes as web
 from xmpp_rest.cli.leader_calls import offer_calls
@@ -73,7 +74,7 @@ def build(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False  # an empty part means something in /data and /rest
     app.url_map.converters |= {"anything": Anything, "hook_token": HookTokenPart}
     app.register_blueprint(ntfy.root(gateway))
-    for dialect in (rest, files, public_files, client, data, commands, oauth, hooks, ops, openapi, web, gotify, apprise, post_msg, ntfy):
+    for dialect in (rest, files, rooms, public_files, client, data, commands, oauth, hooks, ops, openapi, web, gotify, apprise, post_msg, ntfy):
         app.register_blueprint(dialect.blueprint(gateway))
     if settings.server.compress:
         compression.install(app)

@@ -19,6 +19,7 @@ from xmpp_rest.config.table import ClientSettings, CommandsSettings
 
 Document = dict[str, Any]
 OWN_STORE = re.compile("(/data/[A-Za-z_]+/(?:json|lua))/")  # as the peer's clients write it: not an account
+BELOW_ROOMS = "/rest/rooms/"
 SLASHES = {"to", "command", "path", "any"}  # parameters at the end of a path, which take what follows
 
 
@@ -52,6 +53,8 @@ class Described:
         environ = response.request.environ
         path = str(environ["RAW_URI"]).partition("?")[0]
         known, operation = self.operation(environ["REQUEST_METHOD"], path)
+        if path.startswith(BELOW_ROOMS) and not known.startswith(BELOW_ROOMS):  # nothing is there, which a problem document says
+            return
         if operation is None or response.status_code == 405:  # other methods: an Allow field says which there are
             return
         said = operation["responses"].get(str(response.status_code))

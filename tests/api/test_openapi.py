@@ -20,9 +20,10 @@ from xmpp_rest import __version__
 from xmpp_rest.api.commands import registry
 
 PAGE = Path(__file__).parents[2] / "docs/openapi.json"
-APIS = ("rest", "files", "client", "data", "commands", "oauth", "hooks", "ntfy", "post_msg", "ops")
+APIS = ("rest", "files", "rooms", "client", "data", "commands", "oauth", "hooks", "ntfy", "post_msg", "ops")
 NAMES = (*APIS, *(f"commands-v{version}" for version in range(4)))
 ADDRESSES = ("/openapi.json", *(f"/openapi/{name}.json" for name in NAMES))
+NOTHING = ("/files", "/rest/rooms/<anything:any>")  # routes where nothing is
 IMPLIED = {"OPTIONS", "HEAD"}  # the one is a browser's question, the other what GET is without the body
 
 OF_MANY_BYTES = {"application/cbor", "application/octet-stream", "application/x-ndjson", "multipart/form-data"}  # which no program makes of an example
@@ -100,7 +101,7 @@ def test_every_route_is_described_and_nothing_else(documents: dict[str, Document
         if dialect == "web":  # pages
             continue
         for route in table:
-            if route.path == "/files":  # where nothing is
+            if route.path in NOTHING:
                 continue
             for method in set(route.methods.split(", ")) - IMPLIED:
                 path = ("" if dialect == "client" and route.path.startswith("/api") else BELOW.get(dialect, "")) + route.path
@@ -126,7 +127,7 @@ def _examples(path: str) -> list[str]:
 def test_the_router_has_no_route_beside_the_tables(documents: dict[str, Document], shared_app: Flask) -> None:
     described = Described(documents["/openapi.json"])
     for rule in shared_app.url_map.iter_rules():
-        if (rule.endpoint.startswith("web.") and rule.rule != "/") or re.match("/v[0-9]+/api", rule.rule) or rule.rule == "/data":
+        if (rule.endpoint.startswith("web.") and rule.rule != "/") or re.match("/v[0-9]+/api", rule.rule) or rule.rule in ("/data", *NOTHING):
             continue  # pages; the base of clients of one version; a redirect to the listing
         path = re.sub("<[^>]+>", "x", rule.rule.replace("<anything:path>", "x/y").replace("<anything:tail>", "x")).replace("/openapi/x", "/openapi/rest")
         tried = [row for method in ("GET", "POST", "PUT", "DELETE") for row in [path, f"{path}/users", f"{path}/y/z"] if described.operation(method, row)[1]]

@@ -24,6 +24,7 @@ from xmpp_rest.api.openapi import routes as openapi_routes
 from xmpp_rest.api.ops import routes as ops_routes
 from xmpp_rest.api.post_msg import routes as post_msg_routes
 from xmpp_rest.api.rest import routes as rest_routes
+from xmpp_rest.api.rooms import routes as room_routes
 from xmpp_rest.api.routing import Route
 from xmpp_rest.api.web import routes as web_routes
 from xmpp_rest.http.methods import REGISTERED_METHODS
@@ -34,6 +35,7 @@ TABLES: dict[str, tuple[Route, ...]] = {
     "rest": rest_routes.ROUTES,
     "files": file_routes.ROUTES,
     "public_files": public_file_routes.ROUTES,
+    "rooms": room_routes.ROUTES,
     "client": (*client_routes.ROUTES, client_routes.DESCRIPTION),
     "data": data_routes.ROUTES,
     "commands": command_routes.ROUTES,

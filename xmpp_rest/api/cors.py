@@ -20,7 +20,7 @@ ALLOWED_FIELDS = (
 """What a page may send. X-Admin: COMPAT ejabberd, where it means nothing, either."""
 EXPOSED_FIELDS = (
     "Stanza-Id, Retry-After, ETag, Location, Link, Allow, Accept-Ranges, Content-Range, Debug, Error-Detail, Idempotent-Replayed, "
-    "Preference-Applied, RateLimit, RateLimit-Policy, WWW-Authenticate, X-Request-Id"
+    "Nick, Preference-Applied, RateLimit, RateLimit-Policy, WWW-Authenticate, X-Request-Id"
 )
 """What a page may read besides the fields that every page may."""
 _SHOWN = re.compile(r"[!-~]{1,300}")  # an Origin field that is sent back: bounded, and visible ASCII
@@ -66,6 +66,7 @@ DIALECTS: Mapping[str, Dialect] = {
     ),
     "files": Dialect(),
     "oauth": Dialect(),
+    "rooms": Dialect(),
     "client": Dialect(),
     "ops": Dialect(),
 }

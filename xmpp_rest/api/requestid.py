@@ -10,7 +10,7 @@ from werkzeug.local import LocalProxy
 
 from xmpp_rest.request_notes import NOTES, OTHER, REQUEST_ID, RequestNotes, given_id, note_request
 
-APIS = {name: name for name in ("rest", "client", "data", "commands", "oauth", "hooks", "files", "ops", "web")} | {
+APIS = {name: name for name in ("rest", "rooms", "client", "data", "commands", "oauth", "hooks", "files", "ops", "web")} | {
     "openapi": "ops", "gotify": "hooks", "apprise": "hooks", "ntfy": "hooks", "ntfy_root": "hooks", "post_msg": "hooks",
     "public_files": "files",
 }  # fmt: skip

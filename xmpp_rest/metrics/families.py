@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 PREFIX = "xmpp_rest_"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 """Upper bounds of all histograms, in seconds."""
-APIS = ("rest", "client", "data", "commands", "oauth", "hooks", "files", "ops", "web", "other")
+APIS = ("rest", "rooms", "client", "data", "commands", "oauth", "hooks", "files", "ops", "web", "other")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "other"
 KINDS = ("message", "presence", "iq")

@@ -16,6 +16,7 @@ DISCO_ITEMS = "http://jabber.org/protocol/disco#items"  # XEP-0030
 LAST = "jabber:iq:last"  # XEP-0012
 MAM = "urn:xmpp:mam:2"  # XEP-0313
 MUC = "http://jabber.org/protocol/muc"  # XEP-0045
+MUC_ADMIN = f"{MUC}#admin"  # XEP-0045
 MUC_USER = f"{MUC}#user"  # XEP-0045
 MUC_LIGHT = "urn:xmpp:muclight:0"  # XEP Multi-User Chat Light (ProtoXEP)
 PRIVACY = "jabber:iq:privacy"  # XEP-0016

@@ -22,6 +22,7 @@ from xmpp_rest.api.openapi.model import Description
 from xmpp_rest.api.ops.operations import describe as describe_ops
 from xmpp_rest.api.post_msg.operations import describe as describe_post_msg
 from xmpp_rest.api.rest.operations import describe as describe_rest
+from xmpp_rest.api.rooms.operations import describe as describe_rooms
 from xmpp_rest.config.table import ClientSettings, CommandsSettings, Settings
 
 ALL = "all"
@@ -69,7 +70,7 @@ class Documents:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         versions = range(registry.newest + 1)
-        self.apis: tuple[str, ...] = ("rest", "files", "client", "data", "commands", "oauth", "hooks", "ntfy", "post_msg", "ops")
+        self.apis: tuple[str, ...] = ("rest", "files", "rooms", "client", "data", "commands", "oauth", "hooks", "ntfy", "post_msg", "ops")
         self.names = (*self.apis, *(f"commands-v{version}" for version in versions))
         self.texts = lru_cache(maxsize=KEPT)(self._texts)
 
@@ -93,6 +94,7 @@ class Documents:
         return {
             "rest": describe_rest,
             "files": describe_files,
+            "rooms": describe_rooms,
             "client": partial(describe_client, client),
             "data": describe_data,
             "commands": partial(describe_commands, self._registry, commands),
