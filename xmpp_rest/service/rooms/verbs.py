@@ -18,7 +18,7 @@ from xmpp_rest.protocol.stanza import child, condition_of, make, new_id
 from xmpp_rest.request_notes import current_id
 from xmpp_rest.service.messages.batch import OutboundMessage
 from xmpp_rest.service.messages.send import Sending
-from xmpp_rest.service.rooms.refused import RoomRefusal, message_refused, not_answered
+from xmpp_rest.service.rooms.refused import RoomRefusal, RoomRefused, message_refused, not_answered
 from xmpp_rest.service.rooms.values import RoomOccupant, RoomState, RoomView
 from xmpp_rest.threads.waits import Wait
 
@@ -26,6 +26,7 @@ NOT_IN = "Not in the room; PUT /rest/rooms/{room} joins it"
 NOBODY = "Nobody in the room has this nick"
 HIDDEN = "The room hides the addresses of its occupants; name the address itself"
 _UNPROCESSED = frozenset(("accepted", "written"))  # states of an outcome
+_DONE = frozenset(("reflected", "confirmed", "delivered"))  # those of a subject: a room of the gateway's own has confirmed it
 
 
 class KnownMemberships(Protocol):
@@ -34,26 +35,26 @@ class KnownMemberships(Protocol):
     def get(self, actor: JID, room: JID) -> RoomView | None: ...
 
 
-class SubjectSetter(Protocol):
-    """What says something in rooms, and waits until they show it."""
-
-    def refused_within(self, outgoing: OutboundMessage, wait: Wait) -> RoomRefusal | None: ...
-
-
 class RoomVerbs:
     """Asks rooms in the name of their occupants. Raises GatewayError where there is no way to the room."""
 
-    def __init__(self, memberships: KnownMemberships, sending: Sending, speaking: SubjectSetter) -> None:
+    def __init__(self, memberships: KnownMemberships, sending: Sending) -> None:
         self._memberships = memberships
         self._sending = sending
-        self._speaking = speaking
 
     def set_subject(self, actor: JID, room: JID, text: str, wait: Wait) -> RoomRefusal | None:
         """Set the subject of a room, or take it away."""
         view = self._memberships.get(actor, room)
         if not _is_in(view):
             return _not_in(room)
-        return self._speaking.refused_within(_message(view, room, child("subject", text), type_="groupchat"), wait)
+        stanza, sender, to = _message(view, room, child("subject", text), type_="groupchat")[:3]
+        try:
+            refusal, state = self._sending.send_and_wait(stanza, sender, to, wait)
+        except RoomRefused as e:
+            return e.refusal
+        if refusal is not None:
+            return _refusal_in(refusal, view.room)
+        return None if state in _DONE else not_answered(view.room)
 
     def kick(self, actor: JID, room: JID, nick: str, reason: str, wait: Wait) -> RoomRefusal | None:
         """Take the role of an occupant, who is out of the room by that."""
