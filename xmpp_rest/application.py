@@ -74,7 +74,9 @@ def build(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False  # an empty part means something in /data and /rest
     app.url_map.converters |= {"anything": Anything, "hook_token": HookTokenPart}
     app.register_blueprint(ntfy.root(gateway))
-    for dialect in (rest, files, rooms, public_files, client, data, commands, oauth, hooks, ops, openapi, web, gotify, apprise, post_msg, ntfy):
+    for dialect in (
+        rest, files, rooms, public_files, client, data, commands, oauth, hooks, ops, openapi, web, gotify, apprise, post_msg, ntfy,
+    ):  # fmt: skip
         app.register_blueprint(dialect.blueprint(gateway))
     if settings.server.compress:
         compression.install(app)

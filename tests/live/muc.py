@@ -107,6 +107,14 @@ class Guest:
             time.sleep(0.05)
         return found
 
+    def until_listed(self, room: str, nick: str, timeout: float = 30.0) -> None:
+        """Wait until this occupant is known to be in the room. Raises TimeoutError."""
+        deadline = time.monotonic() + timeout
+        while nick not in [occupant["nick"] for occupant in self.view(room)["occupants"]]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(nick)
+            time.sleep(0.05)
+
     def say(self, room: str, body: str, wait: int | None = 10, **more: Any) -> urllib3.BaseHTTPResponse:
         """One message to a room."""
         headers = {} if wait is None else {"Prefer": f"wait={wait}"}

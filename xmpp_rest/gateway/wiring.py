@@ -83,6 +83,7 @@ from xmpp_rest.service.monitoring.kept import KeptReports
 from xmpp_rest.service.muc.build import conference as build_conference
 from xmpp_rest.service.muclight.build import muclight as build_muclight
 from xmpp_rest.service.rooms.kept_room_messages import KeptRoomMessages
+from xmpp_rest.service.rooms.verbs import RoomVerbs
 from xmpp_rest.service.streams.online import Online
 from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.service.streams.sessions import Sessions
@@ -208,7 +209,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         hooks_address=hooks_address, hook_sender=hook_sending.sender, hook_rooms=hook_sending.rooms,
-        memberships=rooms.memberships, room_calls=rooms.calls, room_stanzas=rooms.stanzas, discovery=rooms.discovery,
+        memberships=rooms.memberships, room_calls=rooms.calls, room_verbs=RoomVerbs(rooms.calls, sending),
+        room_stanzas=rooms.stanzas, discovery=rooms.discovery,
         limits=limits, scheduled=scheduled, kept_room_messages=kept_room_messages,
         hook_requests=asked.requests, sayings=asked.sayings, published=published, hook_limits=asked.limits,
         hook_settings=hook_settings,
