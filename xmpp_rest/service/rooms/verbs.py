@@ -128,7 +128,7 @@ class RoomVerbs:
     def _checked(self, view: RoomView, room: JID, wait: Wait) -> RoomRefusal | None:
         """Wait for the room to answer what comes behind the invitations: whatever it has against one of these came before.
 
-        An error is an answer, too.
+        An error is an answer as well.
         """
         refusal = self._ask(view, str(room._replace(resource=view.nick)), "get", child(f"{{{PING}}}ping"), wait)
         return refusal if refusal is not None and refusal.error.condition == "remote-server-timeout" else None
