@@ -134,7 +134,7 @@ class Router:
         self._together = together
 
     def observe(self, observer: Observer) -> None:
-        """Let `observer` take notice, too, after those before it. Called while building."""
+        """Let `observer` take notice as well, after those before it. Called while building."""
         self._observers.append(observer)
 
     def on_link(self, listener: OnLink) -> None:

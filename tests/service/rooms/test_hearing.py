@@ -11,16 +11,15 @@ from xml.etree.ElementTree import Element
 
 import pytest
 from flask import Flask
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import make_server
 
 from tests.botapp import eventually, service
-from tests.conftest import DOMAIN, MakeApp, basic, register_users
+from tests.conftest import DOMAIN, MakeApp, basic
 from tests.link.attached import until
-from tests.link.network import Network, attached
+from tests.link.network import Network
 from tests.service.rooms.scripted import ACTOR, ROOM, Scripted
 from tests.webservice import Answer, Service
 from xmpp_rest.cli.access.events import ReceivedEvent, received
-from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.service.rooms.values import Wish
 
@@ -35,20 +34,20 @@ pytestmark = pytest.mark.plain_thread
 class Listening(Scripted):
     """The gateway serves HTTP as well."""
 
-    app: Flask
-    server: BaseWSGIServer
-    opened: list[http.client.HTTPConnection | http.client.HTTPResponse]
-
-    def _attached(self, **settings: str) -> Gateway:
+    def __init__(self, make_app: MakeApp, network: Network) -> None:
         def made(**given: str) -> Flask:
-            self.app = register_users(self._make_app(**given))
+            self.app = make_app(**given)
             return self.app
 
-        gateway, self.opened = attached(made, self.network, **settings), []
+        super().__init__(made, network)
+        self.opened: list[http.client.HTTPConnection | http.client.HTTPResponse] = []
+
+    def start(self, **settings: str) -> Listening:
+        super().start(**settings)
         self.server = make_server("127.0.0.1", 0, self.app, threaded=True)
         self.server.daemon_threads = True  # type: ignore[attr-defined]
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return gateway
+        return self
 
     def stop(self) -> None:
         if self.gateway is not None:

@@ -119,7 +119,7 @@ class RemoteAccess:
                 raise Interrupted(ended or "the stream has ended")
             if event.name:
                 came = time.monotonic()
-                if event.name != "room":  # that is no stanza
+                if event.name != "room":  # that is not a stanza
                     yield _happened(event)
                 continue
             if came and event.comment == "ok":

@@ -61,7 +61,7 @@ class RoomStanzas:
         self._incidents = incidents
 
     def subscribe(self, hearer: RoomHearer) -> None:
-        """Tell this one, too. Called while building."""
+        """Tell this one as well. Called while building."""
         self._hearers.append(hearer)
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
