@@ -191,7 +191,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     asked = build_hook_requests(
         settings, driver, waits, limits, hooks, hook_sending.sender, scheduled, published, hook_settings, counts
     )  # fmt: skip
-    file_sending = build_file_sending(settings, filing.files, sending, waits)
+    file_sending = build_file_sending(settings, data_dir, filing.files, rooms, router, sending, waits, remote)
     leader = Leader(
         uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
         filing.pruning, incidents, remote,

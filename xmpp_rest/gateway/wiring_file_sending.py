@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from xmpp_rest.config.table import Settings
+from xmpp_rest.gateway.wiring_rooms import RoomParts
+from xmpp_rest.link.router import Router
+from xmpp_rest.processes.remote import Remote
+from xmpp_rest.service.files.fetching import FileFetching
 from xmpp_rest.service.files.file_rooms import FileRooms
 from xmpp_rest.service.files.files import FileService
+from xmpp_rest.service.files.foreign import ForeignUploads
+from xmpp_rest.service.files.foreign_service import ForeignService
 from xmpp_rest.service.files.messages import FileMessages
+from xmpp_rest.service.files.room_answers import RoomAnswers
 from xmpp_rest.service.files.sending import FileSending
 from xmpp_rest.service.files.uploads import OwnUploads
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.threads.waits import Waits
 
 
-def build_file_sending(settings: Settings, files: FileService, sending: Sending, waits: Waits) -> FileSending:
+def build_file_sending(
+    settings: Settings, data_dir: Path, files: FileService, rooms: RoomParts, router: Router, sending: Sending, waits: Waits, remote: Remote
+) -> FileSending:
     """The parts of one process."""
     gateway = settings.gateway
     room_domains = frozenset(domain for domain in (gateway.rooms_domain, gateway.conference_domain) if domain)
-    rooms = FileRooms(frozenset(gateway.domains), room_domains, None)
-    return FileSending(OwnUploads(files), rooms, FileMessages(sending, waits))
+    answers = RoomAnswers(rooms.memberships, rooms.discovery, router, settings.rooms_anywhere, remote)
+    has_link = settings.link.kind == "component"
+    file_rooms = FileRooms(frozenset(gateway.domains), room_domains, answers if has_link else None)
+    fetching = FileFetching(settings.files)
+    service = ForeignService(router, gateway.domain, settings.files.service, remote)
+    foreign = None if settings.files.domain else ForeignUploads(settings.files, data_dir / settings.files.folder, service, sending)
+    return FileSending(
+        foreign or OwnUploads(files), file_rooms, FileMessages(sending, waits), fetching, foreign,
+        (
+            lambda new: fetching.configure(new.files),
+            lambda new: answers.configure(new.rooms_anywhere),
+            *(() if foreign is None else (lambda new: foreign.configure(new.files),)),
+        ),
+    )  # fmt: skip

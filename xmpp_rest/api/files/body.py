@@ -25,6 +25,8 @@ class BodyPieces:
         length = str(environ.get("CONTENT_LENGTH") or "")
         self.length = int(length) if length.isascii() and length.isdigit() else None
         """Bytes that were announced; None for a body in chunks."""
+        self.is_coded = bool(coding)
+        """Whether it is longer than it was announced, as it was compressed."""
         self._left = self.length if self.length is not None else 0
         self._has_end = self.length is None and bool(environ.get("wsgi.input_terminated"))
         self._inflater = Inflater(coding, self._received) if coding else None

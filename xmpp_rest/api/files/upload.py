@@ -96,7 +96,7 @@ class FileUploads(FilesResource):
         self.actor_jid = self.actor(asked.of, asked.sender)
         body = BodyPieces(environ, body_coding(environ))
         content_type, disposition = str(environ.get("CONTENT_TYPE", "")), environ.get("HTTP_CONTENT_DISPOSITION", "")
-        with TakenFile(parameters, content_type, disposition, body, self._begin) as taken:
+        with TakenFile(parameters, content_type, disposition, body, self, self.gateway.parts.file_sending.fetching) as taken:
             self._require_scope(asked, complete=not taken.is_form)
             self._require_access()
             self._charge()
@@ -126,9 +126,13 @@ class FileUploads(FilesResource):
         if not take(self.request.environ).allowed:
             self.fail(failure("rate"))
 
-    def _begin(self, request: FileRequest, name: str, media_type: str, size: int | None) -> IncomingFile:
+    def prepare(self, request: FileRequest) -> None:
+        """Have the rooms entered that are known by now."""
         self._require_scope(request, complete=False)
         self._enter(request)
+
+    def begin(self, request: FileRequest, name: str, media_type: str, size: int | None) -> IncomingFile:
+        """Begin to take the file."""
         return self.gateway.parts.file_sending.uploads.begin(self.actor_jid, name, media_type, size=size, expire=request.expire)
 
     def _enter(self, request: FileRequest) -> None:
