@@ -175,6 +175,8 @@ class Gateway:
     def end_waiting(self) -> None:
         """The server is about to stop: streams end now, and requests that wait for an iq after GRACE, if they still do."""
         self._stopping = True
+        if self._pid == os.getpid():
+            self.parts.leader.stops_soon()
         self.parts.streams.stop()
         self._ended.wait(GRACE)
         self._end_waiting()

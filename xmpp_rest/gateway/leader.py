@@ -112,12 +112,16 @@ class Leader:
         if self._conference:
             self._conference.close()
         if self._uplink:
-            self._hook_rooms.leave()
             for presence in self._router.occupancy.leave():
                 try:
                     self._router.send(presence)
                 except GatewayError as e:  # the outbox is full
                     self._incidents.report(log, "leaving", "a room is not left: %s", e)
+
+    def stops_soon(self) -> None:
+        """Tell the leader, if that is another process, that it need not wait for this one to follow. Returns at once."""
+        if not self._remote.group.is_leader:
+            self._remote.pool.submit(self._tell_that_it_stops)
 
     def _tell_that_it_stops(self) -> None:
         try:
@@ -139,6 +143,8 @@ class Leader:
         self._retention.stop()
         if self._conference:
             self._conference.vacancy.stop()
+        if has_storage and self._remote.group.is_leader:  # it may lead since it has begun to stop
+            self._rooms.end()
         self._rooms.stop()
         if self._uplink:
             self._uplink.stop()

@@ -145,7 +145,9 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     sending = Sending(router, mailbox, contacts, guard, outcomes, waits, remote, incidents, counts)
     rooms = build_rooms(settings, driver, router, events, remote, incidents)
     hooks = Hooks(driver, settings, remote, incidents, authenticator.is_admin)
-    hook_sending = build_hook_sending(settings, hooks, driver, router, sending, outcomes, guard, waits, hooks_address, remote, incidents)
+    hook_sending = build_hook_sending(
+        settings, hooks, driver, router, sending, outcomes, guard, waits, hooks_address, rooms, remote, incidents
+    )  # fmt: skip
     idempotency = Idempotency(driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
     sessions = Sessions(online, streams, presences, sending, events)
 

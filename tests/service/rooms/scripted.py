@@ -66,9 +66,12 @@ class Scripted:
         self._is_idle = False
 
     def start(self, **settings: str) -> Scripted:
-        self.gateway = attached(lambda **given: register_users(self._make_app(**given)), self.network, **settings)
+        self.gateway = self._attached(**settings)
         self._thread.start()
         return self
+
+    def _attached(self, **settings: str) -> Gateway:
+        return attached(lambda **given: register_users(self._make_app(**given)), self.network, **settings)
 
     def stop_gateway(self) -> None:
         """Stop, and return once all that it has sent was taken."""

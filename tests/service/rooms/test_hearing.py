@@ -99,8 +99,8 @@ def test_a_stream_tells_of_the_membership_and_of_what_is_said(scripted: Listenin
     scripted.start()
     events = scripted.events()
     assert scripted.enter() is None
-    came_in = next(events)
-    assert came_in.name == "room"
+    comes, came_in = next(events), next(events)
+    assert (comes.name, json.loads(comes.data)["state"], came_in.name) == ("room", "joining", "room")
     assert set(json.loads(came_in.data)) == {"room", "nick", "state", "since", "reason", "stay", "by"}
     assert (json.loads(came_in.data)["room"], json.loads(came_in.data)["state"]) == (ROOM, "in")
     scripted.hear(f"<body>hark</body><stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM}' id='s1'/>")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Protocol
 from xml.etree.ElementTree import Element
@@ -20,26 +20,33 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.outbox import Label
 from xmpp_rest.link.router import NOT_MINE, Router, Unhandled
 from xmpp_rest.processes.remote import Remote
-from xmpp_rest.protocol.conditions import StanzaError
+from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import STANZA_ID
 from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.request_notes import on_behalf_of
 from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.message import HOOK, error_of_failure
-from xmpp_rest.service.hooks.occupants import Occupants, OnEntered
-from xmpp_rest.service.hooks.room_presence import leaving
 from xmpp_rest.service.hooks.room_sending import Key, RoomSending, left_messages
 from xmpp_rest.service.hooks.targets import TargetKind, Targets
+from xmpp_rest.service.hooks.ways_out import WaysOut
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.messages.send import Sending
+from xmpp_rest.service.rooms.memberships import Memberships
+from xmpp_rest.service.rooms.presences import leaving
+from xmpp_rest.service.rooms.refused import RoomRefused
+from xmpp_rest.service.rooms.values import RoomPlace, RoomState, Wish
 
 log = logging.getLogger("xmpp_rest.hooks")
 
 NOT_IN = frozenset(("not-acceptable", "not-allowed"))
 """What rooms say to who speaks and is not in: XEP-0045 §7.4 has the first one, and some services the other."""
+LOST = stanza_error("not-acceptable")
 MOST = 1000  # messages that no room has shown yet; what comes of older ones only their outcomes tell
 _ORIGIN = f"{{{STANZA_ID}}}origin-id"
+
+OnHookEntered = Callable[[StanzaError | None], None]
+"""Gets why the room does not let the hook in; None: it is in."""
 
 
 class FoundHooks(Protocol):
@@ -60,7 +67,7 @@ class HookRooms:
         router: Router,
         sending: Sending,
         outcomes: Outcomes,
-        occupants: Occupants,
+        memberships: Memberships,
         targets: Targets,
         hooks: FoundHooks,
         remote: Remote,
@@ -69,7 +76,8 @@ class HookRooms:
         self._router = router
         self._sending = sending
         self._outcomes = outcomes
-        self._occupants = occupants
+        self._memberships = memberships
+        self._ways_out = WaysOut()
         self._targets = targets
         self._hooks = hooks
         self._remote = remote
@@ -79,13 +87,20 @@ class HookRooms:
         hooks.changed.subscribe(self.changed)
         hooks.removed.subscribe(self.removed)
 
-    def enter(self, actor: JID, room: JID, nick: str, then: OnEntered) -> None:
-        """Call `then`, by any thread, once the actor is in the room, or is not let in."""
-        self._occupants.enter(actor, room, nick, then)
+    def enter(self, actor: JID, room: JID, nick: str, then: OnHookEntered) -> None:
+        """Call `then`, by any thread, once the actor is in the room, or is not let in: that says how it was put out before."""
+        place = RoomPlace(actor, room)
+        if self._memberships.state(place) is RoomState.OUT and (view := self._memberships.view(place)) is not None:
+            self._ways_out.note(place, view.reason)
+
+        def entered(refused: RoomRefused | None) -> None:
+            then(self._ways_out.explained(place, None if refused is None else refused.refusal))
+
+        self._memberships.enter(place, Wish(nick, is_named=True, by=f"hook:{actor.resource.removeprefix(HOOK)}"), entered)
 
     def nick(self, actor: JID, room: JID) -> str:
         """How the room calls the actor, which is in."""
-        return self._occupants.nick(actor, room) or ""
+        return self._memberships.own_nick(RoomPlace(actor, room))
 
     def say(self, message: RoomSending) -> bool:
         """Send a message of an actor that is in; whether it was accepted. What the room does with it comes to its listener."""
@@ -127,12 +142,14 @@ class HookRooms:
         message = self._take(key)
         if message is None:
             return
+        place = RoomPlace(*key[:2])
         if by_room and error.condition in NOT_IN and message.begin_again():
+            self._memberships.refused(place, LOST)
             message.listener.held()
             self._remote.pool.submit(lambda: self._come_again(message))
         else:
             if error.condition in ("item-not-found", "gone"):
-                self._occupants.lost(*key[:2])
+                self._memberships.refused(place, error)
             message.listener.heard(error)
 
     def _come_again(self, message: RoomSending) -> None:
@@ -146,28 +163,35 @@ class HookRooms:
             self._outcomes.forget([Label(str(actor.bare), identifier)])  # it is not refused after all
             self._remote.pool.submit(lambda: self._say_again(message))
 
-        self._occupants.lost(actor, room)
-        self._occupants.enter(actor, room, message.nick, entered)
+        self.enter(actor, room, message.nick, entered)
 
     def _say_again(self, message: RoomSending) -> None:
         self.say(message)
 
     # -- what rooms say
 
+    def refused(self, place: RoomPlace, identifier: str, error: StanzaError, by: str) -> None:
+        """The room has sent back a message of this id."""
+        self._refused((*place, identifier), error)
+
+    def shown(self, place: RoomPlace, stanza: Element) -> None:
+        """The room shows a message of the hook."""
+        origin = stanza.find(_ORIGIN)
+        for identifier in (stanza.get("id"), origin.get("id") if origin is not None else None):
+            if identifier and (message := self._take((*place, identifier))) is not None:
+                message.listener.heard(stanza)
+                return
+
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
-        """Take what rooms say to hooks, and drop it: nothing of it is answered, as rooms put out who answers errors."""
+        """Take what rooms say to hooks that an earlier leader has let in, and drop it: rooms put out who answers errors."""
         if stanza.tag == "iq" or not to.resource.startswith(HOOK):
             return NOT_MINE
-        nick, key = self._occupants.nick(to, sender.bare), (to, sender.bare, stanza.get("id", ""))
-        if nick is None and key not in self._unheard:
-            return None if self._router.is_of_room(stanza, sender, to) and self._is_hook(to) else NOT_MINE
-        if stanza.tag == "presence":
-            self._occupants.presence(stanza, sender, to)
-        elif stanza.get("type") == "error" and not sender.resource:  # of the room, not of one who is in it
-            self._refused(key, condition_of(stanza))
-        elif stanza.get("type") == "groupchat" and sender.resource == nick:
-            self._shown(stanza, sender, to)
-        return None
+        key = (to, sender.bare, stanza.get("id", ""))
+        if key in self._unheard:
+            if stanza.get("type") == "error" and not sender.resource:  # of the room, not of one who is in it
+                self._refused(key, condition_of(stanza))
+            return None
+        return None if self._router.is_of_room(stanza, sender, to) and self._is_hook(to) else NOT_MINE
 
     def _is_hook(self, actor: JID) -> bool:
         """Whether there is a hook with this address in rooms: then an earlier leader may have let it into one."""
@@ -182,36 +206,25 @@ class HookRooms:
         hook = self._hooks.named(actor.resource.removeprefix(HOOK))
         return hook if hook is not None and hook.speaks_as == actor.bare else None
 
-    def _shown(self, stanza: Element, sender: JID, to: JID) -> None:
-        origin = stanza.find(_ORIGIN)
-        for identifier in (stanza.get("id"), origin.get("id") if origin is not None else None):
-            if identifier and (message := self._take((to, sender.bare, identifier))) is not None:
-                message.listener.heard(stanza)
-                return
-
-    def leave(self) -> None:
-        """Leave all rooms, as the gateway stops."""
-        self._occupants.leave(lambda _: True)
-
     # -- changes of hooks
 
     def changed(self, hook: Hook) -> None:
         """The hook has other members: it leaves the rooms that are no longer its targets, or where it has another nick or address."""
         rooms = {target.jid for target in hook.targets}
-        self._occupants.leave(
-            lambda o: (
-                o.actor.resource == f"{HOOK}{hook.name}"
-                and (o.actor.bare != hook.speaks_as or o.room not in rooms or o.nick != hook.called)
+        self._memberships.leave_all(
+            lambda place, wish: (
+                place.occupant.resource == f"{HOOK}{hook.name}"
+                and (place.actor != hook.speaks_as or place.room not in rooms or wish.nick != hook.called)
             )
         )
 
     def removed(self, hook: Hook) -> None:
         """The hook is no longer there: it leaves its rooms, those too in which an earlier leader has let it in."""
         actor = hook.speaks_as._replace(resource=f"{HOOK}{hook.name}")
-        left = self._occupants.leave(lambda occupant: occupant.actor.resource == actor.resource)
+        left = self._memberships.leave_all(lambda place, _: place.occupant.resource == actor.resource)
         for target in hook.targets:
             if target.jid not in left and self._targets.settled(target.jid, target.room) is TargetKind.ROOM:
                 try:
-                    self._router.send(leaving(actor, target.jid, hook.called))
+                    self._router.send(leaving(RoomPlace(actor, target.jid), hook.called))
                 except Exception as e:
                     self._incidents.report(log, "hook-room", "%s is not told that %s leaves: %r", target.jid, actor, e)

@@ -37,6 +37,7 @@ class RoomsLifecycle:
             for entry in callback.rooms
         }
         self._stopping: set[str] = set()  # ids of other processes
+        self._has_ended = False
         self._remote = remote
         remote.offer(self)
 
@@ -85,8 +86,9 @@ class RoomsLifecycle:
         self._stopping.add(process)
 
     def end(self) -> None:
-        """Leave rooms that nobody has asked to stay in, if no other process follows; before the link ends."""
-        if self._memberships.has_passing and not self._is_followed():
+        """Leave rooms that nobody has asked to stay in, if no other process follows; before the link ends. May be called again."""
+        ended, self._has_ended = self._has_ended, True
+        if not ended and self._memberships.has_passing and not self._is_followed():
             self._memberships.leave_all(_is_passing, "The gateway shuts down")
         self.stop()
 

@@ -14,6 +14,7 @@ PUT_OUT = {
     "307": ("not-allowed", "The room has put this account out"),
 }
 """Status → condition and sentence of who was put out for good. The first that is there counts."""
+DESTROYED = "The room was destroyed"
 FAILED = {
     "332": ("service-unavailable", "The room's service was shut down"),
     "333": ("recipient-unavailable", "The room took this account for unreachable"),
@@ -29,7 +30,7 @@ def reason_of_absence(said: RoomSaid) -> Reason:
     status = tuple(sorted(int(code) for code in said.codes if code.isascii() and code.isdecimal()))
     if said.is_destroyed:
         moved = f" (now {said.alternate})" if said.alternate else ""
-        return Reason("gone", f"{said.reason or 'The room was destroyed'}{moved}", status, said.actor)
+        return Reason("gone", f"{said.reason or DESTROYED}{moved}", status, said.actor)
     for table, rejoin in ((FAILED, True), (PUT_OUT, False)):
         for code, (condition, sentence) in table.items():
             if code in said.codes:

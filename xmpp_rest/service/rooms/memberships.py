@@ -163,6 +163,10 @@ class Memberships:
         return Attempt(goes, kept, nicks, was_out=found.state is RoomState.OUT)
 
     def _enter_in(self, found: RoomMembership, wish: Wish, then: OnEntered, *, is_message: bool) -> None:
+        if wish.by.startswith(HOOK) and wish.nick != found.nick:  # of another nick now: it comes in anew
+            self._watching.leave(found, "")
+            self._enter_new(found.place, wish, then)
+            return
         if is_message or wish.by.startswith(HOOK):
             self._core.answer([then], None)
             return

@@ -71,6 +71,8 @@ class RoomRefusal(NamedTuple):
     retry_after: int | None = None
     code: int = 0
     """A status that is none of the table; 0: the table's."""
+    is_told: bool = True
+    """Whether the text is the room's own, or the gateway's that knows more than the condition."""
 
     @property
     def status(self) -> int:
@@ -140,7 +142,7 @@ def not_answered(by: str, text: str = "") -> RoomRefusal:
 
 def _refusal(error: StanzaError, by: str, sentences: dict[str, str], location: str, retry_after: int | None, code: int) -> RoomRefusal:
     said = error if error.text else error._replace(text=_sentence(error, sentences))
-    refusal = RoomRefusal(said, by, location, retry_after, code)
+    refusal = RoomRefusal(said, by, location, retry_after, code, bool(error.text))
     return refusal._replace(retry_after=RETRY_FULL) if refusal.status == 503 and retry_after is None else refusal
 
 

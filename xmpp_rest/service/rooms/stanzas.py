@@ -24,7 +24,7 @@ class RoomSpeaker(Protocol):
     """Who is told what rooms do with own messages. Must be quick."""
 
     def refused(self, place: RoomPlace, identifier: str, error: StanzaError, by: str) -> None:
-        """A message of this id came back."""
+        """The room has sent back a message of this id. `by`: the address that the error came from first."""
 
     def shown(self, place: RoomPlace, stanza: Element) -> None:
         """The room shows a message of the occupant to it: perhaps one of another program that acts for it."""
@@ -56,13 +56,17 @@ class RoomStanzas:
         self._memberships = memberships
         self._occupancy = occupancy
         self._resource = resource
-        self._speakers = speakers
+        self._speakers = list(speakers)
         self._hearers = list(hearers)
         self._incidents = incidents
 
     def subscribe(self, hearer: RoomHearer) -> None:
         """Tell this one as well. Called while building."""
         self._hearers.append(hearer)
+
+    def add_speaker(self, speaker: RoomSpeaker) -> None:
+        """Tell this one, too. Called while building."""
+        self._speakers.append(speaker)
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
         """Take what rooms say to managed occupants, of messages and presences."""
@@ -76,7 +80,7 @@ class RoomStanzas:
         elif stanza.get("type") == "error":
             error = condition_of(stanza)
             by = error.by or str(sender)
-            for speaker in self._speakers:
+            for speaker in () if sender.resource else self._speakers:  # who is in the room cannot refuse in its name
                 self._told(partial(speaker.refused, place, stanza.get("id", ""), error, by))
         else:
             return self._heard(stanza, sender, place)
