@@ -159,6 +159,10 @@ TABLE: dict[str, dict[str, Row]] = {
         "hook-payload": Row(422, "modify", "bad-request", "The payload cannot be sent through the hook"),
         "hooks-full": Row(403, "wait", "resource-constraint", "The account has as many hooks as it may"),
     },
+    "docs/rest.md#speaking-in-rooms": {
+        "room-refused": Row(502, "cancel", "undefined-condition", "The room has refused this"),  # status and condition: those of the room
+        "room-held": Row(503, "wait", "resource-constraint", "As many messages wait for this room as may; try again later"),
+    },
     "docs/conference.md#rules": {
         "room-crowded": Row(403, "wait", "resource-constraint", "The room has as many affiliations or subscribers as it may"),
         "bad-room-name": Row(400, "modify", "jid-malformed", "This cannot be the name of a room"),

@@ -38,7 +38,7 @@ RECORDS = {  # files, as a pattern of paths below xmpp_rest → variables whose 
     "service/hooks/sandbox/*": ({"node"}, "the tree of a template is rewritten"),
     "service/messages/*": ({"message", "outcome", "self._frozen", "self._texts"}, "records, and what belongs to a thread"),
     "service/muc/*": ({"room", "occupant"}, "the state of a room, which is held meanwhile"),
-    "service/rooms/*": ({"membership", "found", "attempt", "following"}, "the state of a membership, which is guarded by a lock"),
+    "service/rooms/*": ({"membership", "found", "attempt", "following", "queue"}, "the state of a membership, or of messages to a room, which is guarded by a lock"),
     "serving/*": ({"worker", "arbiter", "earlier", "self._earlier", "req"}, "what gunicorn hands to its hooks"),
     "serving/server_log.py": ({"self.error_log"}, "gunicorn has no other place for where its lines go"),
     "serving/wheel.py": ({"item"}, "the deadlines of its items"),

@@ -22,6 +22,7 @@ from xmpp_rest.service.messages.archive_queue import ArchiveQueue
 from xmpp_rest.service.messages.retention import Retention
 from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.rooms.lifecycle import RoomsLifecycle
+from xmpp_rest.service.rooms.room_outbox import RoomOutbox
 from xmpp_rest.service.scheduled.runner import ScheduledRunner
 
 log = logging.getLogger("xmpp_rest.server")
@@ -43,6 +44,7 @@ class Leader:
         scheduled: ScheduledRunner,
         hook_rooms: HookRooms,
         rooms: RoomsLifecycle,
+        room_outbox: RoomOutbox,
         files: FilePruning,
         incidents: Incidents,
         remote: Remote,
@@ -59,6 +61,7 @@ class Leader:
         self._scheduled = scheduled
         self._hook_rooms = hook_rooms
         self._rooms = rooms
+        self._room_outbox = room_outbox
         self._has_followed = False
         self._files = files
         self._incidents = incidents
@@ -76,7 +79,8 @@ class Leader:
         last: list[Callable[[], None]] = [*vacancy, self._come_into_rooms, self._retention.start, self._scheduled.start, self._files.start]
         if self._uplink is None:
             return [lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *queues, *last]
-        opened: list[Callable[[], None]] = [partial(self._uplink.open, self._inbound), partial(self._restore, self._uplink)]
+        uplink = self._uplink
+        opened: list[Callable[[], None]] = [partial(uplink.open, self._inbound), partial(self._restore, uplink), self._room_outbox.open]
         return [*opened, self._queue.start, self._inbound.start, *queues, *last[:-2], self._uplink.start, *last[-2:]]
 
     def _restore(self, uplink: Uplink) -> None:
@@ -151,5 +155,6 @@ class Leader:
         self._inbound.stop()
         self._queue.stop(archives=has_storage)
         if self._uplink:
+            self._room_outbox.close()
             self._uplink.close()
         self._callbacks.stop()

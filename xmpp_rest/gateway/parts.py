@@ -22,6 +22,7 @@ from xmpp_rest.service.messages.mailbox import Mailbox
 from xmpp_rest.service.muclight.entity import MucLightEntity
 from xmpp_rest.service.rooms.discovery import Discovery
 from xmpp_rest.service.rooms.memberships import Memberships
+from xmpp_rest.service.rooms.speaking import Speaking
 from xmpp_rest.service.rooms.stanzas import RoomStanzas
 
 
@@ -36,6 +37,7 @@ class Parts(ApiParts):
     hooks_address: HooksAddress
     hook_rooms: HookRooms
     memberships: Memberships
+    speaking: Speaking
     room_stanzas: RoomStanzas
     discovery: Discovery
     hook_limits: HookLimits

@@ -48,6 +48,7 @@ def put_in_force(parts: Parts, before: Settings, merged: Merged) -> None:
     parts.files.configure(settings)
     parts.file_sending.configure(settings)
     parts.memberships.configure(settings.rooms_anywhere)
+    parts.speaking.configure(settings.rooms_anywhere)
     parts.access_log.configure(settings.server.access_log)
     if any(getattr(settings.server, key) != getattr(before.server, key) for key in LOG):
         follow(settings.server)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from xml.etree.ElementTree import Element
 
 from drivers import Driver, StorageError
 from xmpp_rest.auth.authenticator import Authenticator
@@ -51,7 +50,6 @@ from xmpp_rest.service.accounts.shared_groups import SharedGroups
 from xmpp_rest.service.accounts.vcards import VCards
 from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.callbacks.dead_letters import DeadLetters
-from xmpp_rest.service.callbacks.room_replies import OnSaid
 from xmpp_rest.service.contacts.block_lists import BlockLists
 from xmpp_rest.service.contacts.blocking_iq import BlockingQueries
 from xmpp_rest.service.contacts.contacts import Contacts
@@ -142,8 +140,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     blocking = BlockingQueries(blocks, roster, presences, mailbox.show, accounts.exists)
     bots = frozenset(jid for callback in settings.callbacks.values() for jid in callback.address if jid.local)
     contacts = Contacts(roster, presences, router, accounts, bots=bots, push=mailbox.show, is_listening=online.has_session)
-    sending = Sending(router, mailbox, contacts, guard, outcomes, waits, remote, incidents, counts)
-    rooms = build_rooms(settings, driver, router, events, remote, incidents)
+    rooms = build_rooms(settings, driver, data_dir, router, mailbox, guard, outcomes, waits, events, remote, incidents)
+    sending = Sending(router, mailbox, contacts, guard, outcomes, rooms.speaking, waits, remote, incidents, counts)
     hooks = Hooks(driver, settings, remote, incidents, authenticator.is_admin)
     hook_sending = build_hook_sending(
         settings, hooks, driver, router, sending, outcomes, guard, waits, hooks_address, rooms, remote, incidents
@@ -153,7 +151,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
 
     dead = DeadLetters(driver, domain)
     callbacks = Callbacks(
-        settings.callbacks, router, dead, data_dir / "callbacks", remote, say=partial(_say, router),
+        settings.callbacks, router, dead, data_dir / "callbacks", remote, say=rooms.speaking.say_later,
         exists=accounts.exists, is_admin=authenticator.is_admin, incidents=incidents, counts=counts,
     )  # fmt: skip
     build_hearing(settings, rooms, callbacks, kept_room_messages, streams, clock, guard, router, remote, incidents)
@@ -196,7 +194,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     file_sending = build_file_sending(settings, data_dir, filing.files, rooms, router, sending, waits, remote)
     leader = Leader(
         uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
-        filing.pruning, incidents, remote,
+        rooms.outbox, filing.pruning, incidents, remote,
     )  # fmt: skip
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)
@@ -211,7 +209,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         hooks_address=hooks_address, hook_sender=hook_sending.sender, hook_rooms=hook_sending.rooms,
-        memberships=rooms.memberships, room_calls=rooms.calls, room_verbs=RoomVerbs(rooms.calls, sending),
+        memberships=rooms.memberships, speaking=rooms.speaking, room_calls=rooms.calls, room_verbs=RoomVerbs(rooms.calls, sending),
         room_stanzas=rooms.stanzas, discovery=rooms.discovery,
         limits=limits, scheduled=scheduled, kept_room_messages=kept_room_messages,
         hook_requests=asked.requests, sayings=asked.sayings, published=published, hook_limits=asked.limits,
@@ -229,12 +227,6 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     for preparer in (guard.prepare, accounts.prepare):
         router.prepare_with(domain, preparer)
     return parts
-
-
-def _say(router: Router, message: Element, on_said: OnSaid) -> None:
-    """Say something in a room that its sender is in."""
-    router.send(message)
-    on_said(None)
 
 
 def _ignored(*_: object) -> None:

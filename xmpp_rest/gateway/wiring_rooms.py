@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from drivers import Driver
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.events import Events
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
+from xmpp_rest.link.uplink import journal_path
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.contacts.privacy_guard import Guard
+from xmpp_rest.service.messages.mailbox import Mailbox
+from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.rooms.calls import RoomCalls
 from xmpp_rest.service.rooms.core import RoomCore
 from xmpp_rest.service.rooms.discovery import Discovery
+from xmpp_rest.service.rooms.kept_messages import KeptMessages
 from xmpp_rest.service.rooms.lifecycle import RoomsLifecycle
 from xmpp_rest.service.rooms.memberships import Memberships
+from xmpp_rest.service.rooms.raw_occupants import RawOccupants
+from xmpp_rest.service.rooms.room_outbox import RoomOutbox
+from xmpp_rest.service.rooms.speaking import Speaking
 from xmpp_rest.service.rooms.stanzas import RoomStanzas
 from xmpp_rest.service.rooms.store import RoomStore
+from xmpp_rest.threads.waits import Waits
 
 
 @dataclass(frozen=True)
@@ -26,19 +36,29 @@ class RoomParts:
 
     memberships: Memberships
     discovery: Discovery
+    speaking: Speaking
+    outbox: RoomOutbox
     calls: RoomCalls
     stanzas: RoomStanzas
     lifecycle: RoomsLifecycle
 
 
-def build_rooms(settings: Settings, driver: Driver, router: Router, events: Events, remote: Remote, incidents: Incidents) -> RoomParts:
+def build_rooms(
+    settings: Settings, driver: Driver, data_dir: Path, router: Router, mailbox: Mailbox, guard: Guard, outcomes: Outcomes, waits: Waits,
+    events: Events, remote: Remote, incidents: Incidents,
+) -> RoomParts:  # fmt: skip
     """The parts of one process."""
-    domain, anywhere = settings.gateway.domain, settings.rooms_anywhere
+    domain, anywhere, link = settings.gateway.domain, settings.rooms_anywhere, settings.link
     discovery = Discovery(router, JID("", domain, ""))
     core = RoomCore(anywhere, router, discovery, RoomStore(driver, domain, incidents), remote, incidents)
     memberships = Memberships(core)
-    calls = RoomCalls(memberships, lambda: 0, remote)
-    stanzas = RoomStanzas(memberships, router.occupancy, anywhere.resource, (), (), incidents)
     router.on_link(memberships.link_changed)
+    kept = KeptMessages(journal_path(data_dir, f"rooms@{domain}") if link.outbox == "disk" else None)
+    outbox = RoomOutbox(router, memberships, outcomes, kept, anywhere, domain, link.outbox_size, link.share, remote)
+    raw = RawOccupants(router, mailbox, outcomes)
+    speaking = Speaking(router, memberships, outbox, raw, guard, anywhere, domain, waits, remote)
+    calls = RoomCalls(memberships, lambda: outbox.held, remote)
+    stanzas = RoomStanzas(memberships, router.occupancy, anywhere.resource, (outbox,), (), incidents)
     events.unregistering.subscribe(calls.account_removed)
-    return RoomParts(memberships, discovery, calls, stanzas, RoomsLifecycle(core, memberships, settings.callbacks, remote))
+    lifecycle = RoomsLifecycle(core, memberships, settings.callbacks, remote)
+    return RoomParts(memberships, discovery, speaking, outbox, calls, stanzas, lifecycle)

@@ -98,6 +98,11 @@ class Occupancy:
         with self._lock:
             return address in self._rooms or self._clock() - self._left.get(address, float("-inf")) < LINGERS
 
+    def nick(self, address: JID, room: JID) -> str | None:
+        """How the room (bare) calls this very address, whatever its resource; None: it is not in."""
+        with self._lock:
+            return self._visits.get(address.bare, _Visits()).get((address, room))
+
     def leave(self) -> list[Element]:
         """Forget all; the presence by which each raw occupant leaves its room."""
         with self._lock:

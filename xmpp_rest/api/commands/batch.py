@@ -116,7 +116,8 @@ class CommandBatch:
             outgoing = message(self._new_id, *call.values.values()) if target.name == TOGETHER else None
         except Exception as e:  # is the line's answer
             return LineCall(line.number, name, target, given, principal, error=e)
-        if outgoing is not None and outgoing.sender.domain not in self._services.parts.router.domains:
+        parts = self._services.parts
+        if outgoing is not None and (outgoing.sender.domain not in parts.router.domains or parts.sending.is_for_room(*outgoing[:3])):
             outgoing = None
         return LineCall(line.number, name, target, given, principal, call, outgoing)
 

@@ -141,6 +141,8 @@ def of_service(error: GatewayError) -> CommandFailure:
     """A service's error that the command says nothing else about: the caller's fault as a text, the gateway's as an object."""
     if error.name == "internal":
         return internal_error()
+    if error.name in ("room-refused", "room-held"):
+        return CommandFailure(error.row.status, error.text, RETRY_AFTER if error.row.status == 503 else 0)
     if error.row.status < 500:
         return CommandFailure(error.row.status, error.text)
     return failure(error.row.status, 0, error.text, RETRY_AFTER if error.row.status == 503 else 0)

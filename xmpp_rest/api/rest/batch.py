@@ -17,9 +17,11 @@ from xmpp_rest.api.rest.refused import REFUSED, failure_for
 from xmpp_rest.auth.caller import Caller
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.codecs import CODECS, JSON
+from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.jsonmap import Unmappable, decode, decode_many
 from xmpp_rest.protocol.stanza import condition_of, new_ids
 from xmpp_rest.service.messages.batch import OutboundMessage, Result, Results
+from xmpp_rest.service.rooms.refused import RoomRefused
 from xmpp_rest.threads.waits import Gone, Wait
 
 log = logging.getLogger("xmpp_rest.link")
@@ -61,6 +63,7 @@ class Batch:
         self._bounds = bounds
         self._each, self._left, self._gone = patience
         self._new_id = new_ids().__next__
+        self._refused_joins: dict[tuple[JID, JID], RoomRefused] = {}  # of an actor and a room: none is tried again in one batch
 
     def send(self, groups: Iterable[Sequence[BatchLine]]) -> Iterator[Answer]:
         """Send the stanzas of all lines; an answer for each.
@@ -85,13 +88,19 @@ class Batch:
     def _begin(self, items: Iterable[tuple[int, Addressed | RestFailure]]) -> LinesUnderWay:
         """Begin to send messages and presences, which wait for the disk together."""
         lines = [(number, addressed) for number, addressed in items if isinstance(addressed, Addressed)]
-        return LinesUnderWay(lines, self._sending.begin_many([OutboundMessage(*addressed) for _, addressed in lines]))
+        if not self._refused_joins:  # the usual case
+            return LinesUnderWay(lines, self._sending.begin_many([OutboundMessage(*addressed) for _, addressed in lines]))
+        known = [self._refused_joins.get(_place(addressed)) for _, addressed in lines]
+        results = self._sending.begin_many([OutboundMessage(*a) for (_, a), error in zip(lines, known, strict=True) if error is None])
+        return LinesUnderWay(lines, partial(_filled, known, results))
 
     def _tell(self, lines: Sequence[tuple[int, Addressed]], results: Sequence[Result]) -> Iterator[Answer]:
         for (number, addressed), result in zip(lines, results, strict=True):
             if result is None:
                 yield {"line": number, "id": addressed.stanza.attrib["id"], "outcome": "accepted"}
             else:
+                if isinstance(result, RoomRefused) and addressed.stanza.get("type") == "groupchat":
+                    self._refused_joins[_place(addressed)] = result
                 yield {"line": number} | self._answered(addressed, partial(self._said, result))
 
     def _read(self, line: BatchLine) -> Addressed | RestFailure:
@@ -142,6 +151,16 @@ class Batch:
 
 def _may_go_together(result: Addressed | RestFailure) -> bool:
     return not isinstance(result, RestFailure) and result.stanza.tag != "iq"
+
+
+def _place(addressed: Addressed) -> tuple[JID, JID]:
+    return addressed.sender.bare, addressed.to
+
+
+def _filled(known: Sequence[RoomRefused | None], results: Results) -> list[Result]:
+    """The results of those that were sent, among those that are known."""
+    sent = iter(results())
+    return [next(sent) if error is None else error for error in known]
 
 
 def _error(error: RestFailure) -> Answer:

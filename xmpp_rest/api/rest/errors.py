@@ -13,6 +13,7 @@ from xmpp_rest.protocol.conditions import prosody_phrase
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.namespaces import STREAM_ERRORS, STREAMS
 from xmpp_rest.request_notes import current_id, new_id
+from xmpp_rest.service.rooms.refused import RoomRefused
 
 JSON = "application/json"
 HTML = "text/html"
@@ -31,6 +32,9 @@ class RestFailure(NamedTuple):
     own: bool = False
     context: dict[str, Any] | None = None
     unsure: bool = False  # what was asked may have been done
+    by: str = ""  # the room, or the address in it, that has refused
+    location: str = ""  # where a destroyed room is now
+    retry_after: int | None = None  # seconds
 
 
 def failure(name: str, **context: Any) -> RestFailure:
@@ -46,6 +50,8 @@ def failure_of_status(status: int, **context: Any) -> RestFailure:
 
 def failure_of(error: GatewayError) -> RestFailure:
     """A service's error."""
+    if isinstance(error, RoomRefused):
+        return RestFailure(error.status, *error.error[:3], by=error.by, location=error.location, retry_after=error.retry_after)
     return RestFailure(error.row.status, error.row.type, error.row.condition, error.text, unsure=error.name in UNSURE)
 
 
@@ -62,6 +68,8 @@ def error_object(error: RestFailure) -> dict[str, Any]:
     inner: dict[str, Any] = {"type": error.type, "condition": error.condition, "text": error.text}
     if error.own:
         inner |= {"code": error.status, "source": SOURCE}
+    if error.by:
+        inner |= {"code": error.status, "by": error.by} | ({"location": error.location} if error.location else {})
     return inner | {"instance_id": current_id() or new_id(), "context": error.context or {}}
 
 

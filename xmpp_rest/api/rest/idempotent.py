@@ -34,6 +34,8 @@ Answer = bool | Accepted
 
 KEY_FIELD = "HTTP_IDEMPOTENCY_KEY"
 STANZA_ID = "Stanza-Id"
+NICK = "Nick"
+"""How a room calls who speaks in it, percent-encoded."""
 MAX_KEY = 255
 _BARE = re.compile(r"[!#-+\--\[\]-~]+")  # visible ASCII but for quotation mark, comma and backslash
 _STRING = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])+)"')  # RFC 9651 §3.3.3, as the draft has it
@@ -129,11 +131,11 @@ def _sent(error: RestFailure) -> bool:
 
 
 def _kept(response: Response, answer: Answer) -> Response:
-    """The response that a replay repeats: of a 202 the id alone."""
+    """The response that a replay repeats: of a 202 the id, and the nick, alone."""
     if not isinstance(answer, Accepted):
         response.status_code = 200
         return response
-    kept = Response(b"", 202, {name: value for name, value in response.headers if name == STANZA_ID})
+    kept = Response(b"", 202, {name: value for name, value in response.headers if name in (STANZA_ID, NICK)})
     del kept.headers["Content-Type"]
     return kept
 

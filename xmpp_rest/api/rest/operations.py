@@ -33,15 +33,17 @@ TEXTS = {
     403: "The credentials are wrong, or not good for this.",
     404: "There is nothing of this name.",
     406: "`Accept` rules out all that there is.",
-    409: "The first request with this Idempotency-Key is still running, or its answer was not kept.",
+    409: "The first request with this Idempotency-Key is still running, or its answer was not kept; or the room has the nick already.",
+    410: "The room was destroyed.",
     412: "A condition of the request does not hold.",
     413: "The body is too large.",
     415: "The body has a type or a coding that is not known here.",
     422: "The stanza cannot be sent as it is.",
     429: "Too many wrong credentials, or more requests than the limits allow.",
     500: "There was no answer in time, or the gateway has met an error of its own.",
-    502: "All of several recipients have refused.",
-    503: "Not now: the link, the storage or a limit.",
+    502: "All of several recipients have refused, or there is no such server of rooms.",
+    503: "Not now: the link, the storage, a room that is full, or a limit.",
+    504: "The room has not answered, or not shown the message in time.",
 }
 REFUSED = refusals(TEXTS, ERROR)
 REFUSED |= {status: REFUSED[status]._replace(content=ERROR | AS_PROBLEM) for status in (400, 503)}  # so for all APIs alike
@@ -53,13 +55,14 @@ REPLIES: dict[str, Schema] = {kind: ONE_OR_MORE if kind == JSON else STRING for 
 ACCEPTED_FIELDS = {
     "Stanza-Id": "The id of the stanza, for `/rest/outcome/{id}`.",
     "Stanza-Outcome": "After `Prefer: wait`: its state by then.",
+    "Nick": "Of a message to a room elsewhere: how that calls who speaks, percent-encoded.",
 }
 SCHEDULED_FIELDS = {"Location": "With a time: `/rest/scheduled/{id}`."}
 ACCEPTED = ApiAnswer("Accepted and kept; with a time, until then.", {JSON: ref("Due")}, ACCEPTED_FIELDS | SCHEDULED_FIELDS)
 TO_MANY = ACCEPTED._replace(content={JSON: {"anyOf": [ref("Due"), ref("RecipientResults")]}})
 ONE_OR_MANY: Schema = {"anyOf": [ref("Stanza"), ref("StanzaToMany")]}
 WAITING = "An iq is waited for as long as `Prosody-Rest-Timeout` says, in seconds; then 500."
-REPLY = ApiAnswer("The answer to the iq, or what came back at once.", REPLIES)
+REPLY = ApiAnswer("The answer to the iq, what came back at once, or the message as the room shows it.", REPLIES)
 
 MESSAGE = {"kind": "message", "type": "chat", "to": "juliet@localhost", "body": "Hello"}
 AS_XML = "<message type='chat' to='juliet@localhost'><body>Hello</body></message>"
@@ -72,10 +75,11 @@ OTHER_BODIES = {
 LINES = Media({"type": "string", "description": "One stanza as JSON on each line."})
 
 IDEMPOTENCY = Parameter("Idempotency-Key", "header", "Sends the stanza once, however often the request is made.", example="2d1b0c7e")
-PREFER = Parameter("Prefer", "header", "`wait=N`: gives the recipient's server N seconds to refuse a message.", example="wait=5")
+PREFER = Parameter("Prefer", "header", "`wait=N`: gives the server N seconds to refuse it, a room to show it.", example="wait=5")
 SEND_AT = Parameter("Send-At", "header", "When to send a message: a time, or a duration from now.", example="2h")
 DELAY = Parameter("Delay", "header", "The same, where there is no `Send-At`.", example="30m")
-OPTIONS = (IDEMPOTENCY, PREFER, SEND_AT, DELAY)
+NICK = Parameter("Nick", "header", "The nick under which to come into a room elsewhere, percent-encoded.", example="Romeo")
+OPTIONS = (IDEMPOTENCY, PREFER, SEND_AT, DELAY, NICK)
 OF = Parameter("of", "query", "The account; for administrators, and with the component's credentials.")
 SCHEDULED_ID = Parameter("id", "path", "The id of a scheduled message.", example="sch_9mBv2xq0")
 KIND = Parameter("kind", "path", "The kind of the stanza.", choice("message", "presence", "iq"), "message")
@@ -105,12 +109,12 @@ OPERATIONS = (
     ),
     ApiOperation(
         "post", "/rest", "restSend", "Send a stanza, or one on each line of `application/x-ndjson`",
-        {200: REPLY._replace(content=REPLIES | {NDJSON: ref("BatchLine")}), 202: TO_MANY} | some(REFUSED, 502) | SENDING, OPTIONS,
+        {200: REPLY._replace(content=REPLIES | {NDJSON: ref("BatchLine")}), 202: TO_MANY} | some(REFUSED, 410, 502, 504) | SENDING, OPTIONS,
         ApiBody({JSON: Media(ONE_OR_MANY, MESSAGE), **OTHER_BODIES, NDJSON: LINES}), text=WAITING,
     ),
     ApiOperation(
         "post", "/rest/{kind}/{type}/{to}", "restSendTo", "Send a stanza whose kind, type and recipient the path names",
-        {200: REPLY, 202: ACCEPTED} | SENDING, (KIND, TYPE, TO, *OPTIONS),
+        {200: REPLY, 202: ACCEPTED} | some(REFUSED, 410, 502, 504) | SENDING, (KIND, TYPE, TO, *OPTIONS),
         ApiBody({JSON: Media(ref("Stanza"), {"body": "Hello"}), **OTHER_BODIES}, required=False), text=WAITING,
     ),
     ApiOperation(

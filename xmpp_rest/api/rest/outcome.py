@@ -16,7 +16,9 @@ from xmpp_rest.service.messages.outcomes import Outcome
 
 
 class OutcomeResource(RestResource):
-    """scheduled, accepted, written, confirmed (the server has processed it), delivered (by its receipt), or refused, and why."""
+    """scheduled, accepted, written, confirmed (the server has processed it), reflected (a room has shown it), delivered (by its receipt),
+    or refused, and why.
+    """
 
     outcome: Outcome | None = None
 
@@ -66,7 +68,10 @@ class OutcomeResource(RestResource):
         outcome = self.outcome
         assert outcome is not None
         since = datetime.fromtimestamp(outcome.since, UTC).isoformat(timespec="milliseconds")
-        answer = {"id": self.args["id"], "state": outcome.state, "since": since}
+        answer: dict[str, Any] = {"id": self.args["id"], "state": outcome.state, "since": since}
+        if (shown := outcome.shown) is not None:
+            stanza_id = {"id": shown.stanza_id, "by": shown.room} if shown.stanza_id else None
+            return answer | {"room": shown.room, "nick": shown.nick, "stanza_id": stanza_id}
         if outcome.refusal is None:
             return answer
         return answer | {"error": {k: v for k, v in condition_of(outcome.refusal)._asdict().items() if v}}

@@ -32,4 +32,5 @@ def failure_for(error: Exception) -> RestFailure:
 
 def fields_of(error: RestFailure) -> dict[str, str]:
     """The header fields that come with it: when to try again (RFC 9110 §15.6.4)."""
-    return {"Retry-After": str(RETRY_AFTER)} if error.status == 503 else {}
+    seconds = error.retry_after or (RETRY_AFTER if error.status == 503 else None)
+    return {} if seconds is None else {"Retry-After": str(seconds)}

@@ -14,6 +14,7 @@ from xmpp_rest.protocol.jsonmap.scalars import STRING as TEXT
 
 TIME: Schema = {"type": "string", "format": "date-time"}
 STANZA_ERROR = record({"type": STRING, "condition": STRING}, {"text": STRING, "by": STRING})
+_STANZA_ID = record({"id": STRING, "by": STRING})
 UNTYPED = ("payload",)
 """Members that are left to the page: what holds no JSON can be sent, and cannot be written as JSON again (json-mapping §2)."""
 STATES = ("scheduled", "accepted", "written", "confirmed", "reflected", "delivered", "refused")
@@ -79,7 +80,7 @@ _VALUES: dict[str, Any] = {
     "RestError": record(
         {"type": {"const": "error"}, "code": {"type": "integer"}},
         {
-            "error": record(_ERROR, {"code": {"type": "integer"}, "source": STRING}),
+            "error": record(_ERROR, {"code": {"type": "integer"}, "source": STRING, "by": STRING, "location": STRING}),
             "results": array(ref("RecipientResult")),
         },
         description="`error` is missing where the status says all.",
@@ -107,7 +108,10 @@ _VALUES: dict[str, Any] = {
         {"state": choice(*STATES), "scheduled": record({"id": STRING, "at": TIME}), "error": STANZA_ERROR},
     ),
     "Due": record({"id": STRING, "at": TIME, "stanza_id": STRING}, description="What waits for its time."),
-    "Outcome": record({"id": STRING, "state": choice(*STATES), "since": TIME}, {"error": STANZA_ERROR}),
+    "Outcome": record(
+        {"id": STRING, "state": choice(*STATES), "since": TIME},
+        {"error": STANZA_ERROR, "room": STRING, "nick": STRING, "stanza_id": {"anyOf": [_STANZA_ID, {"type": "null"}]}},
+    ),
     "Callbacks": record({"callbacks": array(CALLBACK)}),
     "DeadLetters": record({"callback": STRING, "count": integer(0), "dead": array(LETTER)}),
     "Replay": record({}, {"ids": array(STRING, minItems=1, maxItems=1000)}),

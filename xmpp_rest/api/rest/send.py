@@ -18,6 +18,7 @@ from xmpp_rest.api.rest.limited import LimitedResource
 from xmpp_rest.api.rest.prefer import wanted_wait
 from xmpp_rest.api.rest.refused import REFUSED, failure_for, fields_of
 from xmpp_rest.api.rest.resource import WILDCARD
+from xmpp_rest.api.rest.room_answers import say_in_room
 from xmpp_rest.api.rest.timing import schedule, time_of
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.http.client_gone import ClientConnection
@@ -151,6 +152,8 @@ class Send(StanzaResource):
         if stanza.tag == "iq":
             answer, collected = self.gateway.parts.sending.ask(stanza, Wait(self._timeout(), self.gone))
             return self.reply(*collected, answer)
+        if self.gateway.parts.sending.is_for_room(stanza, sender, to):
+            return say_in_room(self, addressed)
         seconds = self.wanted_wait()
         if seconds is None:
             refusal = self.gateway.parts.sending.send(stanza, sender, to)

@@ -1,4 +1,4 @@
-"""Outcomes of sent stanzas (decision 0009): accepted, written, confirmed, delivered, refused."""
+"""Outcomes of sent stanzas (decision 0009): accepted, written, confirmed, reflected, delivered, refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -22,7 +22,7 @@ from xmpp_rest.threads.waits import Wait
 log = logging.getLogger("xmpp_rest.link")
 
 _RECEIVED = f"{{{RECEIPTS}}}received"
-_RANK = {"accepted": 0, "written": 1, "confirmed": 2, "delivered": 3, "refused": 3}
+_RANK = {"accepted": 0, "written": 1, "confirmed": 2, "reflected": 3, "delivered": 3, "refused": 3}
 
 
 class _Watch(NamedTuple):
@@ -32,8 +32,16 @@ class _Watch(NamedTuple):
     tell: Callable[[], None]
 
 
+class RoomShown(NamedTuple):
+    """How a room has shown a message: under which nick, and with which id of its own ("": none)."""
+
+    room: str
+    nick: str
+    stanza_id: str
+
+
 class Outcome(NamedTuple):
-    """The outcome of a stanza: `state`, since when (Unix time), and the error stanza that refused it.
+    """The outcome of a stanza: `state`, since when (Unix time), and the error stanza that refused it, or how a room has shown it.
 
     Stanzas that progress together share one.
     """
@@ -41,6 +49,7 @@ class Outcome(NamedTuple):
     state: str
     since: float
     refusal: Element | None = None
+    shown: RoomShown | None = None
 
 
 def _why(refusal: Element) -> Element:
@@ -63,6 +72,7 @@ class Outcomes:
         self._counts = counts
         self._known: OrderedDict[Label, Outcome] = OrderedDict()
         self._request_ids: dict[Label, str] = {}  # of those that the link has written
+        self._of_rooms: set[Label] = set()  # whose errors the rooms service judges
         self._whole: deque[Label] = deque()  # of refusals that are kept as they came
         self._watched: dict[Label, list[_Watch]] = {}
         self._lock = threading.Lock()
@@ -81,8 +91,36 @@ class Outcomes:
                     self._known[label] = accepted
                     new.append(label)
             while len(self._known) > self.REMEMBERED:
-                self._request_ids.pop(self._known.popitem(last=False)[0], None)
+                label, _ = self._known.popitem(last=False)
+                self._request_ids.pop(label, None)
+                self._of_rooms.discard(label)
         return new
+
+    def of_rooms(self, labels: Sequence[Label]) -> None:
+        """Record that messages to rooms are accepted: whether an error ends them is for `bounced` to tell."""
+        accepted = Outcome("accepted", time.time())
+        with self._lock:
+            for label in labels:
+                self._known[label] = accepted  # also of one with the id of an earlier one
+                self._known.move_to_end(label)
+                self._of_rooms.add(label)
+            while len(self._known) > self.REMEMBERED:
+                label, _ = self._known.popitem(last=False)
+                self._request_ids.pop(label, None)
+                self._of_rooms.discard(label)
+
+    def held(self, labels: Iterable[Label]) -> None:
+        """These messages to rooms are to be written again."""
+        accepted = Outcome("accepted", time.time())
+        with self._lock:
+            for label in labels:
+                before = self._known.get(label)
+                if before is not None and 0 < _RANK[before.state] < _RANK["reflected"]:
+                    self._known[label] = accepted
+
+    def shown(self, label: Label, shown: RoomShown) -> None:
+        """A room has shown this message to who sent it."""
+        self._end(label, Outcome("reflected", time.time(), None, shown))
 
     def forget(self, new: Iterable[Label]) -> None:
         """Forget stanzas that were not accepted after all."""
@@ -118,11 +156,14 @@ class Outcomes:
         if stanza.tag == "iq":
             return
         if stanza.get("type") == "error":
-            self._bounced(Label(str(to.bare), stanza.get("id", "")), stanza)
+            label = Label(str(to.bare), stanza.get("id", ""))
+            if label not in self._of_rooms:
+                self.bounced(label, stanza)
         elif stanza.tag == "message" and (received := stanza.find(_RECEIVED)) is not None:
             self._decide(Label(str(to.bare), received.get("id", "")), "delivered", None)
 
-    def _bounced(self, label: Label, error: Element) -> None:
+    def bounced(self, label: Label, error: Element) -> None:
+        """This error refuses a message."""
         if not self._decide(label, "refused", error):
             return  # nobody's, or it was said already
         why, request_id = error.find("error"), self._request_ids.get(label)
@@ -132,7 +173,10 @@ class Outcomes:
 
     def _decide(self, label: Label, state: str, refusal: Element | None) -> bool:
         """Note how it ended; whether it is refused, and that is new."""
-        outcome = Outcome(state, time.time(), refusal)
+        return self._end(label, Outcome(state, time.time(), refusal))
+
+    def _end(self, label: Label, outcome: Outcome) -> bool:
+        refusal = outcome.refusal
         with self._lock:
             self._advance(label, outcome)
             counts = refusal is not None and self._known.get(label) is outcome

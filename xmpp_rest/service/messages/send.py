@@ -22,12 +22,16 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, is_bare_name, parse_jid
 from xmpp_rest.protocol.stanza import condition_of, is_too_long
+from xmpp_rest.protocol.stanza import refusal as refusal_of
 from xmpp_rest.request_notes import current_id
 from xmpp_rest.service.contacts.contacts import Contacts
 from xmpp_rest.service.contacts.privacy_guard import Guard
 from xmpp_rest.service.messages.batch import MOST, BatchSender, OutboundMessage, OutboundMessages, Result, Results
 from xmpp_rest.service.messages.mailbox import Mailbox
 from xmpp_rest.service.messages.outcomes import Outcome, Outcomes
+from xmpp_rest.service.rooms.refused import RoomRefusal
+from xmpp_rest.service.rooms.said import REFLECTED, REFUSED, SpokenResult
+from xmpp_rest.service.rooms.speaking import Speaking
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.group import GroupExecutor
 from xmpp_rest.threads.tasks import current_task
@@ -49,6 +53,7 @@ class Sending:
         contacts: Contacts,
         guard: Guard,
         outcomes: Outcomes,
+        speaking: Speaking,
         waits: Waits,
         remote: Remote,
         incidents: Incidents,
@@ -59,6 +64,7 @@ class Sending:
         self._contacts = contacts
         self._guard = guard
         self._outcomes = outcomes
+        self._speaking = speaking
         self._waits = waits
         self._incidents = incidents
         self._counts = counts
@@ -72,12 +78,29 @@ class Sending:
 
         Accepted messages are in the sender's archive for all later readers. Raises, if the stanza was not accepted,
         GatewayError: outbox-full, outbox-share; BadXML; StorageError. With `unanswered` it is unknown whether it was accepted.
+        A message to a room elsewhere waits until its sender is in; RoomRefused: the room has refused that.
         """
         return self._one(OutboundMessage(stanza, sender, to, request_id=current_id() or ""))
+
+    def is_for_room(self, stanza: Element, sender: JID, to: JID) -> bool:
+        """Whether this is said in a room elsewhere: `say` tells more of that."""
+        return self._speaking.is_for_room(stanza, sender, to)
+
+    def say(self, stanza: Element, sender: JID, to: JID, nick: str = "", wait: Wait | None = None) -> SpokenResult:
+        """Say something in a room elsewhere, for which `is_for_room` holds. `nick`: under which to come in, if the request names one.
+
+        `wait`: for the room to show it, once it is accepted; None: not at all. Raises GatewayError, waits-full, before anything is done.
+        """
+        self.require_sendable(stanza, to)
+        self._counts.handed_in(stanza.tag)
+        outgoing = OutboundMessage(stanza, sender, to, request_id=current_id() or "")
+        return self._speaking.say(outgoing, nick, wait.seconds if wait is not None else None, wait)
 
     def _one(self, outgoing: OutboundMessage) -> Element | None:
         self.require_sendable(outgoing.stanza, outgoing.to)
         self._counts.handed_in(outgoing.stanza.tag)
+        if self._speaking.is_for_room(*outgoing[:3]):
+            return _answer_of(self._speaking.say(outgoing))
         try:
             return self._sent(outgoing)
         except GatewayError as e:
@@ -133,7 +156,7 @@ class Sending:
         for outgoing in good:
             self._counts.handed_in(outgoing.stanza.tag)
         try:
-            begun = self._begin_many(good)
+            begun = self._begin_with_rooms(good)
         except Exception as e:
             begun = partial(_raise, e)
 
@@ -152,6 +175,22 @@ class Sending:
             self._count_if_full(result)
         return result
 
+    def _begin_with_rooms(self, stanzas: Sequence[OutboundMessage]) -> Results:
+        """As `_begin_many`; but what is said in rooms elsewhere goes its own way, so that coming into them holds up nothing else."""
+        is_said = [self._speaking.is_for_room(*outgoing[:3]) for outgoing in stanzas]
+        if not any(is_said):
+            return self._begin_many(stanzas)
+        others = self._begin_many([outgoing for outgoing, said in zip(stanzas, is_said, strict=True) if not said])
+        rooms = self._speaking.begin_many([outgoing for outgoing, said in zip(stanzas, is_said, strict=True) if said])
+
+        def finish() -> list[Result]:
+            sent, spoken = iter(others()), iter(rooms())
+            return [
+                _result_of(next(spoken), outgoing) if said else next(sent) for outgoing, said in zip(stanzas, is_said, strict=True)
+            ]
+
+        return finish
+
     def _begin_many(self, stanzas: Sequence[OutboundMessage]) -> Results:
         if len(stanzas) > MOST and self._remote.follows() and current_task() is not None:
             return self._begin_on_leader(stanzas, partial(self._remote.begin_call, SEND_BATCH))  # too many to share a call with others
@@ -166,7 +205,7 @@ class Sending:
 
     def shares_commits(self, outgoing: OutboundMessage) -> bool:
         """Whether `send_many` sends it together with others, with one wait for the disk."""
-        return self._batch_sender.is_batchable(outgoing)
+        return self._batch_sender.is_batchable(outgoing) and not self._speaking.is_for_room(*outgoing[:3])
 
     def require_sendable(self, stanza: Element, to: JID) -> None:
         """Raise GatewayError, bad-recipient or id-too-long, for a stanza that cannot be sent."""
@@ -228,10 +267,12 @@ class Sending:
         """As `send_batch`, but without those that an earlier leader has sent already."""
         taken = [self._is_taken(outgoing) for outgoing in stanzas]
         self._outcomes.all_accepted((o.sender, o.stanza.get("id", "")) for o, is_taken in zip(stanzas, taken, strict=True) if is_taken)
-        results = iter(self._batch_sender([o for o, is_taken in zip(stanzas, taken, strict=True) if not is_taken]))
+        results = iter(self._begin_with_rooms([o for o, is_taken in zip(stanzas, taken, strict=True) if not is_taken])())
         return [None if is_taken else next(results) for is_taken in taken]
 
     def _is_taken(self, outgoing: OutboundMessage) -> bool:
+        if self._speaking.is_for_room(*outgoing[:3]):
+            return self._speaking.has(outgoing)
         return self._router.restored(outgoing.text) or self._mailbox.has(outgoing.stanza, outgoing.text, outgoing.sender, outgoing.to)
 
     def post(self, stanza: Element, sender: JID, to: JID) -> None:
@@ -284,6 +325,9 @@ class Sending:
 
         Raises GatewayError, waits-full, before anything is sent.
         """
+        if self._speaking.is_for_room(stanza, sender, to):
+            said = self.say(stanza, sender, to, wait=wait)
+            return _answer_of(said), "reflected" if said.state == REFLECTED else "accepted"
         with self._waits.holding(str(sender.bare)):
             if (refusal := self.send(stanza, sender, to)) is not None:
                 return refusal, "refused"
@@ -325,6 +369,19 @@ class Sending:
 
 
 SEND_BATCH = Sending.send_batch.__qualname__
+
+
+def _result_of(said: SpokenResult, outgoing: OutboundMessage) -> Result:
+    """What became of a message to a room. One that is refused at once, by a room that has put its sender out, is answered by that."""
+    if said.state == REFUSED and isinstance(said.why, RoomRefusal):
+        return refusal_of(outgoing.stanza, said.why.error._replace(by=said.why.by))
+    return said.error or said.blocked
+
+
+def _answer_of(said: SpokenResult) -> Element | None:
+    if (error := said.error) is not None:
+        raise error
+    return said.blocked
 
 
 def _raise(error: Exception) -> NoReturn:

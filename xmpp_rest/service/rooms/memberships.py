@@ -240,11 +240,15 @@ class Memberships:
             if found is not None and found.state is RoomState.IN:
                 self._news.message_refused(found, error)
 
-    def check(self, place: RoomPlace) -> None:
-        """Ask the room whether the occupant is in."""
+    def check(self, place: RoomPlace, then: OnEntered) -> None:
+        """Ask the room whether the occupant is in; `then` is called once that is known, and it has come in again where it was not."""
         with self._core.lock:
-            if (found := self._core.table.get(place)) is not None:
-                self._watching.ping(found)
+            found = self._core.table.get(place)
+            if found is None or found.state is not RoomState.IN:
+                self._core.answer([then], None)
+            else:
+                found.is_checked = False
+                self._watching.confirmed(found, then)
 
     def confirmed(self, place: RoomPlace, then: OnEntered) -> None:
         """Call `then` once it is known to be in, since the link is up last; it comes in again where it is not (§7.3)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from xmpp_rest.errors import GatewayError, Row
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 
 STATUS = {
@@ -85,12 +86,13 @@ class RoomRefusal(NamedTuple):
         return RoomRefused(self)
 
 
-class RoomRefused(Exception):
+class RoomRefused(GatewayError):
     """A room has refused a join or a message. Only within a process: `refusal` is what others get."""
 
     def __init__(self, refusal: RoomRefusal) -> None:
         self.refusal = refusal
-        super().__init__(f"{refusal.by}: {refusal.error.condition} {refusal.error.text}")
+        super().__init__("room-refused", refusal.error.text)
+        self.row = Row(refusal.status, refusal.error.type, refusal.error.condition, refusal.error.text)
 
     @property
     def error(self) -> StanzaError:

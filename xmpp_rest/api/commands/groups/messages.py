@@ -11,11 +11,14 @@ from xmpp_rest.api.commands.errors import CommandFailure, rejected
 from xmpp_rest.api.commands.groups.accounts import account
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import KINDS, child, new_id
 from xmpp_rest.service.messages.batch import OutboundMessage
+from xmpp_rest.service.rooms.said import REFLECTED
+from xmpp_rest.threads.waits import Wait
 
 TYPES = frozenset(("chat", "error", "groupchat", "headline"))  # any other one is a normal message (RFC 6121 §5.2.2)
 IQ_TYPES = ("get", "set", "result", "error")
@@ -50,12 +53,26 @@ def _send(services: Services, stanza: Element, sender: JID, to: JID) -> None:
         if sender.domain in hosted and stanza.tag == "iq":
             services.parts.counts.handed_in(stanza.tag)
             services.parts.router.send(stanza)
+        elif services.parts.sending.is_for_room(stanza, sender, to):
+            _say(services, stanza, sender, to)
         elif sender.domain in hosted:
             services.parts.sending.post(stanza, sender, to)
         elif to.domain in hosted:
             services.parts.sending.receive(stanza, sender, to)
         else:
             raise rejected(f"Neither {sender.domain} nor {to.domain} is hosted here")
+
+
+def _say(services: Services, stanza: Element, sender: JID, to: JID) -> None:
+    """Say it in a room elsewhere, and wait until that shows it. Raises CommandFailure, GatewayError, RoomRefused."""
+    seconds = services.gateway.settings.rooms_anywhere.join_timeout
+    said = services.parts.sending.say(stanza, sender, to, wait=Wait(seconds))
+    if (error := said.error) is not None:
+        raise error
+    if said.blocked is not None:
+        raise GatewayError("blocked")
+    if said.state != REFLECTED:
+        raise CommandFailure(504, f"The room did not show the message within {seconds:g} s; it may still do so")
 
 
 def message(new_id: Callable[[], str], type_: str, from_: str, to: str, subject: str, body: str) -> OutboundMessage:

@@ -1,0 +1,84 @@
+"""The messages to rooms that were accepted, and whose end is not known yet, on disk (rooms-anywhere §3)."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.journal import Journal
+from xmpp_rest.protocol.element import BadXML
+from xmpp_rest.protocol.jid import InvalidJID, parse_jid
+from xmpp_rest.protocol.parse import parse_stored
+from xmpp_rest.service.rooms.spoken_message import SpokenMessage
+from xmpp_rest.service.rooms.values import RoomPlace, Wish
+
+
+class KeptMessage(NamedTuple):
+    """A message that an earlier process has accepted."""
+
+    number: int
+    place: RoomPlace
+    stanza: Element
+    wish: Wish
+    request_id: str
+    since: float
+    """When it was accepted (Unix time)."""
+
+
+class KeptMessages:
+    """A journal beside those of the outbox. `open` and `close` are called once each, by the leader; without a path nothing is kept."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._journal: Journal | None = None
+
+    def open(self) -> Iterator[KeptMessage]:
+        """What an earlier process has left, in the order in which it was accepted. Raises OSError."""
+        if self._path is None:
+            return
+        self._journal = journal = Journal(self._path)
+        unreadable = []
+        for number, text in journal.unacknowledged():
+            try:
+                yield _read(number, text, journal.request_id(number))
+            except (ValueError, TypeError, KeyError, BadXML, InvalidJID):  # another version has written it
+                unreadable.append(number)
+        journal.ack(unreadable)
+
+    def append(self, messages: Sequence[SpokenMessage]) -> Sequence[int]:
+        """Their numbers, once they are on disk. Raises GatewayError, storage-failed, and then none is kept."""
+        if self._journal is None:
+            return (0,) * len(messages)
+        now = time.time()
+        try:
+            return self._journal.append([_written(m, now) for m in messages], (), [m.request_id for m in messages])
+        except OSError as e:
+            raise GatewayError("storage-failed", f"The outbox cannot be written: {e.strerror or e}") from e
+
+    def forget(self, message: SpokenMessage) -> None:
+        """Its end is known."""
+        if self._journal is not None and message.number:
+            self._journal.ack((message.number,))
+
+    def close(self) -> None:
+        """Give the journal back. Raises OSError."""
+        if self._journal is not None:
+            self._journal.close()
+
+
+def _written(message: SpokenMessage, now: float) -> str:
+    wish = message.wish
+    return json.dumps([now, message.text, wish.nick, wish.is_named, wish.by, wish.stay], ensure_ascii=False)
+
+
+def _read(number: int, text: str, request_id: str) -> KeptMessage:
+    since, stanza_text, nick, is_named, by, stay = json.loads(text)
+    stanza = parse_stored(stanza_text)
+    place = RoomPlace(parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"]))
+    wish = Wish(nick=str(nick), is_named=bool(is_named), by=str(by), stay=bool(stay))
+    return KeptMessage(number, place, stanza, wish, request_id, float(since))

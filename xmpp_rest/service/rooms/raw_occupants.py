@@ -1,0 +1,80 @@
+"""Messages of those who have come into rooms by presences of their own (rooms-anywhere §1.1): they go straight out."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from functools import partial
+from threading import Lock
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.link.outbox import Label
+from xmpp_rest.link.router import Router
+from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.stanza import condition_of
+from xmpp_rest.service.messages.batch import OutboundMessage
+from xmpp_rest.service.messages.mailbox import Mailbox, SentMessage
+from xmpp_rest.service.messages.outcomes import Outcomes, RoomShown
+from xmpp_rest.service.rooms.refused import message_refused
+from xmpp_rest.service.rooms.said import SpeechListener
+from xmpp_rest.service.rooms.spoken_message import ids_of, stanza_id_of
+
+REMEMBERED = 1000  # messages that no room has shown yet
+
+_Key = tuple[JID, JID, str]  # sender, room, id
+
+
+class RawOccupants:
+    """An observer of what comes in, and the way out. In the leader."""
+
+    def __init__(self, router: Router, mailbox: Mailbox, outcomes: Outcomes) -> None:
+        self._router = router
+        self._mailbox = mailbox
+        self._outcomes = outcomes
+        self._watched: OrderedDict[_Key, SpeechListener] = OrderedDict()
+        self._lock = Lock()
+        router.observe(self.observe)
+
+    def is_in(self, sender: JID, room: JID) -> bool:
+        """Whether this very address has come into the room."""
+        return self._router.occupancy.nick(sender, room) is not None
+
+    def say(self, outgoing: OutboundMessage, listener: SpeechListener) -> None:
+        """Send it. Raises GatewayError, BadXML: it was not accepted."""
+        stanza, sender, room = outgoing[:3]
+        if not listener.claim():
+            return
+        key, text = (sender, room, stanza.attrib["id"]), serialise(stanza)
+        begun = self._outcomes.all_accepted([(sender, key[2])])
+        with self._lock:
+            self._watched[key] = listener
+            if len(self._watched) > REMEMBERED:
+                self._watched.popitem(last=False)
+        send = partial(self._router.send_out, sender.domain, [stanza], [text], request_ids=[outgoing.request_id])
+        try:
+            self._mailbox.send_out([SentMessage(sender, stanza, text, room)], send)
+        except Exception:
+            self._outcomes.forget(begun)
+            self._take(key)
+            raise
+        listener.accepted(self._router.occupancy.nick(sender, room) or "", is_held=False)
+
+    def _take(self, key: _Key) -> SpeechListener | None:
+        with self._lock:
+            return self._watched.pop(key, None)
+
+    def observe(self, stanza: Element, sender: JID | None, to: JID) -> None:
+        """It may be what a room shows, or refuses."""
+        if not self._watched or stanza.tag != "message" or sender is None:  # the usual case
+            return
+        room = sender.bare
+        if stanza.get("type") == "error" and not sender.resource:
+            if (listener := self._take((to, room, stanza.get("id", "")))) is not None:
+                listener.ended(message_refused(condition_of(stanza), str(sender)), self._router.occupancy.nick(to, room) or "")
+        elif stanza.get("type") == "groupchat" and sender.resource and sender.resource == self._router.occupancy.nick(to, room):
+            for identifier in ids_of(stanza):
+                if (listener := self._take((to, room, identifier))) is not None:
+                    shown = RoomShown(str(room), sender.resource, stanza_id_of(stanza, room))
+                    self._outcomes.shown(Label(str(to.bare), identifier), shown)
+                    listener.ended(stanza, sender.resource)
+                    return

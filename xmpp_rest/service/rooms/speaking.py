@@ -1,0 +1,218 @@
+"""Speaking in rooms on other servers: who is not in comes in, and nothing is said to have happened that has not (rooms-anywhere §3).
+
+`Sending` is the one way here. The leader does the work; a follower calls it, and holds the request.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import groupby
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.config.room_tables import RoomsAnywhereSettings
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.router import Router
+from xmpp_rest.processes.group import End, Reply
+from xmpp_rest.processes.on_leader import on_leader
+from xmpp_rest.processes.remote import Remote
+from xmpp_rest.protocol.element import BadXML
+from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.request_notes import current_id
+from xmpp_rest.service.contacts.privacy_guard import Guard
+from xmpp_rest.service.messages.batch import OutboundMessage, OutboundMessages
+from xmpp_rest.service.rooms.memberships import Memberships
+from xmpp_rest.service.rooms.raw_occupants import RawOccupants
+from xmpp_rest.service.rooms.room_outbox import RoomOutbox
+from xmpp_rest.service.rooms.said import BLOCKED, UNSENT, OneListens, OnSaid, SpeechListener, SpokenResult
+from xmpp_rest.service.rooms.said_many import SaidMany
+from xmpp_rest.service.rooms.spoken_message import SpokenMessage, as_said, nick_in
+from xmpp_rest.service.rooms.values import RoomPlace, Wish
+from xmpp_rest.threads.future import OneShot
+from xmpp_rest.threads.waits import Wait, Waits
+
+log = logging.getLogger("xmpp_rest.rooms")
+
+TURNS = 30.0  # seconds, on top of those for a join, that it may wait for its turn and for service discovery
+Results = Callable[[], list[SpokenResult]]
+"""Waits for what becomes of messages."""
+
+
+class Speaking:
+    """What the APIs, hooks and callbacks say in rooms."""
+
+    def __init__(
+        self,
+        router: Router,
+        memberships: Memberships,
+        outbox: RoomOutbox,
+        raw: RawOccupants,
+        guard: Guard,
+        settings: RoomsAnywhereSettings,
+        domain: str,
+        waits: Waits,
+        remote: Remote,
+    ) -> None:
+        """`domain`: of those who speak."""
+        self._router = router
+        self._memberships = memberships
+        self._outbox = outbox
+        self._raw = raw
+        self._guard = guard
+        self._settings = settings
+        self._domain = domain
+        self._waits = waits
+        self._remote = remote
+        remote.offer(self)
+
+    def configure(self, settings: RoomsAnywhereSettings) -> None:
+        """Work by these settings from now on."""
+        self._settings = settings
+        self._outbox.configure(settings)
+
+    # -- in any process
+
+    def is_for_room(self, stanza: Element, sender: JID, to: JID) -> bool:
+        """Whether this is said in a room elsewhere, which its sender has to be in."""
+        return (
+            stanza.get("type") == "groupchat"  # first, as it is true of no message to a person
+            and stanza.tag == "message"
+            and bool(to.local)
+            and not to.resource
+            and sender.domain == self._domain
+            and to.domain not in self._router.domains
+            and to.domain not in self._settings.no_join
+            and self._router.has_link
+        )
+
+    def say(self, outgoing: OutboundMessage, nick: str = "", seconds: float | None = None, wait: Wait | None = None) -> SpokenResult:
+        """Say it; `nick`: that the request names, for coming in.
+
+        `seconds`: for which the room is waited for, once the message is accepted; None: not at all. `wait` says when the client has gone.
+        Raises GatewayError: waits-full, before anything is done; client-gone, unanswered.
+        """
+        (said,) = self._begin((outgoing,), nick, seconds, wait)()
+        return said
+
+    def begin_many(self, stanzas: Sequence[OutboundMessage]) -> Results:
+        """Say these, in order for each room; waits for no room to show them. What is returned waits until they are accepted, or not."""
+        return self._begin(stanzas, "", None, None)
+
+    def _begin(self, stanzas: Sequence[OutboundMessage], nick: str, seconds: float | None, wait: Wait | None) -> Results:
+        gone = {} if wait is None else {"gone": wait.gone}
+        longest = Wait(self._settings.join_timeout + TURNS + (seconds or 0.0), **gone)
+        messages = OutboundMessages(stanzas)
+        if self._remote.follows():
+            return partial(self._counted, stanzas[0].sender, seconds, lambda: self.say_all(messages, nick, seconds, longest))
+        ended: OneShot[list[SpokenResult]] = OneShot()
+        end = self._say(messages, nick, seconds, longest.seconds, ended.give)
+
+        def result() -> list[SpokenResult]:
+            said = ended.wait(*longest)
+            if said is None:
+                end()
+                said = ended.wait()
+            assert said is not None
+            return said
+
+        return partial(self._counted, stanzas[0].sender, seconds, result)
+
+    def _counted(self, sender: JID, seconds: float | None, wait: Results) -> list[SpokenResult]:
+        """Wait, as one of those who may."""
+        with self._waits.calling() if seconds is None else self._waits.holding(str(sender.bare)):
+            return wait()
+
+    # -- in the leader
+
+    def _say_deferred(self, reply: Reply, stanzas: OutboundMessages, nick: str, seconds: float | None, wait: Wait) -> End:
+        return self._say(stanzas, nick, seconds, wait.seconds, reply, in_pool=True)
+
+    @on_leader(deferred=_say_deferred)
+    def say_all(self, stanzas: OutboundMessages, nick: str, seconds: float | None, wait: Wait) -> list[SpokenResult]:
+        """As `say` for each of these; the caller is counted among those who wait."""
+        ended: OneShot[list[SpokenResult]] = OneShot()
+        end = self._say(stanzas, nick, seconds, wait.seconds, ended.give)
+        said = ended.wait(*wait)
+        if said is None:
+            end()
+            said = ended.wait()
+        assert said is not None
+        return said
+
+    def _say(
+        self, stanzas: Sequence[OutboundMessage], nick: str, seconds: float | None, longest: float,
+        tell: Callable[[list[SpokenResult]], object], *, in_pool: bool = False,
+    ) -> End:  # fmt: skip
+        """Hand these in; `tell` is called once. `in_pool`: this thread may not wait for the disk."""
+        collected = SaidMany([outgoing.to for outgoing in stanzas], seconds, longest, self._remote.timers, tell)
+        runs = [list(run) for _, run in groupby(enumerate(stanzas), lambda pair: (pair[1].sender.bare, pair[1].to))]
+        work = [partial(self._hand_in, [(outgoing, collected.of(n)) for n, outgoing in run], nick) for run in runs]
+        if in_pool:
+            self._remote.pool.submit(partial(_each, work))
+        else:
+            _each(work)
+        return collected.end
+
+    def _hand_in(self, pairs: Sequence[tuple[OutboundMessage, SpeechListener]], nick: str) -> None:
+        """Hand in messages of one actor to one room."""
+        sender, room = pairs[0][0].sender, pairs[0][0].to
+        messages = []
+        for outgoing, listener in pairs:
+            try:
+                if (refusal := self._blocked(outgoing)) is not None:
+                    listener.failed(SpokenResult(BLOCKED, stanza=refusal))
+                elif self._raw.is_in(outgoing.sender, room):
+                    self._raw.say(outgoing, listener)
+                else:
+                    place = self._memberships.place(sender.bare, room)
+                    messages.append(self.message(outgoing, place, _wish(outgoing.stanza, nick), listener))
+            except (GatewayError, BadXML) as e:
+                listener.failed(SpokenResult(UNSENT, why=e))
+        self.hand_in(messages)
+
+    def _blocked(self, outgoing: OutboundMessage) -> Element | None:
+        if not self._guard.watches(outgoing.sender):
+            return None
+        return self._guard.refuse(outgoing.stanza, outgoing.sender, outgoing.to)
+
+    def message(self, outgoing: OutboundMessage, place: RoomPlace, wish: Wish, listener: SpeechListener) -> SpokenMessage:
+        """A message for `speak` and `hand_in`. Raises BadXML; GatewayError, stanza-too-big."""
+        message = SpokenMessage(place, as_said(outgoing.stanza, place), wish, listener, outgoing.request_id)
+        self._router.require_size(message.text.encode())
+        return message
+
+    def hand_in(self, messages: Sequence[SpokenMessage]) -> None:
+        """Take messages of one occupant to one room, in order; their listeners are told. May wait for the disk. Raises nothing."""
+        if not messages:
+            return
+        try:
+            self._outbox.hand_in(messages)
+        except Exception as e:
+            log.exception("messages of %s to %s are not sent", *messages[0].place)
+            for message in messages:
+                message.listener.failed(SpokenResult(UNSENT, why=e if isinstance(e, GatewayError) else GatewayError("internal")))
+
+    def speak(self, message: SpokenMessage) -> None:
+        """As `hand_in`, of one, without waiting for anything."""
+        self._remote.pool.submit(partial(self.hand_in, (message,)))
+
+    def say_later(self, stanza: Element, on_said: OnSaid) -> None:
+        """Say it as the occupant that it is from, without waiting for anything. Raises BadXML; GatewayError, stanza-too-big."""
+        place = RoomPlace(parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"]))
+        outgoing = OutboundMessage(stanza, *place, request_id=current_id() or "")
+        self.speak(self.message(outgoing, place, Wish(), OneListens(on_said)))
+
+    def has(self, outgoing: OutboundMessage) -> bool:
+        """Whether an earlier process has accepted it, and its end is not known."""
+        return self._outbox.has(self._memberships.place(outgoing.sender.bare, outgoing.to), outgoing.stanza.get("id", ""))
+
+
+def _each(work: Sequence[Callable[[], None]]) -> None:
+    for step in work:
+        step()
+
+
+def _wish(stanza: Element, nick: str) -> Wish:
+    named = nick or nick_in(stanza)
+    return Wish() if named is None else Wish(nick=named, is_named=True)
