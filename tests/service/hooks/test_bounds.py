@@ -7,11 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.conftest import DOMAIN
 from tests.service.hooks.conftest import hook, said
 from tests.service.hooks.network import ROOM, Network, Room
 from xmpp_rest.gateway.gateway import Gateway
-from xmpp_rest.service.hooks import occupants, rooms, sender, targets
+from xmpp_rest.service.hooks import rooms, sender, targets
 from xmpp_rest.service.hooks.in_order import Done, OrderedJob, WorkInOrder
 from xmpp_rest.service.hooks.message import Verdict
 from xmpp_rest.service.hooks.verdicts import LATE, Verdicts
@@ -59,16 +58,6 @@ def test_verdicts_are_told_once() -> None:
     verdicts.end()
     verdicts.of(0).give(Verdict())
     assert told == [[LATE, Verdict("replied")]]
-
-
-def test_the_oldest_occupant_leaves_where_there_are_too_many(gateway: Gateway, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(occupants, "MOST", 1)
-    other = "yard@rooms.montague.example"
-    network.rooms[other] = Room(other)
-    for room in (ROOM, other):
-        gateway.parts.hook_sender.send(hook(f"room:{room}"), said("Fire"))
-    assert network.rooms[ROOM].occupants == {}
-    assert list(network.rooms[other].occupants) == [f"juliet@{DOMAIN}/hook-ops"]
 
 
 def test_what_is_known_of_targets_and_messages_is_bounded(gateway: Gateway, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
