@@ -15,7 +15,7 @@ NO_NAME = "file"
 NO_TYPE = "application/octet-stream"
 _UNSAFE_INLINE = frozenset({"image/svg+xml"})
 """Never shown on the gateway's origin, whatever `inline` says: it may have scripts."""
-_WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_WORD = r"[A-Za-z0-9!#$%&'+.^_`|~-]+"  # a token (RFC 9110 §5.6.2), but for `*`, which stands for all types
 _TYPE = re.compile(rf"({_WORD}/{_WORD})[ \t]*(?:;(.*))?", re.DOTALL)
 _LEFT_OUT = re.compile('["\\x00-\\x1f\\x7f-\\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]')
 """Control characters, quotation marks, and what XML 1.0 §2.2 forbids or advises against."""
@@ -83,5 +83,6 @@ def is_inline(media_type: str, inline: Sequence[str]) -> bool:
 def disposition(name: str, *, inline: bool) -> str:
     """The Content-Disposition field (RFC 6266): the name in ASCII, and the whole of it."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().replace("\\", "")
-    plain = re.sub(r"[^ -~]", "", plain).strip() or NO_NAME
+    plain = re.sub(r"[^ -~]", "", plain).strip()
+    plain = NO_NAME + plain if not plain or plain.startswith(".") else plain
     return f"{'inline' if inline else 'attachment'}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

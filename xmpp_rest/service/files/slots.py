@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from xmpp_rest.protocol.jid import InvalidJID, parse_jid
-from xmpp_rest.service.files.store import ID
+from xmpp_rest.service.files.store import ID, make_folder
 from xmpp_rest.service.files.values import Slot
 
 KEY = "files.key"
@@ -104,7 +104,7 @@ class OpenSlots:
 
     def add(self, slot: Slot) -> None:
         """Open it."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self._folder)
         path = self._folder / slot.id
         part = path.with_name(f"{slot.id}.part")
         with os.fdopen(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:

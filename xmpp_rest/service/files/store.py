@@ -42,6 +42,13 @@ def new_id() -> str:
     return secrets.token_urlsafe(ID_BYTES)
 
 
+def make_folder(folder: Path) -> None:
+    """Make it, and those above it, for the gateway alone."""
+    for each in (*reversed(folder.parents), folder):
+        if not each.is_dir():
+            each.mkdir(mode=0o700, exist_ok=True)
+
+
 class Upload:
     """A file that is being written. Nobody sees it before `FileStore.commit`. Raises OSError."""
 
@@ -98,7 +105,7 @@ class FileStore:
             raise ValueError("this is not an id")
         if path.exists():
             raise Taken
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         return Upload(new, path)
 
     def commit(self, upload: Upload) -> StoredFile:
