@@ -250,7 +250,7 @@ def test_the_status(here: Place, away: bool) -> None:
     ran = status()
     assert ran.code == 0
     assert re.fullmatch(
-        rf"running: xmpp-rest \S+ for {DOMAIN}\nprocesses: 1, up \d+ .*\nlink: none, it stands alone\noutbox: 0 of \d+ stanzas\nevent streams: \d+\nready\n", ran.out
+        rf"running: xmpp-rest \S+ for {DOMAIN}\nprocesses: 1, up \d+ .*\nlink: none, it stands alone\noutbox: 0 of \d+ stanzas\nevent streams: \d+\nfiles: 0, 0 bytes, service {DOMAIN}\nready\n", ran.out
     )
     told = json.loads(status("--json").out)
     assert (told["running"], told["ready"], told["reasons"], told["domain"]) == (True, True, [], DOMAIN)

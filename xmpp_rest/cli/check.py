@@ -14,8 +14,10 @@ from xmpp_rest.config.check import describe, nonsense, remarks
 from xmpp_rest.config.file_check import link_remark
 from xmpp_rest.config.find import find_config
 from xmpp_rest.config.load import Reading, read_settings
+from xmpp_rest.config.table import Settings
+from xmpp_rest.gateway.data_folder import unwritable
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
-from xmpp_rest.gateway.startup import problems
+from xmpp_rest.gateway.startup import folder_of, problems
 from xmpp_rest.service.hooks.template_files import check_template
 
 NEEDS = {("storage", "url"): ("server", "data_dir"), ("server", "data_dir"): ("storage", "url")}
@@ -33,11 +35,20 @@ def run(_: Load, options: argparse.Namespace) -> int:
     found = list(_mistakes(reading))
     if not reading.problems:
         write("".join(f"would {line}\n" for line in describe(settings)))
-    for sentence in (*remarks(settings), *(() if reading.wrong else (*link_remark(settings), *storage_remarks(settings)))):
+    tried = () if reading.wrong else storage_remarks(settings)
+    tried = tried if found else (*tried, *link_remark(settings), *_folder_remark(settings))
+    for sentence in (*remarks(settings), *tried):
         remark(sentence)
     if found:
         raise CannotStart(found[0].code, *(sentence for problem in found for sentence in problem.problems))
     return Exit.DONE
+
+
+def _folder_remark(settings: Settings) -> Iterator[str]:
+    """That files cannot be stored; all else can be served."""
+    folder = folder_of(settings) / settings.files.folder
+    if sentence := unwritable(folder):
+        yield f"[files] folder = {settings.files.folder}: {sentence}; until then nothing can be uploaded"
 
 
 def _mistakes(reading: Reading) -> Iterator[CannotStart]:

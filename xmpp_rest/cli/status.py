@@ -53,7 +53,15 @@ def _lines(figures: dict[str, Any]) -> Iterator[str]:
         yield f"event streams: {figures['streams']}"
     for name, state in figures.get("callbacks", {}).items():
         yield f"callback {name}: {state['waiting']} wait, {state['retrying']} are tried again"
+    if "files" in figures:
+        yield f"files: {figures['files']['count']}, {figures['files']['used']} bytes" + _service(figures["files"])
     yield "ready" if figures.get("ready") else "not ready: " + "; ".join(map(_reason, figures.get("reasons", [])))
+
+
+def _service(files: dict[str, Any]) -> str:
+    """Where uploads go, and why they do not."""
+    said = f", service {files['service']}" if files["service"] else ""
+    return said + (f": {files['reason']}" if files["reason"] else "")
 
 
 def _reason(reason: dict[str, str]) -> str:

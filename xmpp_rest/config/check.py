@@ -11,7 +11,7 @@ from typing import Protocol
 
 from drivers import DRIVERS
 from xmpp_rest.config import certificates, descriptors
-from xmpp_rest.config.file_check import file_problems, file_remarks
+from xmpp_rest.config.file_check import described_files, file_problems, file_remarks
 from xmpp_rest.config.hook_check import CheckTemplate, hook_problems
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.room_check import described_rooms, room_problems, useless_rooms
@@ -51,6 +51,7 @@ def describe(settings: Settings) -> Iterator[str]:
         addresses = ", ".join(map(str, callback.address))
         yield f"POST {', '.join(sorted(callback.kinds))} for {addresses} to the URL of [callback.{name}]"
     yield from described_rooms(settings)
+    yield from described_files(settings)
     for name, hook in settings.own_hooks.items():
         yield f"send what comes by the URL of [hook.{name}] to {', '.join(hook.targets)}"
 

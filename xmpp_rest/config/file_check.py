@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from xmpp_rest.config.table import Settings
+
+
+def described_files(settings: Settings) -> Iterator[str]:
+    """What the gateway would do with files."""
+    files = settings.files
+    folder = Path(settings.base) / settings.server.data_dir / files.folder
+    where = f"at {files.domain} from {', '.join(files.access)}" if files.domain else "by HTTP alone"
+    yield f"keep files in {folder}, and take uploads {where}"
 
 
 def file_problems(settings: Settings) -> Iterator[str]:

@@ -42,11 +42,11 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkers]:
     workers.stop()
 
 
-def ask(workers: TwoWorkers, method: str, path: str, body: bytes | Iterator[bytes] | None = None, **fields: str) -> Said:
+def ask(workers: TwoWorkers, method: str, path: str, body: bytes | Iterator[bytes] | None = None, fields: dict[str, str] | None = None) -> Said:
     """One request on a connection of its own, which goes to any of the processes."""
     connection = HTTPConnection("127.0.0.1", workers.port, timeout=60)
     try:
-        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in fields.items()})
+        connection.request(method, path, body, fields or {})
         answer = connection.getresponse()
         return Said(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
     finally:
@@ -55,7 +55,8 @@ def ask(workers: TwoWorkers, method: str, path: str, body: bytes | Iterator[byte
 
 def slot(workers: TwoWorkers, size: int) -> tuple[str, dict[str, str]]:
     """The path of a slot, and the fields of its upload."""
-    said = ask(workers, "GET", f"/rest/upload_request/localhost?filename=big.bin&size={size}", Accept="application/json", **ADMIN)
+    path = f"/rest/upload_request/localhost?filename=big.bin&size={size}"
+    said = ask(workers, "GET", path, None, ADMIN | {"Accept": "application/json"})
     assert said.status == 200, said
     put = json.loads(said.body)["upload_slot"]["put"]
     return re.sub(r"https?://[^/]+", "", put["url"]), {field["name"]: field["value"] for field in put["headers"]}
@@ -87,10 +88,10 @@ class Growth:
 
 def test_many_bytes_take_little_memory(workers: TwoWorkers) -> None:
     small, fields = slot(workers, 5)
-    assert ask(workers, "PUT", small, b"first", **fields).status == 201  # what is done once is done
+    assert ask(workers, "PUT", small, b"first", fields).status == 201  # what is done once is done
     path, fields = slot(workers, SIZE)
     growth = Growth(workers)
-    assert ask(workers, "PUT", path, pieces(SIZE), Content_Length=str(SIZE), **fields).status == 201
+    assert ask(workers, "PUT", path, pieces(SIZE), fields | {"Content-Length": str(SIZE)}).status == 201
     assert growth.most() < GROWTH
     growth, sums = Growth(workers), hashlib.sha256()
     connection = HTTPConnection("127.0.0.1", workers.port, timeout=60)
@@ -101,16 +102,16 @@ def test_many_bytes_take_little_memory(workers: TwoWorkers) -> None:
     connection.close()
     assert answer.headers["ETag"] == f'"{sums.hexdigest()}"'
     assert growth.most() < GROWTH
-    said = ask(workers, "GET", path, Range=f"bytes={SIZE - 3}-")
+    said = ask(workers, "GET", path, None, {"Range": f"bytes={SIZE - 3}-"})
     assert (said.status, said.body) == (206, PIECE[-3:])
 
 
 def test_every_process_takes_every_token(workers: TwoWorkers) -> None:
     for number in range(12):
         path, fields = slot(workers, 6)
-        assert ask(workers, "PUT", path, b"%06d" % number, **fields).status == 201
+        assert ask(workers, "PUT", path, b"%06d" % number, fields).status == 201
         assert {ask(workers, "GET", path).body for _ in range(4)} == {b"%06d" % number}
-        assert ask(workers, "PUT", path, b"second", **fields).status == 409
+        assert ask(workers, "PUT", path, b"second", fields).status == 409
 
 
 def test_an_answer_that_comes_early_is_seen(workers: TwoWorkers) -> None:
@@ -123,7 +124,7 @@ def test_an_answer_that_comes_early_is_seen(workers: TwoWorkers) -> None:
 
 def test_what_is_sent_in_chunks_needs_a_length(workers: TwoWorkers) -> None:
     path, fields = slot(workers, 3)
-    assert ask(workers, "PUT", path, iter([b"abc"]), **fields).status == 411
+    assert ask(workers, "PUT", path, iter([b"abc"]), fields).status == 411
 
 
 def test_a_client_that_leaves_keeps_its_slot(workers: TwoWorkers) -> None:
@@ -132,13 +133,13 @@ def test_a_client_that_leaves_keeps_its_slot(workers: TwoWorkers) -> None:
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         sock.sendall(f"PUT {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n{head}\r\n01234".encode())
     assert ask(workers, "GET", path).status == 404
-    assert ask(workers, "PUT", path, b"0123456789", **fields).status == 201
+    assert ask(workers, "PUT", path, b"0123456789", fields).status == 201
 
 
 def test_a_killed_leader(workers: TwoWorkers) -> None:
     """What was confirmed is there; what was under way is not, and its slot is good still; quotas are as they were."""
     kept, fields = slot(workers, 4)
-    assert ask(workers, "PUT", kept, b"kept", **fields).status == 201
+    assert ask(workers, "PUT", kept, b"kept", fields).status == 201
     path, fields = slot(workers, 1 << 20)
     sock = socket.create_connection(("127.0.0.1", workers.port), timeout=30)
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
@@ -158,5 +159,5 @@ def test_a_killed_leader(workers: TwoWorkers) -> None:
             assert time.monotonic() < end
         time.sleep(0.05)
     assert ask(workers, "GET", path).status == 404
-    assert ask(workers, "PUT", path, b"x" * (1 << 20), **fields).status == 201
+    assert ask(workers, "PUT", path, b"x" * (1 << 20), fields).status == 201
     assert ask(workers, "GET", path).body == b"x" * (1 << 20)

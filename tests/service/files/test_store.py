@@ -84,8 +84,8 @@ def test_a_failure_at_any_step_leaves_nothing(store: FileStore, monkeypatch: pyt
 
     upload = begun(store)
     with monkeypatch.context() as patched:
-        place = (Path, "replace") if step == "replace" else (os, "fsync")
-        patched.setattr(*place, failing(getattr(*place)))
+        owner: object = Path if step == "replace" else os
+        patched.setattr(owner, step, failing(getattr(owner, step)))
         try:
             store.commit(upload)
         except OSError:

@@ -23,6 +23,7 @@ def figures(gateway: Gateway) -> dict[str, Any]:
         "uptime": round(time.time() - gateway.began),
         "streams": len(parts.streams.directory.all()),
         "callbacks": parts.callbacks.describe(),
+        "files": parts.files.figures(),
         **readiness(gateway),
     }
 

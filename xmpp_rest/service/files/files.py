@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from xmpp_rest.config.file_check import default_url
 from xmpp_rest.config.table import Settings
@@ -19,7 +19,7 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.files.access import FileAccess
 from xmpp_rest.service.files.names import clean_name, is_inline, media_type_of, url_name
-from xmpp_rest.service.files.quotas import FileQuotas, Full, Stored
+from xmpp_rest.service.files.quotas import FileQuotas, Full
 from xmpp_rest.service.files.refused import FileRefused, disk_full, refused_for, too_large
 from xmpp_rest.service.files.slots import OpenSlots, SlotTokens
 from xmpp_rest.service.files.store import FileStore, Opened, Taken, new_id
@@ -251,7 +251,12 @@ class FileService:
         if stored is not None and stored.owner == owner:
             self.store.delete(file_id)
 
-    def all_stored(self) -> Stored:
-        """How many files there are, and how many bytes they have together. Raises GatewayError too."""
-        with self._refusing():
-            return self.quotas.total()
+    def figures(self) -> dict[str, Any]:
+        """How the store is, for `/status`. Raises GatewayError."""
+        files, reason = self._settings.files, None
+        try:
+            with self._refusing():
+                count, used = self.quotas.total()
+        except FileRefused as e:
+            count, used, reason = 0, 0, e.detail
+        return {"own": bool(files.domain), "service": files.domain or files.service or None, "reason": reason, "count": count, "used": used}
