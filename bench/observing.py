@@ -4,8 +4,8 @@
 
 A gateway under `wrk`, on a link to a server that throws away what it gets; asked for is to send a message, unless `--path` names something.
 Two processes of the same code differ by up to 50 µs a message, and so do two seconds of one process on a busy machine. So each worker
-counts and logs for WINDOW requests, then does not for as many, and notes the processor time of each; what is kept for later is counted and
-written within the same window. Printed are the median time of a request, in µs, and the mean of the differences to the windows beside them
+counts and logs for WINDOW requests, then does not for as many, and notes the processor time of each; lines that wait are written
+within the same window. Printed are the median time of a request, in µs, and the mean of the differences to the windows beside them
 without either, without the tenths at both ends, with its standard error.
 """
 
@@ -44,7 +44,6 @@ class Windows:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._counts: Counts | None = None
         self._requests = 0
         self._order = self._modes()
         self._mode = next(self._order)
@@ -55,11 +54,6 @@ class Windows:
         while True:
             yield from random.sample(list(MODES), len(MODES))
 
-    def of(self, counts: object) -> None:
-        """Know what counts in this worker."""
-        if isinstance(counts, Counts):
-            self._counts = counts
-
     def request(self) -> None:
         """A request is answered."""
         self._requests += 1
@@ -67,8 +61,6 @@ class Windows:
             return
         for handler in logging.root.handlers:
             handler.flush()
-        if self._counts is not None:
-            self._counts._count_answers()
         took = (time.process_time_ns() - self._began) / WINDOW / 1000
         with (self._folder / str(os.getpid())).open("a") as notes:
             notes.write(f"{self._mode}\t{took}\n")
@@ -83,7 +75,6 @@ def serve(windows: Windows) -> int:
     def only_in_some(kind: type, method: Callable[..., None]) -> Callable[..., None]:
         def observe(self: object, *args: Any) -> None:
             if kind in windows.kinds:
-                windows.of(self)
                 method(self, *args)
 
         return observe

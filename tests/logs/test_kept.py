@@ -11,9 +11,10 @@ import pytest
 from tests.costs import within
 from tests.logs.test_access import ANSWER
 from tests.logs.test_handler import Stream
-from xmpp_rest.logs.access import AccessLog
+from tests.many import in_threads
+from xmpp_rest.logs.access import AccessLog, AccessRecord, KeptAccessRecord
 from xmpp_rest.logs.handler import TOGETHER, BufferedHandler
-from xmpp_rest.logs.lines import TextLines
+from xmpp_rest.logs.lines import JournalLines, JsonLines, TextLines
 from xmpp_rest.logs.setup import PATIENT
 from xmpp_rest.metrics.counts import Counts
 
@@ -131,6 +132,55 @@ def test_other_handlers_are_told_at_once(stream: Stream, handler: BufferedHandle
     assert Foreign.messages == ["request"]
     handler.flush()
     assert "".join(stream.writes).count("\n") == 1
+
+
+class Busy(Stream):
+    """While it is written to, another answer is finished."""
+
+    log: AccessLog | None = None
+
+    def write(self, text: str) -> int:
+        if self.log is not None:
+            log, self.log = self.log, None
+            log.answered(ANSWER._replace(path="/meanwhile"))
+        return super().write(text)
+
+
+def test_one_that_comes_while_others_are_written_is_written_soon(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "xmpp_rest.access")
+    stream = Busy()
+    handler = BufferedHandler(PATIENT, stream)
+    handler.setFormatter(TextLines())
+    monkeypatch.setattr(logging.root, "handlers", [handler])
+    stream.log = log = AccessLog("all")
+    log.answered(ANSWER)
+    handler.flush()
+    assert "path=/rest" in stream.writes[0]
+    stream.written.clear()
+    if len(stream.writes) == 1:
+        assert stream.written.wait(30)
+    assert [line.split("path=")[1].split()[0] for line in "".join(stream.writes).splitlines()] == ["/rest", "/meanwhile"]
+    handler.close()
+
+
+def test_threads_lose_no_line(stream: Stream, handler: BufferedHandler, alone: Alone) -> None:
+    log = alone()
+
+    def work(number: int) -> None:
+        for n in range(500):
+            log.answered(ANSWER._replace(path=f"/{number}/{n}", status=503 if n % 70 == 0 else 200))
+
+    in_threads(work, range(4))
+    handler.flush()
+    paths = [line.split("path=")[1].split()[0] for line in "".join(stream.writes).splitlines()]
+    for number in range(4):
+        assert [path for path in paths if path.startswith(f"/{number}/")] == [f"/{number}/{n}" for n in range(500)]
+
+
+@pytest.mark.parametrize("form", [TextLines, JournalLines, JsonLines])
+def test_a_kept_line_is_that_which_others_get(form: type[TextLines | JsonLines]) -> None:
+    for answer in (ANSWER, ANSWER._replace(hook="ops", account="a b@x", request_id="a=b", path='/"', user_agent="é" * 300)):
+        assert form().format(KeptAccessRecord(answer, 1.7e9 + 0.25)) == form().format(AccessRecord(answer, 1.7e9 + 0.25))
 
 
 def test_what_an_answer_costs_the_log_and_the_metrics(stream: Stream, alone: Alone) -> None:

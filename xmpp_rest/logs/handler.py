@@ -6,7 +6,8 @@ at once, with all that came before it: the order never changes. Nothing is lost 
 loses what it kept.
 
 The access lines, one for each answer, are kept as what they will say (`keep`), and get their form when they are written: a hundred in a row
-cost a third of what they cost one by one, each of which would find the processor's caches full of the request that it is about.
+cost a third of what they cost one by one, each of which would find the processor's caches full of the request that it is about. To keep one
+takes no lock.
 
 Nobody waits for the reader of standard error: where there is no room, lines are kept, and above MOST they are lost and counted.
 """
@@ -18,6 +19,7 @@ import os
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import TextIO
@@ -43,10 +45,11 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
         super().__init__(stream)
         self._patient = frozenset(patient)
         self._output = LogOutput(self.stream)
-        self._lines: list[str | Later] = []
+        self._lines: deque[str | Later] = deque()  # any thread appends; who has the lock takes away
         self._stuck = False  # nobody reads what was written before
         self._lost = 0  # lines, meanwhile
         self._due = threading.Event()  # set while lines are kept
+        self._is_due = False  # the same, and quicker to look at
         self._thread: threading.Thread | None = None
         me = weakref.ref(self)  # the hooks of a fork cannot be unregistered
         os.register_at_fork(before=lambda: _flush(me), after_in_child=lambda: _begin_again(me))
@@ -64,14 +67,27 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
             self.handleError(record)
 
     def keep(self, line: Later) -> None:
-        """Write a line that can wait."""
-        self.acquire()
+        """Write a line that can wait. Any thread may call this; of a hundred lines one takes the lock."""
         try:
-            if not self._loses():
-                self._lines.append(line)
-                self._write(at_once=False)
+            if self._stuck and self._is_lost():
+                return
+            self._lines.append(line)
+            if not self._is_due or len(self._lines) >= TOGETHER:  # looked at behind it: nobody forgets it
+                self._write_what_waits()
         except Exception:
             self.handleError(line())
+
+    def _is_lost(self) -> bool:
+        self.acquire()
+        try:
+            return self._loses()
+        finally:
+            self.release()
+
+    def _write_what_waits(self) -> None:
+        self.acquire()
+        try:
+            self._write(at_once=False)
         finally:
             self.release()
 
@@ -88,7 +104,7 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
         """Write what is kept, now or soon; where nobody reads, the thread looks again and again."""
         if (at_once or len(self._lines) >= TOGETHER) and not (self._stuck and self._thread is not None):
             self.flush()
-        elif not self._due.is_set():
+        elif not self._is_due:
             self._write_later()
 
     def _line(self, record: logging.LogRecord) -> str:
@@ -107,6 +123,7 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
             thread = threading.Thread(target=_write_kept, args=(weakref.ref(self), self._due), name="log", daemon=True)
             thread.start()
             self._thread = thread
+        self._is_due = True
         self._due.set()
 
     def flush(self) -> None:
@@ -117,10 +134,11 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
         try:
             if len(self._lines) <= MOST // 2:
                 self._note_lost()
-            lines, self._lines = self._lines, []
             self._due.clear()
+            self._is_due = False
             self._stuck = False
-            self._lines = [*self._output.write([line if isinstance(line, str) else self._made(line()) for line in lines])]
+            left = self._output.write([line if isinstance(line, str) else self._made(line()) for line in self._taken()])
+            self._lines.extendleft(reversed(left))
             self._stuck = self._output.is_stuck
             if self._stuck:
                 with suppress(RuntimeError):  # no thread: the process ends, or has too many
@@ -129,6 +147,13 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
                 self.flush()
         finally:
             self.release()
+
+    def _taken(self) -> list[str | Later]:
+        """The lines that are there now."""
+        lines: list[str | Later] = []
+        with suppress(IndexError):  # the handler of a signal has written some of them meanwhile
+            lines.extend(self._lines.popleft() for _ in range(len(self._lines)))
+        return lines
 
     def _note_lost(self) -> None:
         """Where lines were lost, one says so in their place."""
@@ -148,17 +173,12 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
 
     def begin_again(self) -> None:
         """In a process that was forked off: what another thread added during the fork is the parent's to write, and no thread is here."""
-        self._lines = []
+        self._lines.clear()
         self._stuck, self._lost = False, 0
         self._output.begin_again()
         self._due = threading.Event()
+        self._is_due = False
         self._thread = None
-
-
-def sole_handler() -> BufferedHandler | None:
-    """The handler of the log, where all that is logged goes there and nowhere else."""
-    handlers = logging.root.handlers
-    return handlers[0] if len(handlers) == 1 and isinstance(handlers[0], BufferedHandler) else None
 
 
 def _write_kept(handler: weakref.ref[BufferedHandler], due: threading.Event) -> None:

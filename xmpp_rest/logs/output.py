@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from typing import TextIO
 
 PIECE = 4096  # bytes that are written at once: a pipe takes so many as a whole, or none of them (PIPE_BUF, pipe(7))
-LARGE = 1 << 20  # bytes of a file, which takes what it is given
 
 Put = Callable[[bytes], int]
 """Writes bytes; how many. Raises BlockingIOError where there is no room, and another OSError."""
@@ -27,7 +26,7 @@ class LogOutput:
         """None: the process has no standard error, and all lines are lost."""
         self._stream = stream
         self._fd = _descriptor(stream)
-        self._piece = PIECE
+        self._piece: int | None = PIECE
         self._put = self._way()
         self._begun = b""  # what was taken, and is not written yet
 
@@ -39,7 +38,7 @@ class LogOutput:
         if stat.S_ISSOCK(mode):
             return lambda data: _send(fd, data)
         if not stat.S_ISFIFO(mode) and not os.isatty(fd):  # a file, which takes all
-            self._piece = LARGE
+            self._piece = None
             return lambda data: os.write(fd, data)
         with contextlib.suppress(OSError):  # another user's, or a system without /proc
             # a description of our own: for others that write there, all is as it was
@@ -80,6 +79,8 @@ class LogOutput:
 
     def _next(self, lines: Sequence[str], at: int) -> tuple[bytes, int]:
         """Whole lines from this one on, one at least, and the number of the one that follows them."""
+        if self._piece is None:
+            return "".join(lines[at:]).encode("utf-8", "backslashreplace"), len(lines)
         data = bytearray()
         while at < len(lines):
             line = lines[at].encode("utf-8", "backslashreplace")

@@ -16,7 +16,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.metrics.families import Figures, added, merged
-from xmpp_rest.metrics.own_process import own_figures
+from xmpp_rest.metrics.own_process import no_figures, own_figures
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.monitoring.kept import KeptReports, lives, start_of
@@ -60,6 +60,7 @@ class Collection:
     ) -> None:
         """`gauges`: of this process; with True also those that only the leader knows."""
         self._counts = counts
+        self._own_figures = own_figures() if counts.enabled else no_figures
         self._gauges = gauges
         self._kept = kept
         self._incidents = incidents
@@ -112,7 +113,7 @@ class Collection:
     def _own(self) -> ProcessReport:
         with self._snapshot:
             self._number += 1
-            grows, holds = own_figures()
+            grows, holds = self._own_figures()
             gauges = self._gauges(self._remote.group.is_leader or not self._has_role)
             return ProcessReport(self._identity(), self._remote.group.id, self._number, self._counts.figures() | grows, holds | gauges)
 
