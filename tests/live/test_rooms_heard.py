@@ -226,8 +226,8 @@ def test_streams_have_rooms_and_mail_in_one_order(house: House) -> None:
         messages = (event for event in source if event.name == "message")
         return [(s["from"], s["body"], event.id) for event in islice(messages, count) if (s := json.loads(event.data))]
 
-    states = [json.loads(event.data)["state"] for event in islice((e for e in events if e.name == "room"), 1)]
-    assert states == ["in"]
+    states = [json.loads(event.data)["state"] for event in islice((e for e in events if e.name == "room"), 2)]
+    assert states == ["joining", "in"]
     heard = stanzas(events, 4)
     nick, admin = f"{GARDEN}/romeo", f"admin@{GATEWAY}"
     assert [(sender, body) for sender, body, _ in heard] == [

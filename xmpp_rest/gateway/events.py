@@ -55,6 +55,7 @@ class Events:
         self.unregistering = Signal[JID]("unregistering", incidents, strict=True)
         """The account is about to be removed; it stays if a handler fails. Subscriber: `AccountEnds`."""
         self.unregistered = Signal[JID]("unregistered", incidents, strict=True)
-        """The account has been removed; who removes it hears of what could not be ended. Subscriber: `AccountEnds`."""
+        """The account has been removed; who removes it hears of what could not be ended. Subscribers: `AccountEnds`,
+        `KeptRoomMessages`."""
         self.password_changed = Signal[JID]("password-changed", incidents, strict=True)
         """The account has another password; who changes it hears of a token that could not be revoked. Subscriber: `AccountEnds`."""

@@ -154,7 +154,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         settings.callbacks, router, dead, data_dir / "callbacks", remote, say=rooms.speaking.say_later,
         exists=accounts.exists, is_admin=authenticator.is_admin, incidents=incidents, counts=counts,
     )  # fmt: skip
-    build_hearing(settings, rooms, callbacks, kept_room_messages, streams, clock, guard, router, remote, incidents)
+    build_hearing(settings, rooms, callbacks, kept_room_messages, streams, clock, guard, router, events, remote, incidents)
     muclight, muclight_entity = (
         build_muclight(
             driver, rooms_domain, domains, router, archive, clock, settings.rooms, incidents, remote, guard.blocks, callbacks.may_bring

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.config.table import Settings
+from xmpp_rest.gateway.events import Events
 from xmpp_rest.gateway.wiring_rooms import RoomParts
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import NOT_MINE, Router
@@ -23,7 +24,7 @@ from xmpp_rest.service.streams.registry import Streams
 
 def build_hearing(
     settings: Settings, rooms: RoomParts, callbacks: Callbacks, kept: KeptRoomMessages, streams: Streams, clock: MonotonicClock,
-    guard: Guard, router: Router, remote: Remote, incidents: Incidents,
+    guard: Guard, router: Router, events: Events, remote: Remote, incidents: Incidents,
 ) -> None:  # fmt: skip
     """The parts of one process, which work by what they subscribe to."""
     memberships, resource = rooms.memberships, settings.rooms_anywhere.resource
@@ -37,4 +38,5 @@ def build_hearing(
     messages = RoomMessages(callbacks.queues, memberships.own_nick, kept.own_messages)
     rooms.stanzas.subscribe(Hearing(kept, streams, clock, messages, is_wanted, incidents, resource, memberships.changed))
     router.ask_as(OccupantAsks(memberships, resource).asker)
+    events.unregistered.subscribe(kept.removed)
     KeptEnds(kept, holds, settings.gateway.domain, remote, incidents)

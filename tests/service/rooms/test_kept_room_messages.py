@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,11 +10,15 @@ import pytest
 
 from drivers import ArchiveItem, Driver, ItemNotFound
 from tests.conftest import OpenDriver
+from tests.processes.memory import alone
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.service.messages.archive import Archive, ArchiveFilter, Page
 from xmpp_rest.service.messages.clock import MonotonicClock
+from xmpp_rest.service.rooms import kept_ends
 from xmpp_rest.service.rooms.kept_room_messages import AFTERWARDS, KeptRoomMessages, is_kept
+from xmpp_rest.service.streams.stream import OWN, Event
 from xmpp_rest.service.streams.timeline import HEARD_STORE, AccountTimeline, HeardId
 
 JULIET, DOMAIN = parse_jid("juliet@capulet.example"), parse_jid("capulet.example")
@@ -120,6 +125,33 @@ def test_they_go_30_days_after_the_membership(shelf: Shelf) -> None:
     assert expire(5000.0 + AFTERWARDS, lambda _actor, _room: True) == 0  # both are back
     assert expire(6000.0 + 2 * AFTERWARDS, lambda _actor, _room: False) == 0
     assert bodies(shelf.kept.find(JULIET, GARDEN, 50)) == ["again"]
+
+
+def test_a_new_account_of_the_same_name_begins_anew(shelf: Shelf) -> None:
+    for n in range(6):
+        shelf.hear(str(n))
+    shelf.driver.purge(JULIET.local, JULIET.domain)
+    shelf.kept.removed(JULIET)
+    shelf.hear("anew")
+    assert bodies(shelf.kept.find(JULIET, GARDEN, 50)) == ["anew"]
+
+
+def test_the_leader_looks_for_what_is_over(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_ends, "FIRST", 0.01)
+    monkeypatch.setattr(kept_ends, "EVERY", 0.01)
+    looked: queue.SimpleQueue[tuple[JID, JID]] = queue.SimpleQueue()
+    shelf.hear("x")
+    remote = alone()
+    kept_ends.KeptEnds(shelf.kept, lambda actor, room: looked.put((actor, room)) is None, DOMAIN.domain, remote, Incidents())
+    remote.start()
+    assert [looked.get(timeout=30) for _ in range(3)] == [(JULIET, GARDEN)] * 3
+    remote.stop()
+
+
+def test_events_of_rooms_reach_other_processes() -> None:
+    event = Event("", 1.5, parse_text(f"<message from='{GARDEN}/romeo'><body>x</body></message>"), room=OWN)
+    carried = Event.from_json(event.to_json())
+    assert (carried.room, carried.when, carried.stanza.findtext("body")) == (OWN, 1.5, "x")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ PARAMETERS: dict[str, Schema] = {
     "limit": {"description": "How many items at most.", "schema": {"type": "integer", "minimum": 0, "default": 50}},
     "before": {"description": "Only what is older; Unix time in milliseconds.", "schema": {"type": "integer"}},
     "resume": {"description": "Give events the ids of the archive, and start after this one or `Last-Event-ID`; may be empty."},
+    "rooms": {"description": "Tell of rooms on other servers as well, by events `muc.message`."},
     "xml": {"description": "Add the stanza as XML to the JSON."},
     "Last-Event-ID": {"description": "With `resume`: the last event that was seen."},
     "Prefer": {"description": "`xml` (RFC 7240) adds the stanza as XML to the JSON."},

@@ -48,7 +48,7 @@ OPERATIONS = (
     Operation("post", "/messages", "Send a chat message", SENT, "NewMessage", OF_TOKENS),
     Operation("get", "/messages/{with}", "What the caller exchanged with one", MESSAGES, query=PAGE),
     Operation("post", "/messages/{with}", "Send a chat message; the path is ignored", SENT, "NewMessage", OF_TOKENS),
-    Operation("get", "/sse", "What happens, as it happens: events `message` and `room.message`", NEVER, query=("resume", "xml")),
+    Operation("get", "/sse", "What happens, as it happens: events `message` and `room.message`", NEVER, query=("resume", "rooms", "xml")),
     Operation("get", "/rooms", "The caller's rooms", ROOMS, "", OF_ROOMS),
     Operation("post", "/rooms", "Make a room", CREATED, "NewRoom", OF_NAMELESS_ROOM),
     Operation("put", "/rooms", "Nothing: a room with a name is made at its own path", NEVER, "NewRoom", OF_ROOMS),

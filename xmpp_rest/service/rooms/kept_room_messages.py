@@ -102,6 +102,12 @@ class KeptRoomMessages:
         users: list[str | None] = [None, *self._driver.users(domain, ROOMS_STORE)]
         return sum(self._expire(JID(user or "", domain, ""), now, holds) for user in users)
 
+    def removed(self, actor: JID) -> None:
+        """The account and all that it kept has been removed."""
+        with self._lock:
+            for key in [key for key in self._counts if key[0] == actor]:
+                del self._counts[key]
+
     def _expire(self, actor: JID, now: float, holds: Callable[[JID, JID], bool]) -> int:
         rooms = _as_dict(self._driver.load(actor.local or None, actor.domain, ROOMS_STORE))
         ended: dict[str, float] = {}
