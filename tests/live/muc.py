@@ -29,11 +29,15 @@ class OwnRoom:
 
     def __init__(self, juliet: User, name: str, **options: str) -> None:
         """`options`: of the room's form, the names without what all begin with."""
-        self.juliet = juliet
         self.room = f"{name}@{CONFERENCE}"
+        self.enter(juliet)
+        self.configure(**options)
+
+    def enter(self, juliet: User) -> None:
+        """Have a session of hers come in."""
+        self.juliet = juliet
         juliet.send(f"<presence to='{self.room}/Juliet'><x xmlns='{MUC}'/></presence>")
         juliet.wait(lambda s: s.get("from") == f"{self.room}/Juliet" and "110" in codes(s))
-        self.configure(**options)
 
     def configure(self, **options: str) -> None:
         """Set these options, and leave the others as they are."""
@@ -49,6 +53,12 @@ class OwnRoom:
         query = f"<query xmlns='{MUC}#admin'><item {' '.join(item)}><reason>{reason}</reason></item></query>"
         answer = self.juliet.iq(self.room, query, "set")
         assert answer.get("type") == "result", ET.tostring(answer)
+
+    def nicks(self) -> set[str]:
+        """Who is in, but for moderators, as the room has it."""
+        answer = self.juliet.iq(self.room, f"<query xmlns='{MUC}#admin'><item role='participant'/></query>")
+        assert answer.get("type") == "result", ET.tostring(answer)
+        return {item.get("nick", "") for item in answer.iter(f"{{{MUC}#admin}}item")}
 
     def destroy(self, alternate: str = "") -> None:
         """The room is no more."""
