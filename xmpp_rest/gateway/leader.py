@@ -62,7 +62,7 @@ class Leader:
         self._hook_rooms = hook_rooms
         self._rooms = rooms
         self._room_outbox = room_outbox
-        self._has_followed = False
+        self._has_followed = self._stops = False
         self._files = files
         self._incidents = incidents
         self._to_begin = self._steps()
@@ -94,7 +94,10 @@ class Leader:
             self._has_followed = True
 
     def _come_into_rooms(self) -> None:
-        self._rooms.begin(takes_over=self._has_followed)
+        if self._stops:
+            self._rooms.give_up()
+        else:
+            self._rooms.begin(takes_over=self._has_followed)
 
     def begin(self) -> None:
         """Start the streams, the outboxes and the callbacks' journals. After a failure it is called again: what has begun goes on."""
@@ -109,6 +112,7 @@ class Leader:
 
     def leave_rooms(self) -> None:
         """Leave the rooms of other servers, and tell the occupants of hosted rooms that the service shuts down."""
+        self._stops = True
         if not self._remote.group.is_leader:
             self._tell_that_it_stops()
             return
@@ -124,6 +128,7 @@ class Leader:
 
     def stops_soon(self) -> None:
         """Tell the leader, if that is another process, that it need not wait for this one to follow. Returns at once."""
+        self._stops = True
         if not self._remote.group.is_leader:
             self._remote.pool.submit(self._tell_that_it_stops)
 

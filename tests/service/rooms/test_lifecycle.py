@@ -102,6 +102,22 @@ def test_processes_that_stop_together_leave_rooms(make_app: MakeApp, tmp_path: P
     assert [p.get("to") for p in network.presences("unavailable")] == [f"{FAKE_ROOM}/juliet"], time.monotonic() - began
 
 
+def test_who_takes_over_while_it_stops_leaves_what_it_finds(make_app: MakeApp, tmp_path: Path) -> None:
+    apps = [make_app(server_data_dir=str(tmp_path / "shared")) for _ in range(2)]
+    leader, follower = (app.extensions["gateway"] for app in apps)
+    network = FakeNetwork(leader.parts.router)
+    leader.start()
+    follower.start()
+    assert leader.parts.room_calls.join(ACTOR, parse_jid(FAKE_ROOM), Wish(), Wait(30)).view is not None
+    other = FakeNetwork(follower.parts.router)
+    other.rooms = network.rooms
+    leader.parts.remote.group.stop()  # as one that has not been told in time
+    follower.parts.leader.stops_soon()
+    until(lambda: follower.parts.remote.group.is_leader)
+    until(lambda: [p.get("to") for p in other.presences("unavailable")] == [f"{FAKE_ROOM}/juliet"])
+    assert other.presences() == []
+
+
 def test_the_rooms_of_a_removed_account_are_left(gateway: Gateway) -> None:
     network = FakeNetwork(gateway.parts.router)
     gateway.start()

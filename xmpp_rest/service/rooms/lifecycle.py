@@ -21,12 +21,12 @@ from xmpp_rest.service.rooms.values import RoomPlace, Wish
 log = logging.getLogger("xmpp_rest.rooms")
 
 CALLBACK = "callback:"
-PATIENCE = 0.5  # seconds for other processes to say that they stop too
+PATIENCE = 1.5  # seconds for other processes to say that they stop too
 LOOK = 0.02  # seconds between two looks
 
 
 class RoomsLifecycle:
-    """Owned by the Leader, which calls `begin` and `end`, once each."""
+    """Owned by the Leader, which calls `begin`, or `give_up`, and `end`, once each."""
 
     def __init__(self, core: RoomCore, memberships: Memberships, callbacks: Mapping[str, CallbackSettings], remote: Remote) -> None:
         self._core = core
@@ -55,6 +55,13 @@ class RoomsLifecycle:
                 self._core.store.remove(kept.place)
         for place, (by, entry) in self._configured.items():
             self._memberships.want(place, self._wish(by, place.actor, entry))
+
+    def give_up(self) -> None:
+        """Leave what an earlier process has left on demand, as this one is about to stop too. Raises StorageError."""
+        for kept in [kept for kept in self._core.store.all() if not kept.wish.stay]:
+            if kept.own_nick:
+                self._core.work.send(leaving(kept.place, kept.own_nick))
+            self._core.store.remove(kept.place)
 
     def _wish(self, by: str, actor: JID, entry: CallbackRoom) -> Wish:
         nick = entry.nick or default_nick(actor, self._core.settings.nick)
