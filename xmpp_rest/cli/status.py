@@ -51,6 +51,8 @@ def _lines(figures: dict[str, Any]) -> Iterator[str]:
         yield f"outbox: {figures['outbox']['stanzas']} of {figures['outbox']['limit']} stanzas"
     if "streams" in figures:
         yield f"event streams: {figures['streams']}"
+    if rooms := {state: count for state, count in figures.get("rooms", {}).items() if count}:
+        yield f"rooms on other servers: {', '.join(f'{count} {state}' for state, count in rooms.items())}"
     for name, state in figures.get("callbacks", {}).items():
         yield f"callback {name}: {state['waiting']} wait, {state['retrying']} are tried again"
     if "files" in figures:

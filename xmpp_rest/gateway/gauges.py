@@ -15,6 +15,7 @@ from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.metrics.families import STREAM_APIS, Figures, sample
 from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.callbacks.dead_letters import DeadLetters
+from xmpp_rest.service.rooms.calls import RoomCalls
 from xmpp_rest.service.scheduled.runner import ScheduledRunner
 from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.threads.probe import Probe
@@ -28,7 +29,7 @@ class Gauges:
 
     def __init__(
         self, settings: Settings, under_way: Callable[[], int], streams: Streams, pending: Pending, uplink: Uplink | None,
-        callbacks: Callbacks, dead: DeadLetters, scheduled: ScheduledRunner,
+        callbacks: Callbacks, dead: DeadLetters, scheduled: ScheduledRunner, rooms: RoomCalls,
     ) -> None:  # fmt: skip
         """`under_way`: how many requests are served in threads of the server's own."""
         self._threads = settings.server.threads
@@ -41,6 +42,7 @@ class Gauges:
         self._callbacks = callbacks
         self._dead = dead
         self._scheduled = scheduled
+        self._rooms = rooms
         self._letters: Figures = {}
         self._count_in_time: Probe[Figures] = Probe(self._count, patience=PATIENCE, kept=0.0)
 
@@ -61,12 +63,15 @@ class Gauges:
     def _shared(self) -> Figures:
         status = self._uplink.status() if self._uplink else []
         oldest = self._uplink.oldest() if self._uplink else None
+        rooms = self._rooms.own_figures()
         return {
             sample("build_info", __version__, platform.python_version()): 1.0,
             **{sample("link_up", stream["domain"]): float(stream["state"] == "online") for stream in status},
             "outbox_stanzas": float(sum(stream["outbox"] for stream in status)),
             "outbox_limit": float(self._outbox_size),
             "outbox_oldest_seconds": max(0.0, time.time() - oldest) if oldest is not None else 0.0,
+            **{sample("rooms", state): float(count) for state, count in rooms.items() if state != "held"},
+            "rooms_held": float(rooms["held"]),
             "scheduled_soon": float(self._scheduled.soon),
             "scheduled_late_seconds": self._scheduled.late,
         }

@@ -71,6 +71,8 @@ TABLE = (
     Family("callback_request_duration_seconds", "histogram", ("callback",), "Time of one attempt."),
     Family("callback_queue", "gauge", ("callback",), "Stanzas that wait for the URL of a callback."),
     Family("callback_dead_letters", "gauge", ("callback",), "Stanzas that were given up, and are kept."),
+    Family("rooms", "gauge", ("state",), "Accounts and bots in rooms on other servers, each room counted, by state."),
+    Family("rooms_held", "gauge", (), "Messages that wait for such rooms."),
     Family("scheduled_soon", "gauge", (), "Scheduled messages that fall due in this hour, or are late."),
     Family("scheduled_late_seconds", "gauge", (), "How late the oldest of them is; 0 where none is."),
     Family("hook_requests_total", "counter", ("hook", "result"), "Requests to incoming hooks."),

@@ -110,7 +110,7 @@ def test_prefer_wait_tells_the_state(client: FlaskClient) -> None:
 
 def test_the_status_tells_the_figures(client: FlaskClient) -> None:
     status = client.get("/status", headers=basic("admin")).get_json()
-    assert {"version", "domain", "waits", "link", "outbox", "processes", "uptime", "streams", "callbacks"} < set(status)
+    assert {"version", "domain", "waits", "link", "outbox", "processes", "uptime", "streams", "callbacks", "rooms"} < set(status)
     assert (status["processes"], status["callbacks"], status["ready"], status["reasons"]) == (1, {}, True, [])
 
 

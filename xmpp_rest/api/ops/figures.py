@@ -23,6 +23,7 @@ def figures(gateway: Gateway) -> dict[str, Any]:
         "uptime": round(time.time() - gateway.began),
         "streams": len(parts.streams.directory.all()),
         "callbacks": parts.callbacks.describe(),
+        "rooms": parts.room_calls.figures(),
         "files": parts.files.figures(),
         **readiness(gateway),
     }

@@ -85,6 +85,7 @@ SCHEMAS = {
         {
             "version": STRING, "domain": STRING, "waits": record({"count": integer(0), "most": integer(0)}),
             "link": record({"kind": STRING, "streams": array({"type": "object"})}),
+            "rooms": record(dict.fromkeys(("in", "joining", "out", "held"), integer(0))),
         },
         closed=False,
     ),

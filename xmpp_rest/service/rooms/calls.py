@@ -40,6 +40,10 @@ class RoomCalls:
     @on_leader(repeatable=True)
     def figures(self) -> dict[str, int]:
         """How many memberships have which state, and how many messages are held."""
+        return self.own_figures()
+
+    def own_figures(self) -> dict[str, int]:
+        """As `figures`, of this process, which leads."""
         return {**self._memberships.counts(), "held": self._held()}
 
     def _begin_join(self, actor: JID, room: JID, wish: Wish, give: Callable[[Joined], object]) -> None:

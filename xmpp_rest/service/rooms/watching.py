@@ -134,6 +134,7 @@ class Watching:
 
     def lost(self, membership: RoomMembership, reason: Reason) -> None:
         """It is not in any more, and comes in again. Needs the lock."""
+        self._core.discovery.forget(membership.place.room)  # perhaps the room itself is no longer there
         waiting = membership.checked()
         self._joining.later(membership, reason)
         if waiting:
