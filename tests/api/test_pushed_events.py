@@ -242,7 +242,7 @@ def test_a_slow_reader_is_in_nobodys_way(client: FlaskClient, listen: Open) -> N
     for n in range(20):
         send(client, JULIET, str(n), as_=NURSE)
     assert bodies(other.out.blocks) == [str(n) for n in range(20)]
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 def test_the_replay_waits_for_the_reader_without_a_thread(client: FlaskClient, gateway: Gateway, listen: Open) -> None:

@@ -13,7 +13,7 @@ import websocket
 
 from tests.live.child import LOOPBACK, Child
 
-SECONDS = 20  # that anything may take
+SECONDS = 60  # that anything may take
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-default-browser-check"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions", "--mute-audio"),

@@ -165,5 +165,5 @@ def test_listening(topic: Topic) -> None:
         assert [json.loads(listening.stdout.readline())["message"] for _ in range(4)] == [f"message {number}" for number in range(4)]
     finally:
         listening.terminate()
-        listening.wait(10)
+        listening.wait(30)
         listening.stdout.close()

@@ -228,14 +228,20 @@ def test_without_a_log_a_commit_waits_for_readers(tmp_path: Path, open_driver: O
     other.execute("BEGIN")
     other.execute("SELECT * FROM prosody").fetchall()  # while it reads, the mode cannot be changed
     driver = open_driver("sqlite:gateway.sqlite", tmp_path)
-    later = threading.Timer(0.5, other.execute, ("ROLLBACK",))
+    ending = threading.Event()
+
+    def end() -> None:
+        ending.set()
+        other.execute("ROLLBACK")
+
+    later = threading.Timer(0.5, end)
     try:
         with monkeypatch.context() as hasty:
             hasty.setattr(drivers.sqlite, "BUSY", 0.2)  # for the log, which is not to be had
             driver.check()
         later.start()
         driver.store(*JULIET, "settings", {"a": 1})
-        assert not later.is_alive()
+        assert ending.is_set()
         assert other.execute("PRAGMA journal_mode").fetchone() == ("delete",)
         assert driver.load(*JULIET, "settings") == {"a": 1}
     finally:

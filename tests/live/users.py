@@ -97,7 +97,7 @@ class Entity:
         xmpp.add_filter("in", self._keep)
         # A coroutine's exception must reach the caller, and slixmpp's own reconnecting must not hide a refusal.
         xmpp.connect(*self._address)
-        if reason := await asyncio.wait_for(outcome, 10):
+        if reason := await asyncio.wait_for(outcome, 25):
             await xmpp.disconnect(wait=0)
             raise ConnectionRefusedError(reason)
 

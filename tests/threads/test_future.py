@@ -6,6 +6,7 @@ import threading
 import time
 from functools import partial
 
+from tests.many import when
 from tests.threads.scheduler import OneThread
 from xmpp_rest.threads.future import Gate, OneShot
 from xmpp_rest.threads.tasks import OrderLock, current_task
@@ -106,8 +107,8 @@ def test_a_task_that_holds_an_order_waits_with_its_thread() -> None:
 
     def work() -> None:
         with lock:
-            threading.Timer(0.05, shot.give, [7]).start()
-            got.append(shot.wait(30))
+            when(lambda: scheduler.asides, lambda: shot.give(7))
+            got.append(shot.wait(60))
 
     scheduler.run(work, lambda: got.append("the next task"))
     assert got == [7, "the next task"]

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tests.many import in_threads
+from tests.many import in_threads, when
 from xmpp_rest.threads.probe import Probe
 
 
@@ -19,7 +19,7 @@ def test_those_who_ask_at_once_share_an_answer() -> None:
         return asked[0]
 
     probe = Probe(question, patience=30, kept=0)
-    threading.Timer(0.1, going.set).start()
+    when(lambda: len(probe._waiting or ()) == 5, going.set)
     assert in_threads(lambda _: probe.ask(), range(5)) == [1] * 5
     assert probe.ask() == 2
 

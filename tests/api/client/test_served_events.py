@@ -65,7 +65,7 @@ def test_streams_are_in_nobodys_way(server: Served) -> None:
     with ThreadPoolExecutor(4) as pool:
         began = time.monotonic()
         answers = list(pool.map(lambda _: server.request("GET", "/api/messages?limit=1", JULIET)[0], range(40)))
-    assert (answers, time.monotonic() - began < 10) == ([200] * 40, True)
+    assert (answers, time.monotonic() - began < 30) == ([200] * 40, True)
     identifier = server.send(JULIET, "to all", NURSE)
     for listener in listeners[:12]:
         assert next(listener.events()).data["id"] == identifier
@@ -126,6 +126,6 @@ def test_streams_end_in_words_when_the_gateway_does(tmp_path: Path) -> None:
         ok, *words = listener.blocks()
         assert ok == b": ok\n\n"
         assert words in ([b": the gateway stops\n\n"], [f": {LEADER_CHANGED}\n\n".encode()])  # whatever a process hears of first
-        server.process.wait(30)
-        assert time.monotonic() - began < 10
+        server.process.wait(60)
+        assert time.monotonic() - began < 18, "after 20 s it would be killed"
         listener.close()

@@ -12,6 +12,7 @@ import pytest
 from drivers import Content, StorageError
 from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN
+from tests.many import when
 from xmpp_rest.api.commands import many
 from xmpp_rest.api.commands.groups import inactive_accounts
 from xmpp_rest.gateway.gateway import Gateway
@@ -161,7 +162,7 @@ def test_a_job_that_ends_while_it_is_being_aborted(run: Run, gateway: Gateway, m
 def test_a_stopping_process_tells_what_is_interrupted(run: Run, gateway: Gateway, held: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(many, "CHUNK", 10)
     run("announce_send_all", NEWS)
-    threading.Timer(0.1, held.set).start()
+    when(gateway.parts.jobs._stopping.is_set, held.set)
     gateway.parts.jobs.stop()
     row = end_of(run, "announce_send_all")
     assert (row["state"], row["error"]) == ("interrupted", "its process was stopped")

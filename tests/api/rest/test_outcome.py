@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import DOMAIN, TOKEN, basic
 from tests.link.fake import attach
+from tests.many import when
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_element, parse_text
@@ -90,7 +89,7 @@ def test_a_stanza_that_would_end_the_stream_is_refused(make_app: object) -> None
 
 
 def test_prefer_wait_answers_with_the_refusal(client: FlaskClient, gateway: Gateway, sent: list[str]) -> None:
-    threading.Timer(0.1, refuse, [gateway]).start()
+    when(lambda: sent, lambda: refuse(gateway))
     status, body, headers = send(client, "romeo@montague.example", Prefer="wait=10", Accept="application/xmpp+xml")
     assert status == 200
     assert parse_element(body).get("type") == "error"
