@@ -85,7 +85,6 @@ class Leader:
 
     def _restore(self, uplink: Uplink) -> None:
         self._queue.restore(uplink.noted(self._domain))
-        self._hook_rooms.restore(uplink.left())
 
     def _take_role(self, leads: bool) -> None:
         if leads:

@@ -48,7 +48,7 @@ def hook_sending(
 ) -> HookSending:
     """The parts of one process."""
     targets = Targets(router, settings.gateway.rooms_domain, settings.gateway.conference_domain)
-    rooms = HookRooms(router, sending, outcomes, elsewhere.memberships, targets, hooks, remote, incidents)
+    rooms = HookRooms(router, sending, outcomes, elsewhere.memberships, elsewhere.speaking, targets, hooks, remote, incidents)
     elsewhere.stanzas.add_speaker(rooms)
     updates = Updates(Matters(driver, settings.gateway.domain), router.spoken, outcomes, hooks.removed, remote, incidents)
     to_one = ToOne(router, sending, outcomes, guard, targets, rooms, updates, address.is_nobody, remote, incidents)

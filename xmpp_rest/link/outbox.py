@@ -95,10 +95,6 @@ class Outbox:
         """Whether an earlier process accepted this stanza."""
         return bool(self._restored) and text.encode() in self._restored
 
-    def left(self) -> list[str]:
-        """The stanzas that an earlier process accepted."""
-        return [data.decode() for data in self._restored]
-
     @property
     def oldest(self) -> float | None:
         """Since when the oldest stanza has been waiting (Unix time), for all that this process knows; None if none does."""

@@ -144,10 +144,6 @@ class Uplink:
         """Whether the outbox of an earlier process had this stanza, and it was not known to have arrived."""
         return any(component.outbox.restored(text) for component in self._components.values())
 
-    def left(self) -> list[str]:
-        """The stanzas that the outboxes of an earlier process had, and that were not known to have arrived."""
-        return [text for component in self._components.values() for text in component.outbox.left()]
-
     def oldest(self) -> float | None:
         """Since when the oldest stanza has been waiting (Unix time); None if none does."""
         return min((since for c in self._components.values() if (since := c.outbox.oldest) is not None), default=None)

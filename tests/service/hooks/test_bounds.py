@@ -10,7 +10,7 @@ import pytest
 from tests.service.hooks.conftest import hook, said
 from tests.service.hooks.network import ROOM, Network, Room
 from xmpp_rest.gateway.gateway import Gateway
-from xmpp_rest.service.hooks import rooms, sender, targets
+from xmpp_rest.service.hooks import sender, targets
 from xmpp_rest.service.hooks.in_order import Done, OrderedJob, WorkInOrder
 from xmpp_rest.service.hooks.message import Verdict
 from xmpp_rest.service.hooks.verdicts import LATE, Verdicts
@@ -60,9 +60,8 @@ def test_verdicts_are_told_once() -> None:
     assert told == [[LATE, Verdict("replied")]]
 
 
-def test_what_is_known_of_targets_and_messages_is_bounded(gateway: Gateway, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_known_of_targets_is_bounded(gateway: Gateway, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets, "MOST", 1)
-    monkeypatch.setattr(rooms, "MOST", 1)
     other = "yard@rooms.montague.example"
     network.rooms[other] = Room(other)
     for room in network.rooms.values():
@@ -70,7 +69,6 @@ def test_what_is_known_of_targets_and_messages_is_bounded(gateway: Gateway, netw
     results = gateway.parts.hook_sender.send(hook(ROOM, other), said("Fire"))
     assert [result.error for result in results] == [None, None]
     assert len(gateway.parts.hook_rooms._targets._known) == 1
-    assert len(gateway.parts.hook_rooms._unheard) == 1
 
 
 def test_whoever_gets_no_answer_in_time_is_refused(gateway: Gateway, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,6 @@ from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.namespaces import MUC, MUC_USER
-from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import child, make, refusal
 from xmpp_rest.service.hooks import targets
 from xmpp_rest.service.hooks.delivered import Result
@@ -183,20 +182,6 @@ def test_a_room_that_has_forgotten_it_gets_the_message_once_more(gateway: Gatewa
     outcome = gateway.parts.sending.outcome(parse_jid(f"juliet@{DOMAIN}"), second.id)
     assert outcome is not None
     assert outcome.state != "refused"
-
-
-def test_what_an_earlier_process_has_sent_to_a_room_that_has_lost_it_is_sent_once_more(gateway: Gateway, network: Network) -> None:
-    gateway.parts.hooks.make("ops", Draft(parse_jid(f"juliet@{DOMAIN}"), None, (f"room:{ROOM}",), nick="Alarm"))
-    left = [
-        f"<message type='groupchat' id='{name}' from='juliet@{DOMAIN}/{resource}' to='{ROOM}'><body>{name}</body></message>"
-        for name, resource in (("m1", "hook-ops"), ("m2", "hook-phone"), ("m3", "orchard/hook-ops"))
-    ]
-    gateway.parts.hook_rooms.restore(["<message id='/hook-", "<message type='groupchat' from='a@/hook-'/>", *left])
-    for text in left:
-        network.take(parse_text(text))
-    until(lambda: network.rooms[ROOM].said == 1)
-    assert sorted(stanza.attrib["id"] for stanza in network.messages) == ["m1", "m1", "m2", "m3"]
-    assert network.rooms[ROOM].occupants == {ACTOR: "Alarm"}
 
 
 def test_it_is_sent_at_most_twice(gateway: Gateway, network: Network) -> None:

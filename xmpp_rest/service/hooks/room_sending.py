@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.protocol.conditions import StanzaError
-from xmpp_rest.protocol.element import BadXML
-from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
-from xmpp_rest.protocol.parse import parse_stored
-from xmpp_rest.service.hooks.message import HOOK
+from xmpp_rest.protocol.conditions import StanzaError, stanza_error
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.hooks.message import error_of_failure
 from xmpp_rest.service.messages.batch import OutboundMessage
+from xmpp_rest.service.rooms.refused import RoomRefusal
+from xmpp_rest.service.rooms.said import SpokenResult
 
-log = logging.getLogger("xmpp_rest.hooks")
-
+BLOCKED_BY_LIST = stanza_error("not-acceptable")
 Key = tuple[JID, JID, str]  # actor, room, id
 
 
@@ -53,34 +50,32 @@ class RoomSending:
         return first
 
 
-class LeftListener:
-    """The `RoomListener` of a message that an earlier process has accepted: nobody waits for it any more."""
+class HookSpeech:
+    """The `SpeechListener` of a message to a room elsewhere: tells the `RoomListener` of the hook."""
 
-    def __init__(self, actor: JID, room: JID) -> None:
-        self._actor = actor
-        self._room = room
+    def __init__(self, listener: RoomListener) -> None:
+        self._listener = listener
+        self.is_accepted = False
 
-    def accepted(self) -> None:
-        """Nothing follows."""
+    def claim(self) -> bool:
+        """It is sent."""
+        return True
+
+    def accepted(self, nick: str, *, is_held: bool) -> None:
+        """It is kept, and goes out."""
+        self.is_accepted = True
+        self._listener.accepted()
 
     def held(self) -> None:
-        """Nothing follows."""
+        """It is written again later."""
+        self._listener.held()
 
-    def heard(self, answer: Element | StanzaError) -> None:
-        """Log a refusal."""
-        if isinstance(answer, StanzaError):
-            log.warning("%s refuses what %s has said before: %s %s", self._room, self._actor, answer.condition, answer.text)
+    def failed(self, said: SpokenResult) -> None:
+        """It was not accepted."""
+        error = said.error
+        self._listener.heard(error_of_failure(error) if error is not None else BLOCKED_BY_LIST)
 
-
-def left_messages(texts: Iterable[str], nick: Callable[[JID], str | None]) -> Iterator[RoomSending]:
-    """The messages of hooks to rooms among stanzas of an earlier process; `nick`: of an actor, None for one that is not a hook."""
-    for text in texts:
-        if f"/{HOOK}" not in text or not text.startswith("<message"):
-            continue
-        try:
-            stanza = parse_stored(text)
-            actor, room = parse_jid(stanza.get("from", "")), parse_jid(stanza.get("to", ""))
-        except (BadXML, InvalidJID):  # another program has written it
-            continue
-        if stanza.get("type") == "groupchat" and stanza.get("id") and (found := nick(actor)) is not None:
-            yield RoomSending(OutboundMessage(stanza, actor, room), found, LeftListener(actor, room))
+    def ended(self, answer: Element | RoomRefusal | None, nick: str) -> None:
+        """The room has shown or refused it; neither is no verdict."""
+        if answer is not None:
+            self._listener.heard(answer.error if isinstance(answer, RoomRefusal) else answer)

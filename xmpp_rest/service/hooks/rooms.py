@@ -1,7 +1,7 @@
 """What hooks say in rooms of XEP-0045, and what these answer (hooks §3).
 
 A message counts as said once the room has shown it to its own sender. A room that has lost an occupant says so when that speaks: then it
-comes in again, and the same message is sent once more. So it is with what the outbox of an earlier process has left.
+comes in again, and the same message is sent once more.
 """
 
 from __future__ import annotations
@@ -9,25 +9,26 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
 from drivers import StorageError
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.events import Signal
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.outbox import Label
 from xmpp_rest.link.router import NOT_MINE, Router, Unhandled
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
+from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import STANZA_ID
 from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.request_notes import on_behalf_of
 from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.message import HOOK, error_of_failure
-from xmpp_rest.service.hooks.room_sending import Key, RoomSending, left_messages
+from xmpp_rest.service.hooks.room_sending import HookSpeech, Key, RoomSending
 from xmpp_rest.service.hooks.targets import TargetKind, Targets
 from xmpp_rest.service.hooks.ways_out import WaysOut
 from xmpp_rest.service.messages.outcomes import Outcomes
@@ -35,6 +36,7 @@ from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.rooms.memberships import Memberships
 from xmpp_rest.service.rooms.presences import leaving
 from xmpp_rest.service.rooms.refused import RoomRefused
+from xmpp_rest.service.rooms.speaking import Speaking
 from xmpp_rest.service.rooms.values import RoomPlace, RoomState, Wish
 
 log = logging.getLogger("xmpp_rest.hooks")
@@ -68,6 +70,7 @@ class HookRooms:
         sending: Sending,
         outcomes: Outcomes,
         memberships: Memberships,
+        speaking: Speaking,
         targets: Targets,
         hooks: FoundHooks,
         remote: Remote,
@@ -77,6 +80,7 @@ class HookRooms:
         self._sending = sending
         self._outcomes = outcomes
         self._memberships = memberships
+        self._speaking = speaking
         self._ways_out = WaysOut()
         self._targets = targets
         self._hooks = hooks
@@ -96,7 +100,7 @@ class HookRooms:
         def entered(refused: RoomRefused | None) -> None:
             then(self._ways_out.explained(place, None if refused is None else refused.refusal))
 
-        self._memberships.enter(place, Wish(nick, is_named=True, by=f"hook:{actor.resource.removeprefix(HOOK)}"), entered)
+        self._memberships.enter(place, _wish(place, nick), entered)
 
     def nick(self, actor: JID, room: JID) -> str:
         """How the room calls the actor, which is in."""
@@ -104,6 +108,8 @@ class HookRooms:
 
     def say(self, message: RoomSending) -> bool:
         """Send a message of an actor that is in; whether it was accepted. What the room does with it comes to its listener."""
+        if self._speaking.is_for_room(*message.outgoing[:3]):
+            return self._say_elsewhere(message)
         with self._lock:
             self._unheard[message.key] = message
             self._unheard.move_to_end(message.key)
@@ -119,20 +125,16 @@ class HookRooms:
             message.listener.accepted()
         return result is None
 
-    def restore(self, texts: Iterable[str]) -> None:
-        """Know what the outbox of an earlier process has left, before that is sent: a room may have lost who says it."""
-        for message in islice(left_messages(texts, self._nick_of), MOST):
-            with self._lock:
-                self._unheard[message.key] = message
-
-    def _nick_of(self, actor: JID) -> str | None:
-        """The nick of the hook that has this address in rooms; None if there is none, or it is not known."""
+    def _say_elsewhere(self, message: RoomSending) -> bool:
+        outgoing, told = message.outgoing, HookSpeech(message.listener)
+        place = RoomPlace(outgoing.sender, outgoing.to)
         try:
-            hook = self._hook_of(actor)
-        except StorageError as e:
-            self._incidents.report(log, "hook-room", "it is not known whether there is a hook %s: %r", actor, e)
-            return None
-        return None if hook is None else hook.called
+            spoken = self._speaking.message(outgoing, place, _wish(place, message.nick), told)
+        except (GatewayError, BadXML) as e:
+            message.listener.heard(error_of_failure(e))
+            return False
+        self._speaking.hand_in((spoken,))
+        return told.is_accepted
 
     def _take(self, key: Key) -> RoomSending | None:
         with self._lock:
@@ -228,3 +230,7 @@ class HookRooms:
                     self._router.send(leaving(RoomPlace(actor, target.jid), hook.called))
                 except Exception as e:
                     self._incidents.report(log, "hook-room", "%s is not told that %s leaves: %r", target.jid, actor, e)
+
+
+def _wish(place: RoomPlace, nick: str) -> Wish:
+    return Wish(nick, is_named=True, by=f"hook:{place.occupant.resource.removeprefix(HOOK)}")

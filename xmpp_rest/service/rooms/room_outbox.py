@@ -124,7 +124,7 @@ class RoomOutbox:
     def hand_in(self, messages: Sequence[SpokenMessage]) -> None:
         """Take messages of one occupant to one room, in order. May wait for the disk, and never for the room."""
         place = messages[0].place
-        standing = self._standing(place)
+        standing = self._standing(messages[0])
         if isinstance(standing, SpokenResult):
             _fail(messages, standing)
         elif standing is Standing.TO_ENTER:
@@ -132,13 +132,14 @@ class RoomOutbox:
         else:
             self._accept(place, messages)
 
-    def _standing(self, place: RoomPlace) -> Standing | SpokenResult:
+    def _standing(self, message: SpokenMessage) -> Standing | SpokenResult:
         """What is to be done for messages of this occupant, or why nothing is."""
+        place = message.place
         state = self._memberships.state(place)
         if state is RoomState.IN:  # the usual case
             return Standing.IN
         view = self._memberships.view(place)
-        if (said := closed(view)) is not None:
+        if not message.comes_back and (said := closed(view)) is not None:
             return said
         is_up = bool(self._stream)
         if state is RoomState.JOINING and view is not None and (is_joined_again(view) or not is_up):
@@ -329,6 +330,7 @@ class RoomOutbox:
         self._memberships.confirmed(queue.place, confirmed)
 
     def _is_written(self, queue: RoomQueue, message: SpokenMessage, stream: int) -> bool:
+        was_held = message.take_told_held()
         try:
             with on_behalf_of(message.request_id):
                 self._router.send_bound(message.stanza, message.text, message.request_id, stream)
@@ -338,6 +340,8 @@ class RoomOutbox:
             if e.name != "link-down":  # the outbox is full
                 self._timer(queue, "again", FULL_PAUSE, partial(self._pump, queue))
             return False
+        if was_held:
+            message.listener.accepted(self._memberships.own_nick(queue.place), is_held=False)
         return True
 
     def _asked(self, queue: RoomQueue, refused: RoomRefused | None) -> None:
@@ -398,22 +402,24 @@ class RoomOutbox:
             self._timer(queue, "pace", pause, partial(self._go_on, queue))
         elif queue is not None and again:
             self._hold_back(queue, message)
-            self._come_again(queue, error)
+            self._come_again(queue, message, error)
         else:
             if error.condition in (NOT_IN, *LOST):
                 self._memberships.refused(place, error)
             self._refuse(queue, message, told)
 
     def _hold_back(self, queue: RoomQueue, message: SpokenMessage) -> None:
+        message.tell_held()
         self._outcomes.held([_label(message)])
         self._set_timers(queue)
 
-    def _come_again(self, queue: RoomQueue, error: StanzaError) -> None:
+    def _come_again(self, queue: RoomQueue, message: SpokenMessage, error: StanzaError) -> None:
         """The room has lost the occupant, unless it has put it out for good."""
         with self._lock:
             self._confirmed.pop(queue.place, None)
         self._memberships.refused(queue.place, error)
-        if (said := closed(self._memberships.view(queue.place))) is not None and isinstance(said.why, RoomRefusal):
+        said = None if message.comes_back else closed(self._memberships.view(queue.place))
+        if said is not None and isinstance(said.why, RoomRefusal):
             self._refuse_all(queue, said.why)
         else:
             self._pump(queue)
@@ -490,7 +496,9 @@ class RoomOutbox:
     def _look_again(self, queue: RoomQueue, view: RoomView) -> None:
         reason = view.reason
         with self._lock:
-            is_over = view.state == RoomState.OUT.value and not queue.is_asking and not (reason is not None and reason.rejoin)
+            comes_back = bool(queue.waiting) and queue.waiting[0].comes_back
+            is_out = view.state == RoomState.OUT.value and not (reason is not None and reason.rejoin)
+            is_over = is_out and not queue.is_asking and not comes_back
         if is_over:
             self._refuse_all(queue, why_out(view))
         self._pump(queue)

@@ -61,6 +61,9 @@ class SpeechListener(Protocol):
     def accepted(self, nick: str, *, is_held: bool) -> None:
         """It is kept, and goes out at once, or later. `nick`: how the room calls who speaks."""
 
+    def held(self) -> None:
+        """The room has lost the occupant, or asks to slow down: it is written again later, and accepted again by that."""
+
     def failed(self, said: SpokenResult) -> None:
         """It was not accepted, or refused at once."""
 
@@ -85,6 +88,9 @@ class OneListens:
     def accepted(self, nick: str, *, is_held: bool) -> None:
         """The end follows."""
 
+    def held(self) -> None:
+        """The end follows."""
+
     def failed(self, said: SpokenResult) -> None:
         """It was not accepted, or refused at once."""
         self._tell(said.error or GatewayError("blocked"))
@@ -102,6 +108,9 @@ class NobodyListens:
         return True
 
     def accepted(self, nick: str, *, is_held: bool) -> None:
+        """Nothing follows."""
+
+    def held(self) -> None:
         """Nothing follows."""
 
     def failed(self, said: SpokenResult) -> None:

@@ -37,6 +37,8 @@ class OneSaid:
     def accepted(self, nick: str, *, is_held: bool) -> None:
         """It is kept."""
         with self._lock:
+            if self._is_accepted:
+                return
             self._is_accepted, self._nick = True, nick
             waits = self._seconds is not None and not self._is_over
             if waits:
@@ -45,6 +47,9 @@ class OneSaid:
             self._timers.set(self._timer, self._seconds)
         elif not self._is_over:
             self._give(SpokenResult(HELD if is_held else ACCEPTED, nick))
+
+    def held(self) -> None:
+        """The time goes on."""
 
     def failed(self, said: SpokenResult) -> None:
         """It was not accepted, or refused at once."""

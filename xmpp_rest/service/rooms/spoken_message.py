@@ -10,6 +10,7 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import NICK, STANZA_ID
 from xmpp_rest.protocol.stanza import child, copied
+from xmpp_rest.service.rooms.attempt import HOOK
 from xmpp_rest.service.rooms.refused import RoomRefusal
 from xmpp_rest.service.rooms.said import SpeechListener
 from xmpp_rest.service.rooms.values import RoomPlace, Wish
@@ -56,6 +57,7 @@ class SpokenMessage:
         """Unix time; 0: it has not been held."""
         self.is_again = False
         """Whether it has been written, or is to be written, once more for a room that had lost its sender."""
+        self._is_told_held = False
         self.error: RoomRefusal | None = None
         """Why it waits, if the room has said so."""
 
@@ -82,6 +84,21 @@ class SpokenMessage:
         """Whether it may be written once more."""
         first, self.is_again = not self.is_again, True
         return first
+
+    def tell_held(self) -> None:
+        """The room does not take it for now: its listener hears of that, and that it is accepted when it is written again."""
+        self._is_told_held = True
+        self.listener.held()
+
+    def take_told_held(self) -> bool:
+        """Whether its listener was told so, and is to hear that it is written."""
+        told, self._is_told_held = self._is_told_held, False
+        return told
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether its sender comes in again even if the room has put it out: so do hooks (hooks §3)."""
+        return self.wish.by.startswith(HOOK)
 
     def end(self, stage: Stage = Stage.ENDED) -> None:
         """Nothing more is done for it."""
