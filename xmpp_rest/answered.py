@@ -24,9 +24,12 @@ EXTENSION = "answers"
 """The Answers of an application are in its `extensions` under this name."""
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*|[^/]*@")  # RFC 9112 §3.2.2, §3.2.3: what may hold a password
 _TOKEN = re.compile(r"(?<=/)hk_[^/]*")
+_FILE = re.compile(r"(?<=/files/)[^/]+")
 _WHOLE_TOKEN = re.compile("hk_[0-9A-Za-z]{27}")
 HIDDEN = "hk_…"
 """In place of the token of a hook."""
+HIDDEN_FILE = "…"
+"""In place of the id of a file: who knows it may read the file."""
 PATH = 512  # characters of a path that are told
 
 
@@ -115,7 +118,9 @@ def path_of(environ: Mapping[str, Any]) -> str:
 
 
 def shown_path(path: str) -> str:
-    """A path without tokens of hooks, and without what follows them: senders append other secrets."""
+    """A path without tokens of hooks, and without what follows them, as senders append other secrets; and without ids of files."""
+    if "/files/" in path:
+        path = _FILE.sub(HIDDEN_FILE, path)
     if "hk_" not in path and "%" not in path:  # nearly always
         return path
     for text in (path, unquote(path, errors="replace")):

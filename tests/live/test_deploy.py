@@ -177,6 +177,26 @@ def test_nginx_compresses_and_names_requests(alone: Gateway, nginx: Nginx) -> No
     assert TOKEN[3:] not in log
 
 
+def test_nginx_lets_files_through(alone: Gateway, nginx: Nginx) -> None:
+    """Larger ones than other requests, without compression, and without what would let others read them in the log."""
+    url, romeo, content = f"http://{LOOPBACK}:{nginx.port}", make_headers(basic_auth=f"romeo:{PASSWORD}"), b"a rose " * 2_000_000
+    with urllib3.PoolManager(retries=False) as http_:
+        asked = f"{url}/rest/upload_request/{GATEWAY}?filename=rose.txt&size={len(content)}&content-type=text/plain"
+        put = http_.request("GET", asked, headers=romeo | {"Accept": "application/json"}).json()["upload_slot"]["put"]
+        path, fields = put["url"][put["url"].index("/files/") :], {field["name"]: field["value"] for field in put["headers"]}
+        assert http_.request("PUT", url + path, body=content, headers=fields | {"Content-Type": "text/plain"}).status == 201
+        answer = http_.request("GET", url + path, headers={"Accept-Encoding": "gzip", "Range": "bytes=2-5"}, decode_content=False)
+        assert (answer.status, answer.data, answer.headers.get("Content-Encoding")) == (206, b"rose", None)
+        assert answer.headers["ETag"][:1] == '"'
+        sent = http_.request("POST", f"{url}/rest/files?name=rose.txt", body=content, headers=romeo)
+        assert sent.status == 201
+    identifier = path.split("/")[2]
+    for log in (nginx.folder / "xmpp-rest.log", alone.output):
+        assert identifier not in log.read_text()
+    assert '"PUT /files/.../rose.txt"' in (nginx.folder / "xmpp-rest.log").read_text()
+    assert "path=/files/…/rose.txt" in alone.output.read_text()
+
+
 def test_nginx_keeps_its_connections(alone: Gateway, nginx: Nginx) -> None:
     """Those to the gateway, for clients who keep none."""
     url = f"http://{LOOPBACK}:{nginx.port}/livez"

@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api.files.slots import path_of, stored
+from xmpp_rest.answered import path_of as log_path
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.service.files.values import StoredFile
 
@@ -167,3 +168,16 @@ def test_a_file_is_gone_in_the_second_of_its_end(client: FlaskClient, gateway: G
     assert client.get(path).status_code == 200
     monkeypatch.setattr("time.time", lambda end=file.expires: end)
     assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ("/files/Yl5oH0rQm3s1c2UeXo9xSw/rose.png?x=1", "/files/…/rose.png"),
+        ("/gw/files/Yl5oH0rQm3s1c2UeXo9xSw", "/gw/files/…"),
+        ("/rest/files/Yl5oH0rQm3s1c2UeXo9xSw", "/rest/files/…"),
+        ("/rest/files", "/rest/files"),
+    ],
+)
+def test_the_log_does_not_have_what_lets_others_read(sent: str, told: str) -> None:
+    assert log_path({"RAW_URI": sent}) == told
