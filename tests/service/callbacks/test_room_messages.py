@@ -27,7 +27,7 @@ from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.service.callbacks.dead_letters import DeadLetters
 from xmpp_rest.service.callbacks.queue import CallbackQueue
 from xmpp_rest.service.callbacks.room_messages import RoomMessages
-from xmpp_rest.service.callbacks.room_replies import OnSaid
+from xmpp_rest.service.rooms.said import OnSaid
 from xmpp_rest.service.rooms.values import RoomPlace
 
 BOT, ROOM, HALL = parse_jid("friar@capulet.example"), parse_jid("garden@conference.example"), parse_jid("hall@conference.example")

@@ -14,12 +14,13 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from tests.botapp import eventually, service
-from tests.conftest import DOMAIN, MakeApp, basic
+from tests.conftest import DOMAIN, MakeApp, basic, register_users
 from tests.link.attached import until
 from tests.link.network import Network
 from tests.service.rooms.scripted import ACTOR, ROOM, Scripted
 from tests.webservice import Answer, Service
 from xmpp_rest.cli.access.events import ReceivedEvent, received
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.service.rooms.values import Wish
 
@@ -223,6 +224,35 @@ def test_queries_are_from_the_occupant(scripted: Listening) -> None:
     assert asked().get("from") == str(ACTOR)
     scripted.enter()
     assert asked().get("from") == OCCUPANT
+
+
+def test_a_callback_in_a_room_of_the_gateway(make_app: MakeApp, service: Service) -> None:
+    service.answers["/"] = lambda request: Answer(200, "aye", "text/plain") if b"hark" in request.body else Answer(204)
+    hall = f"hall@conference.{DOMAIN}"
+    app = register_users(make_app(**bot(service, rooms=f"{hall}/Friar")))
+    gateway: Gateway = app.extensions["gateway"]
+    client = app.test_client()
+
+    def send(xml: str) -> None:
+        response = client.post("/rest", data=xml, content_type="application/xmpp+xml", headers=JULIET)
+        assert response.status_code in (200, 202), response.data
+
+    gateway.start()
+    stream = gateway.parts.streams.open(ACTOR, holds_thread=False)
+    send(f"<presence to='{hall}/Juliet'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+    send(
+        f"<iq type='set' to='{hall}'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>"
+    )
+    eventually(lambda: gateway.parts.memberships.counts()["in"])
+    send(f"<message to='{hall}' type='groupchat'><body>hark</body></message>")
+
+    def aye() -> Element | None:
+        event = stream.next(0.1)
+        return event.stanza if event and event.stanza.findtext("body") == "aye" else None
+
+    said = eventually(aye)
+    assert (said.get("from"), said.get("type")) == (f"{hall}/Friar", "groupchat")
+    gateway.stop()
 
 
 def bot(service: Service, **more: str) -> dict[str, str]:

@@ -14,10 +14,9 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.callbacks.delivery import Delivery
 from xmpp_rest.service.callbacks.reply import Reply
 from xmpp_rest.service.callbacks.reports import Reports
+from xmpp_rest.service.rooms.said import OnSaid
 
 MINUTE = 60.0
-OnSaid = Callable[[Exception | None], object]
-"""Gets why a message is not in the room; None: the room shows it."""
 Say = Callable[[Element, OnSaid], object]
 """Says something in a room, as soon as the occupant is in. Must not block."""
 

@@ -19,11 +19,13 @@ from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.request_notes import current_id
 from xmpp_rest.service.contacts.privacy_guard import Guard
 from xmpp_rest.service.messages.batch import OutboundMessage, OutboundMessages
 from xmpp_rest.service.rooms.memberships import Memberships
 from xmpp_rest.service.rooms.raw_occupants import RawOccupants
+from xmpp_rest.service.rooms.refused import message_refused
 from xmpp_rest.service.rooms.room_outbox import RoomOutbox
 from xmpp_rest.service.rooms.said import BLOCKED, UNSENT, OneListens, OnSaid, SpeechListener, SpokenResult
 from xmpp_rest.service.rooms.said_many import SaidMany
@@ -198,10 +200,17 @@ class Speaking:
         self._remote.pool.submit(partial(self.hand_in, (message,)))
 
     def say_later(self, stanza: Element, on_said: OnSaid) -> None:
-        """Say it as the occupant that it is from, without waiting for anything. Raises BadXML; GatewayError, stanza-too-big."""
+        """Say it as the occupant that it is from, after what was said there before, without waiting for the room; it may wait for the disk.
+
+        Raises BadXML, StorageError; GatewayError, such as stanza-too-big.
+        """
         place = RoomPlace(parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"]))
+        if place.room.domain in self._router.domains:  # one of the gateway's own rooms
+            refused = self._router.send(stanza)
+            on_said(None if refused is None else message_refused(condition_of(refused), str(place.room)).raised)
+            return
         outgoing = OutboundMessage(stanza, *place, request_id=current_id() or "")
-        self.speak(self.message(outgoing, place, Wish(), OneListens(on_said)))
+        self.hand_in((self.message(outgoing, place, Wish(), OneListens(on_said)),))
 
     def has(self, outgoing: OutboundMessage) -> bool:
         """Whether an earlier process has accepted it, and its end is not known."""
