@@ -115,6 +115,7 @@ class Leader:
         if not self._remote.group.is_leader:
             self._tell_that_it_stops()
             return
+        self._room_outbox.stop()
         self._rooms.end()
         if self._conference:
             self._conference.close()
@@ -152,7 +153,8 @@ class Leader:
         if self._conference:
             self._conference.vacancy.stop()
         if has_storage and self._remote.group.is_leader:  # it may lead since it has begun to stop
-            self._rooms.end()
+            self._room_outbox.stop()
+        self._rooms.end()
         self._rooms.stop()
         if self._uplink:
             self._uplink.stop()

@@ -37,6 +37,15 @@ class Elsewhere(Scripted):
     def client(self) -> FlaskClient:
         return self._apps[-1].test_client()
 
+    def serve_by(self, app: Flask) -> None:
+        """Speak to this application from now on."""
+        self._apps.append(app)
+
+    def streams(self) -> set[int]:
+        """The numbers of the streams that are up; 0: none is."""
+        assert self.gateway is not None
+        return {self.gateway.parts.router.stream(DOMAIN)}
+
     @property
     def room(self) -> Any:
         return self.rooms[ROOM]

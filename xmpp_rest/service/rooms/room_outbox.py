@@ -83,6 +83,7 @@ class RoomOutbox:
         self._unshown: OrderedDict[tuple[RoomPlace, str], SpokenMessage] = OrderedDict()
         self._open: Counter[str] = Counter()  # messages whose end is not known, by account; "": all together
         self._next = count(1)
+        self._is_stopping = False
         self._lock = threading.Lock()
         router.on_link(self._link_changed)
         memberships.changed.subscribe(self._membership_changed)
@@ -102,6 +103,10 @@ class RoomOutbox:
                 message.wait(left.since + self._settings.hold)
             self._outcomes.of_rooms([_label(message)])
             self._set_timers(queue)
+
+    def stop(self) -> None:
+        """The occupants are about to leave their rooms, as the gateway stops: what waits is left to the next process."""
+        self._is_stopping = True
 
     def close(self) -> None:
         """Give the journal back. Raises OSError."""
@@ -307,7 +312,7 @@ class RoomOutbox:
         while True:
             state, stream = self._memberships.state(queue.place), self._stream
             with self._lock:
-                if not queue.waiting or not stream or queue.is_asking or state is RoomState.JOINING:
+                if self._is_stopping or not queue.waiting or not stream or queue.is_asking or state is RoomState.JOINING:
                     return None
                 if state is not RoomState.IN:
                     return partial(self._memberships.enter, queue.place, queue.waiting[0].wish)
@@ -349,6 +354,8 @@ class RoomOutbox:
         state = self._memberships.state(queue.place)
         with self._lock:
             queue.is_asking = False
+        if self._is_stopping:
+            return
         if refused is None or state is RoomState.JOINING:
             self._pump(queue)
         elif state is RoomState.IN or not self._stream or refused.status in FOR_NOW:
@@ -474,6 +481,8 @@ class RoomOutbox:
 
     def _membership_changed(self, view: RoomView) -> None:
         place = view.place
+        if self._is_stopping:
+            return
         with self._lock:
             queue = self._queues.get(place)
             if view.state == RoomState.IN.value:
