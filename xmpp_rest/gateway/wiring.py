@@ -61,6 +61,7 @@ from xmpp_rest.service.contacts.roster import Roster
 from xmpp_rest.service.hooks.address import HooksAddress
 from xmpp_rest.service.hooks.hooks import Hooks
 from xmpp_rest.service.hooks.in_force import HookSettingsInForce
+from xmpp_rest.service.hooks.pictures import HookPictures
 from xmpp_rest.service.hooks.published import Published
 from xmpp_rest.service.limits.limits import RateLimits
 from xmpp_rest.service.messages.announcements import Announcements
@@ -188,10 +189,13 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         settings, driver, sending, accounts, outcomes, hooks, hook_sending.sender, published, remote, incidents
     )  # fmt: skip
     limits = RateLimits(remote)
-    asked = build_hook_requests(
-        settings, driver, waits, limits, hooks, hook_sending.sender, scheduled, published, hook_settings, counts
-    )  # fmt: skip
     file_sending = build_file_sending(settings, data_dir, filing.files, rooms, router, sending, waits, remote)
+    pictures = HookPictures(
+        settings.hooks.address, file_sending.fetching, file_sending.uploads, filing.files, hook_sending.sender, incidents
+    )  # fmt: skip
+    asked = build_hook_requests(
+        settings, driver, waits, limits, hooks, hook_sending.sender, scheduled, published, hook_settings, counts, pictures
+    )  # fmt: skip
     leader = Leader(
         uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
         rooms.outbox, filing.pruning, incidents, remote,

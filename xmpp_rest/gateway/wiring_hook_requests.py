@@ -10,6 +10,7 @@ from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.service.hooks.hooks import Hooks
 from xmpp_rest.service.hooks.in_force import HookSettingsInForce
 from xmpp_rest.service.hooks.once import SHARDS, OnceOnly
+from xmpp_rest.service.hooks.pictures import HookPictures
 from xmpp_rest.service.hooks.published import Published
 from xmpp_rest.service.hooks.requests import HookRequests
 from xmpp_rest.service.hooks.saying import Sayings
@@ -35,11 +36,11 @@ class HookRequestParts:
 
 def hook_requests(
     settings: Settings, driver: Driver, waits: Waits, limits: RateLimits, hooks: Hooks, sender: HookSender, scheduled: Scheduled,
-    published: Published, in_force: HookSettingsInForce, counts: Counts,
+    published: Published, in_force: HookSettingsInForce, counts: Counts, pictures: HookPictures,
 ) -> HookRequestParts:  # fmt: skip
     """The parts of one process."""
     sayings = Sayings(in_force.hooks, in_force.templates_folder)
     of_hooks = HookLimits(limits, settings.limits, settings.hooks.address)
     once = OnceOnly(Idempotency(driver, INTERRUPTED, "hook_once", SHARDS), waits)
-    requests = HookRequests(once, of_hooks, sayings, sender, scheduled, hooks, counts, published.add)
+    requests = HookRequests(once, of_hooks, sayings, sender, scheduled, hooks, counts, published.add, pictures.send)
     return HookRequestParts(requests, sayings, of_hooks)

@@ -59,6 +59,11 @@ class FileFetching:
         """Work by these settings from now on."""
         self._settings = settings
 
+    @property
+    def is_allowed(self) -> bool:
+        """Whether anything is fetched."""
+        return self._settings.fetch
+
     def require_allowed(self) -> None:
         """Refuse where nothing is fetched at all. Raises FileRefused."""
         if not self._settings.fetch:

@@ -9,6 +9,7 @@ from xmpp_rest.errors import ERRORS, GatewayError
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.files.shared_file import SharedFile
 
 HOOK = "hook-"
 """Begins the resource of a hook in rooms."""
@@ -40,6 +41,8 @@ class HookMessage(NamedTuple):
     ends: bool
     request_id: str
     recipients: list[HookRecipient]
+    file: SharedFile | None = None
+    """A file that is sent, in place of the text."""
 
     @property
     def room_actor(self) -> JID:

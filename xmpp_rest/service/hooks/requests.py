@@ -72,6 +72,10 @@ Publish = Callable[[Hook, Payload, Delivered], object]
 """Keeps what was delivered for those who read it again."""
 
 
+SendPictures = Callable[[Hook, Delivered], object]
+"""Has the pictures of what was delivered follow it. Raises nothing."""
+
+
 class RateExceeded(Exception):
     """More requests to a hook than its limit allows. `retry_after`: seconds until the next one is possible."""
 
@@ -90,6 +94,7 @@ class HookRequests:
     def __init__(
         self, once: OnceOnly, limits: LimitsHooks, sayings: SaysPayloads, sender: SendsSaid, scheduled: SchedulesSaid,
         hooks: CountsDelivered, counts: CountsResults, publish: Publish = lambda hook, payload, delivered: None,
+        send_pictures: SendPictures = lambda hook, delivered: None,
     ) -> None:  # fmt: skip
         self._once = once
         self._limits = limits
@@ -99,6 +104,7 @@ class HookRequests:
         self._hooks = hooks
         self._counts = counts
         self._publish = publish
+        self._send_pictures = send_pictures
 
     def handle(
         self, hook: Hook, payload: Payload | Callable[[], Payload], *, once: Once | None = None, at: float | None = None,
@@ -180,6 +186,7 @@ class HookRequests:
             delivered = replace(delivered, results=self._sender.send(hook, said))
             if not delivered.anybody:
                 return delivered
+            self._send_pictures(hook, delivered)
         return self._noted(hook, payload, delivered)
 
     def _say(self, hook: Hook, payload: Payload) -> Said:

@@ -21,7 +21,7 @@ class Said:
     """One message, and which matter it is about.
 
     `key`: of the matter, "" for none; `state`: compared with that of the matter's last message; `ends`: whether it is the matter's last.
-    `title`, `message`: the parts that APIs with such fields tell again.
+    `title`, `message`: the parts that APIs with such fields tell again. `pictures`: URLs of those that the payload names; not kept.
     """
 
     kind: Kind
@@ -33,6 +33,7 @@ class Said:
     template_error: str = ""
     title: str = ""
     message: str = ""
+    pictures: tuple[str, ...] = ()
 
 
 class NothingToSay(Exception):

@@ -10,6 +10,7 @@ from typing import Any
 
 from xmpp_rest.config.hook_tables import HooksSettings
 from xmpp_rest.service.hooks.characters import clean, one_line, shorten
+from xmpp_rest.service.hooks.formats.pictures import pictures_in
 from xmpp_rest.service.hooks.formats.readers import read
 from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.message_parts import HookRequest, MessageParts
@@ -56,7 +57,8 @@ class Sayings:
             raise NothingToSay("there is nothing to say in it")
         text, truncated = shorten(text, settings.text_limit)
         title, message = clean(content.title), shorten(clean(content.text), settings.text_limit)[0]
-        return Said(Kind.MESSAGE, _with_files(text, (*content.files, *payload.files)), key, state, ends, truncated, failed, title, message)
+        text = _with_files(text, (*content.files, *payload.files))
+        return Said(Kind.MESSAGE, text, key, state, ends, truncated, failed, title, message, pictures_in(name, payload.value))
 
     def _rendered(self, hook: Hook, format_name: str, names: Mapping[str, Any]) -> tuple[str, bool, str]:
         """The text; whether an own template has made it; and why an own template has not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from xmpp_rest.config.hook_tables import HooksSettings
 from xmpp_rest.errors import GatewayError
@@ -13,6 +13,7 @@ from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.stanza import new_id
 from xmpp_rest.request_notes import current_id
+from xmpp_rest.service.files.shared_file import SharedFile
 from xmpp_rest.service.hooks.delivered import Result
 from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.message import HookMessage, HookRecipient, Verdict, error_of_failure
@@ -58,6 +59,17 @@ class HookSender:
             Result(str(target), recipient.id, verdict.how, verdict.error)
             for target, recipient, verdict in zip(hook.targets, recipients, verdicts, strict=True)
         )
+
+    def send_file(self, hook: Hook, reached: Collection[str], file: SharedFile) -> None:
+        """Send a file, after what was said before, to those targets that it has reached. Raises nothing; nobody waits for refusals."""
+        recipients = [HookRecipient(target.jid, target.room, new_id()) for target in hook.targets if str(target) in reached]
+        message = HookMessage(
+            hook.name, hook.owner, hook.speaks_as, hook.called, file.url, "", "", False, current_id() or "", recipients, file
+        )  # fmt: skip
+        try:
+            self._deliver(message, 0.0)
+        except Exception as e:
+            self._incidents.report(log, "hook-unsent", "a file of the hook %s is not sent: %r", hook.name, e)
 
     def send_due(self, hook: Hook, said: Said, ids: Sequence[str], tell: Callable[[tuple[Result, ...]], object]) -> None:
         """As `send`, but in the leader, with these ids of stanzas, one for each target, and without waiting; `tell` gets the results.

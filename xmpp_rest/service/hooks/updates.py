@@ -21,6 +21,7 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.namespaces import CORRECT, FALLBACK, REPLY, STANZA_ID
 from xmpp_rest.protocol.stanza import child, make
+from xmpp_rest.service.files.shared_file import payload_of
 from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.matters import LINE, Matter, Matters
 from xmpp_rest.service.hooks.message import CORRECTED, REPLIED, SENT, HookMessage, HookRecipient
@@ -67,6 +68,8 @@ class Updates:
 
     def word(self, message: HookMessage, recipient: HookRecipient, author: str) -> Wording:
         """How this is said; `author`: as whom."""
+        if message.file is not None:
+            return Wording([*payload_of(message.file)])
         if not message.key:
             return Wording([child("body", message.text)])
         pair = str(message.speaks_as), str(recipient.jid.bare)
