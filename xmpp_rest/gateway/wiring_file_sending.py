@@ -34,7 +34,7 @@ def build_file_sending(
     service = ForeignService(router, gateway.domain, settings.files.service, remote)
     foreign = None if settings.files.domain else ForeignUploads(settings.files, data_dir / settings.files.folder, service, sending)
     return FileSending(
-        foreign or OwnUploads(files), file_rooms, FileMessages(sending, waits), fetching, foreign,
+        foreign or OwnUploads(files), file_rooms, FileMessages(sending, rooms.speaking, waits), fetching, foreign,
         (
             lambda new: fetching.configure(new.files),
             lambda new: answers.configure(new.rooms_anywhere),

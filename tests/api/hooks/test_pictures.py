@@ -138,6 +138,7 @@ def test_which_pictures_a_payload_names() -> None:
     assert pictures_in("slack", value) == tuple(f"https://a.example/{n}.png" for n in (1, 2, 3))
     many = {"alerts": [{"imageURL": f"https://a.example/{n}"} for n in range(9)]}
     assert len(pictures_in("grafana", many)) == 4
+    odd: Any
     for odd in (None, "x", [], {"blocks": "x", "attachments": [1]}, {"alerts": [None]}, {"attach": 1}):
         for kind in ("slack", "grafana", "ntfy", "json"):
             assert pictures_in(kind, odd) == ()

@@ -13,9 +13,12 @@ from xmpp_rest.service.files.files import FileService
 from xmpp_rest.service.files.messages import FileResult
 from xmpp_rest.service.files.uploads import Offered
 from xmpp_rest.service.files.values import StoredFile
+from xmpp_rest.service.rooms.said import REFLECTED, SpokenResult
+from xmpp_rest.service.rooms.stable_id import stable_id
 
 PRIVATE = {"Cache-Control": "no-store"}
 NOT_SHOWN = "The room did not show the message in time; ask /rest/outcome/{id}. It may still be shown"
+"""Where a room was waited for."""
 
 
 def described(file: Offered) -> dict[str, Any]:
@@ -45,14 +48,28 @@ def _outcome(result: FileResult) -> dict[str, Any]:
         return _failed(failure_for(result.result))
     if result.result is not None:
         return {"outcome": "refused", "error": _error(condition_of(result.result))}
+    if result.spoken is not None:
+        return _spoken(result, result.spoken)
     outcome = result.outcome
     if outcome is not None and outcome.refusal is not None:
         return {"outcome": "refused", "error": _error(condition_of(outcome.refusal))}
     return {"outcome": "accepted"}
 
 
+def _spoken(result: FileResult, said: SpokenResult) -> dict[str, Any]:
+    if said.state == REFLECTED and said.stanza is not None:
+        room = result.recipient.to
+        identifier = stable_id(said.stanza, room)
+        return {"outcome": "reflected", "stanza_id": {"id": identifier, "by": str(room)} if identifier else None}
+    if said.blocked is not None:
+        return {"outcome": "refused", "error": _error(condition_of(said.blocked))}
+    if said.error is not None:
+        return _failed(failure_for(said.error))
+    return _failed(RestFailure(504, "wait", "remote-server-timeout", NOT_SHOWN.format(id=result.id)))
+
+
 def _failed(error: RestFailure) -> dict[str, Any]:
-    said = {"type": error.type, "condition": error.condition, "text": error.text}
+    said = {"type": error.type, "condition": error.condition, "text": error.text, "by": error.by}
     return {"outcome": "error", "code": error.status, "error": {k: v for k, v in said.items() if v}}
 
 

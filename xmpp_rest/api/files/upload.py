@@ -19,7 +19,7 @@ from xmpp_rest.api.rate_limits import take
 from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.idempotent import KEY_FIELD, answer_once
 from xmpp_rest.api.rest.prefer import wanted_wait
-from xmpp_rest.api.rest.refused import failure_for
+from xmpp_rest.api.rest.refused import failure_for, fields_of
 from xmpp_rest.auth.caller import CallerKind
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.errors import GatewayError
@@ -29,7 +29,7 @@ from xmpp_rest.http.request import body_coding
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import JSON
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.files.messages import FileRecipient, FileResult
+from xmpp_rest.service.files.messages import FileRecipient, FileResult, FileWords
 from xmpp_rest.service.files.refused import FileRefused
 from xmpp_rest.service.files.shared_file import SharedFile
 from xmpp_rest.service.files.uploads import IncomingFile, Offered
@@ -146,7 +146,10 @@ class FileUploads(FilesResource):
         first = next((one.refused for one in self.recipients if one.refused is not None), None)
         if first is not None and all(one.refused is not None for one in self.recipients):
             error = failure_for(first)
-            self.refuse(error.status, error.text, error.condition, to=str(self.recipients[0].to))
+            more = {name: value for name, value in (("by", error.by), ("location", error.location)) if value}
+            seconds = fields_of(error).get("Retry-After")
+            retry = None if seconds is None else int(seconds)
+            self.refuse(error.status, error.text, error.condition, retry, to=str(self.recipients[0].to), **more)
 
     def _fingerprint(self, file: IncomingFile, request: FileRequest) -> bytes:
         told = request._replace(to=tuple(map(str, request.to)), sender=str(request.sender), of=str(request.of))  # type: ignore[arg-type]  # as text
@@ -162,7 +165,9 @@ class FileUploads(FilesResource):
     def _tell(self, offered: Offered, request: FileRequest, wait: Wait | None) -> list[FileResult]:
         is_inline = self.gateway.parts.files.is_inline(offered.media_type)
         shared = SharedFile(*offered[:5], is_inline, request.width, request.height)
-        return self.gateway.parts.file_sending.messages.send(self.actor_jid, self.recipients, shared, request.caption, wait)
+        return self.gateway.parts.file_sending.messages.send(
+            self.actor_jid, self.recipients, shared, FileWords(request.caption, request.nick, wait)
+        )
 
     def _wait(self) -> Wait | None:
         seconds = wanted_wait(self.request.environ, self.gateway.settings.rest.iq_max_timeout)

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import child, make, new_id
+from xmpp_rest.request_notes import current_id
 from xmpp_rest.service.files.shared_file import SharedFile, payload_of
 from xmpp_rest.service.messages.batch import OutboundMessage, Result
 from xmpp_rest.service.messages.outcomes import Outcome
 from xmpp_rest.service.messages.send import Sending
+from xmpp_rest.service.rooms.said import SpokenResult
+from xmpp_rest.service.rooms.speaking import Speaking
 from xmpp_rest.threads.waits import Wait, Waits
 
 GROUPCHAT = "groupchat"
+
+
+class FileWords(NamedTuple):
+    """What is said beside the file. `nick`: under which to come into rooms; `wait`: how long outcomes are waited for, all together."""
+
+    caption: str = ""
+    nick: str = ""
+    wait: Wait | None = None
 
 
 class FileRecipient(NamedTuple):
@@ -29,7 +40,7 @@ class FileRecipient(NamedTuple):
 class FileResult(NamedTuple):
     """What became of one recipient.
 
-    `result`: as of `Sending.send_many`; `outcome`: after a wait, if it is decided by then; `waited`: whether it was waited for.
+    `result`: as of `Sending.send_many`; `outcome`: after a wait, if it is decided by then; `spoken`: of a room that was waited for.
     """
 
     recipient: FileRecipient
@@ -37,55 +48,78 @@ class FileResult(NamedTuple):
     caption_id: str
     result: Result
     outcome: Outcome | None = None
-    waited: bool = False
+    spoken: SpokenResult | None = None
+
+
+class _Pair(NamedTuple):
+    """The messages to one recipient; without a caption `caption` is None."""
+
+    recipient: FileRecipient
+    caption: OutboundMessage | None
+    file: OutboundMessage
+
+    @property
+    def both(self) -> list[OutboundMessage]:
+        """In their order."""
+        return [self.file] if self.caption is None else [self.caption, self.file]
+
+    def became(self, result: Result) -> FileResult:
+        """What it is for the caller."""
+        caption_id = "" if self.caption is None else self.caption.stanza.attrib["id"]
+        return FileResult(self.recipient, self.file.stanza.attrib["id"], caption_id, result)
 
 
 class FileMessages:
     """Sends by the one way out that all APIs take."""
 
-    def __init__(self, sending: Sending, waits: Waits) -> None:
+    def __init__(self, sending: Sending, speaking: Speaking, waits: Waits) -> None:
         self._sending = sending
+        self._speaking = speaking
         self._waits = waits
 
-    def send(self, sender: JID, recipients: Sequence[FileRecipient], file: SharedFile, caption: str, wait: Wait | None) -> list[FileResult]:
+    def send(self, sender: JID, recipients: Sequence[FileRecipient], file: SharedFile, said: FileWords) -> list[FileResult]:
         """Send all messages, in order; what sending one raises is among the results.
 
-        `wait`: how long the outcomes are waited for, all together. Raises GatewayError, waits-full, before anything is sent.
+        Raises GatewayError, waits-full, before anything is sent.
         """
-        if wait is None:
-            return self._send(sender, recipients, file, caption)
+        payload, request_id = payload_of(file), current_id() or ""
+
+        def message(recipient: FileRecipient, payload: Sequence[Element]) -> OutboundMessage:
+            to = recipient.to
+            stanza = make("message", *payload, from_=str(sender), to_=str(to), id_=new_id(), type_=recipient.type)
+            return OutboundMessage(stanza, sender, to, request_id=request_id)
+
+        caption = (child("body", said.caption),) if said.caption else None
+        pairs = [_Pair(one, message(one, caption) if caption else None, message(one, payload)) for one in recipients]
+        if said.wait is None:
+            return self._send(pairs)
         with self._waits.holding(str(sender.bare)):
-            return self._decided(sender, self._send(sender, recipients, file, caption), wait)
+            return self._send_and_wait(pairs, said, said.wait)
 
-    def _send(self, sender: JID, recipients: Sequence[FileRecipient], file: SharedFile, caption: str) -> list[FileResult]:
-        pairs = [(new_id(), new_id() if caption else "") for _ in recipients]
-        payload = payload_of(file)
-        outgoing: list[OutboundMessage] = []
-        for recipient, (identifier, caption_id) in zip(recipients, pairs, strict=True):
-            if recipient.refused is None:
-                if caption:
-                    outgoing.append(_message(sender, recipient, caption_id, (child("body", caption),)))
-                outgoing.append(_message(sender, recipient, identifier, payload))
-        results = iter(self._sending.send_many(outgoing) if outgoing else ())
-        return [
-            FileResult(recipient, identifier, caption_id, recipient.refused or _worse([next(results) for _ in range(1 + bool(caption))]))
-            for recipient, (identifier, caption_id) in zip(recipients, pairs, strict=True)
-        ]
+    def _send(self, pairs: Sequence[_Pair], later: Collection[int] = ()) -> list[FileResult]:
+        """Send these, without the files of those in `later`."""
+        now = [pair.both[:-1] if number in later else pair.both for number, pair in enumerate(pairs)]
+        wanted = [message for pair, some in zip(pairs, now, strict=True) if pair.recipient.refused is None for message in some]
+        results = iter(self._sending.send_many(wanted) if wanted else ())
+        return [pair.became(pair.recipient.refused or _worse([next(results) for _ in some])) for pair, some in zip(pairs, now, strict=True)]
 
-    def _decided(self, sender: JID, results: Sequence[FileResult], wait: Wait) -> list[FileResult]:
+    def _send_and_wait(self, pairs: Sequence[_Pair], said: FileWords, wait: Wait) -> list[FileResult]:
+        """Rooms elsewhere show what they take, and are waited for side by side; of all others the server may refuse something."""
+        in_rooms = {n for n, pair in enumerate(pairs) if pair.recipient.refused is None and self._speaking.is_for_room(*pair.file[:3])}
+        results = self._send(pairs, in_rooms)
         end = time.monotonic() + wait.seconds
-        return [self._one_decided(sender, one, Wait(max(0.0, end - time.monotonic()), wait.gone)) for one in results]
+        speaks = [n for n in sorted(in_rooms) if results[n].result is None]
+        if speaks:
+            spoken = self._speaking.begin_and_wait([pairs[n].file for n in speaks], said.nick, wait.seconds, wait)()
+            for n, one in zip(speaks, spoken, strict=True):
+                results[n] = results[n]._replace(spoken=one)
+        return [self._decided(pair.file.sender, one, end, wait) for pair, one in zip(pairs, results, strict=True)]
 
-    def _one_decided(self, sender: JID, one: FileResult, wait: Wait) -> FileResult:
-        if one.result is not None:
+    def _decided(self, sender: JID, one: FileResult, end: float, wait: Wait) -> FileResult:
+        if one.result is not None or one.spoken is not None:
             return one
-        return one._replace(outcome=self._sending.outcome_within(sender, one.id, wait), waited=True)
-
-
-def _message(sender: JID, recipient: FileRecipient, identifier: str, payload: Sequence[Element]) -> OutboundMessage:
-    to = recipient.to
-    stanza = make("message", *payload, from_=str(sender), to_=str(to), id_=identifier, type_=recipient.type)
-    return OutboundMessage(stanza, sender, to)
+        left = Wait(max(0.0, end - time.monotonic()), wait.gone)
+        return one._replace(outcome=self._sending.outcome_within(sender, one.id, left))
 
 
 def _worse(results: Sequence[Result]) -> Result:

@@ -101,6 +101,10 @@ class Speaking:
         """Say these, in order for each room; waits for no room to show them. What is returned waits until they are accepted, or not."""
         return self._begin(stanzas, "", None, None)
 
+    def begin_and_wait(self, stanzas: Sequence[OutboundMessage], nick: str, seconds: float, wait: Wait) -> Results:
+        """As `begin_many`, and what is returned waits so many seconds for the rooms to show them, all side by side; `nick`: as of `say`."""
+        return self._begin(stanzas, nick, seconds, wait)
+
     def _begin(self, stanzas: Sequence[OutboundMessage], nick: str, seconds: float | None, wait: Wait | None) -> Results:
         gone = {} if wait is None else {"gone": wait.gone}
         longest = Wait(self._settings.join_timeout + TURNS + (seconds or 0.0), **gone)
