@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -118,10 +118,11 @@ class CheckedLock:
         return self in self._locks._held.get(getcurrent(), [])
 
 
-@cache
-def _imported(module: ModuleType) -> list[tuple[str, Any]]:
-    """The names under which a module has what makes locks, as long as nothing is installed."""
-    return [(name, value) for name, value in vars(module).items() if value is _make_lock or value is _make_rlock]
+@lru_cache(maxsize=1)
+def _imported(_loaded: int) -> list[tuple[ModuleType, str, Any]]:
+    """The modules of ours that have what makes locks, and under which names, as long as nothing is installed; of so many that are loaded."""
+    ours = [module for name, module in tuple(sys.modules.items()) if name.startswith(OURS)]
+    return [(module, name, value) for module in ours for name, value in vars(module).items() if value is _make_lock or value is _make_rlock]
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> HeldLocks:
@@ -130,9 +131,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> HeldLocks:
     lock, rlock, park, call = locks.make(_make_lock), locks.make(_make_rlock), Task.park, Flask.__call__
     monkeypatch.setattr(threading, "Lock", lock)
     monkeypatch.setattr(threading, "RLock", rlock)
-    for module in [module for name, module in tuple(sys.modules.items()) if name.startswith(OURS)]:
-        for name, kind in _imported(module):
-            monkeypatch.setattr(module, name, lock if kind is _make_lock else rlock)
+    for module, name, kind in _imported(len(sys.modules)):
+        monkeypatch.setattr(module, name, lock if kind is _make_lock else rlock)
 
     def parking(task: Task, seconds: float = FOREVER) -> None:
         locks.check(task)
