@@ -213,6 +213,16 @@ def test_a_blocked_occupant_is_not_heard(scripted: Listening) -> None:
     assert bodies(events, 1) == ["hark"]
 
 
+def test_the_error_of_a_private_message_is_told(scripted: Listening) -> None:
+    scripted.start()
+    scripted.enter()
+    events = scripted.events()
+    gone = "<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+    scripted.hear(gone, kind="error")
+    (refused,) = stanzas(events, 1)
+    assert (refused["type"], refused["from"], refused["id"]) == ("error", f"{ROOM}/other", "m")
+
+
 def test_queries_are_from_the_occupant(scripted: Listening) -> None:
     scripted.start()
     client = scripted.app.test_client()

@@ -63,8 +63,8 @@ def test_the_oldest_of_each_room_go(shelf: Shelf) -> None:
     assert bodies(again.kept.find(JULIET, GARDEN, 50)) == ["4", "5", "6", "7", "8"]
 
 
-@pytest.mark.parametrize("url", ["jsonfile:data", "flatfile:data"])
-def test_where_removing_is_dear_no_more_is_shown(url: str, tmp_path: Path, open_driver: OpenDriver) -> None:
+@pytest.mark.parametrize("url", ["jsonfile:data", "flatfile:data", "sqlite:x.sqlite"])
+def test_what_waits_for_its_removal_is_not_shown(url: str, tmp_path: Path, open_driver: OpenDriver) -> None:
     shelf = Shelf(open_driver(url, tmp_path), keep=16)
     ids = [shelf.hear(str(n)) for n in range(17)]
     assert shelf.heard.count(JULIET, ArchiveFilter(partner=GARDEN)) == 17

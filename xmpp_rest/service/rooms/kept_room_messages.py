@@ -24,7 +24,7 @@ ROOMS_STORE = "muc_heard_rooms"
 AFTERWARDS = 30 * 86400.0
 """Seconds that messages are kept after the end of the membership."""
 MAX_COUNTED = 10_000  # rooms whose messages are counted in memory; of others the storage is asked again
-SLACK = 8  # where removing rewrites an archive, this part of `keep` comes in between two removals
+SLACK = 8  # this part of `keep` comes in between two removals, as each of them waits for the disk
 
 _NEVER = frozenset(f"{{{HINTS}}}{hint}" for hint in ("no-store", "no-permanent-store"))
 _ABOUT = tuple(f"{{{namespace}}}" for namespace in (CHAT_STATES, STANZA_ID, OCCUPANT_ID, HINTS, DELAY, OLD_DELAY, NICK))
@@ -46,7 +46,7 @@ class KeptRoomMessages:
         self._archive = archive
         self._driver = driver
         self._keep = keep
-        self._slack = keep // SLACK if driver.rewrites_archives else 0
+        self._slack = keep // SLACK
         self._counts: OrderedDict[tuple[JID, JID], int] = OrderedDict()
         self._lock = threading.Lock()  # guards the counts
 
