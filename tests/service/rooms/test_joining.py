@@ -8,9 +8,10 @@ import pytest
 
 from tests.conftest import DOMAIN
 from tests.link.attached import until
-from tests.service.rooms.scripted import ACTOR, ROOM, SERVICE, Scripted, ScriptedRoom
+from tests.service.rooms.scripted import ACTOR, ROOM, SERVICE, Scripted, ScriptedRoom, status
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.namespaces import DATA_FORMS, MUC
+from xmpp_rest.protocol.stanza import make
 from xmpp_rest.service.rooms import bounds, joining
 from xmpp_rest.service.rooms.refused import RoomRefused
 from xmpp_rest.service.rooms.values import Subject, Wish
@@ -104,7 +105,7 @@ def test_two_seconds_without_a_subject_are_the_end_too(scripted: Scripted, monke
 def test_refusals_have_the_rooms_own_words_and_nothing_is_kept(scripted: Scripted) -> None:
     scripted.start(rooms_anywhere_join_timeout="0.5")
     room = scripted.rooms[ROOM]
-    for condition, status in (
+    for condition, code in (
         ("not-authorized", 403),
         ("registration-required", 403),
         ("not-acceptable", 409),
@@ -113,7 +114,7 @@ def test_refusals_have_the_rooms_own_words_and_nothing_is_kept(scripted: Scripte
     ):
         room.rules["join"] = lambda _, condition=condition: condition  # type: ignore[misc]
         refused = scripted.enter(REQUEST)
-        assert statuses(refused) == [(status, condition)]
+        assert statuses(refused) == [(code, condition)]
         assert refused is not None
         assert (refused.by, bool(refused.error.text)) == (f"{ROOM}/juliet", True)
         assert scripted.view() is None
@@ -159,6 +160,14 @@ def test_a_change_of_the_nick_is_asked_for_and_not_made_alone(scripted: Scripted
     assert statuses(scripted.enter(REQUEST._replace(nick="Julia", is_named=True))) == [None]
     assert (room.occupants[OCCUPANT], scripted.memberships.own_nick(scripted.place())) == ("Julia", "Julia")
     assert scripted.enter(REQUEST._replace(nick="other", is_named=True)) is not None
+    room.rules["join"] = lambda _: ""
+    told: queue.SimpleQueue[RoomRefused | None] = queue.SimpleQueue()
+    scripted.memberships.enter(scripted.place(), REQUEST._replace(nick="Juliet", is_named=True), told.put)
+    scripted.say(make("presence", status("110", role="moderator"), from_=f"{ROOM}/Julia", to_=OCCUPANT))  # which is not the change
+    until(lambda: (view := scripted.view()) is not None and view.role == "moderator")
+    assert (told.empty(), statuses(scripted.enter(REQUEST._replace(nick="J", is_named=True)))) == (True, [(409, "conflict")])
+    scripted.say(make("presence", status("110", "210"), from_=f"{ROOM}/Juliet 2", to_=OCCUPANT))
+    assert (told.get(timeout=30), scripted.memberships.own_nick(scripted.place())) == (None, "Juliet 2")
     alone = f"alone@{SERVICE}"
     scripted.rooms[alone] = ScriptedRoom(alone)
     scripted.rooms[alone].occupants.clear()

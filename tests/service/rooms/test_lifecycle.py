@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.service.rooms.scripted import ACTOR, ROOM, SERVICE, Scripted, Scripte
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.service.rooms import lifecycle
+from xmpp_rest.service.rooms.refused import RoomRefused
 from xmpp_rest.service.rooms.values import Wish
 from xmpp_rest.threads.waits import Wait
 
@@ -144,3 +146,25 @@ def test_without_waiting_the_wish_is_kept_whatever_comes_of_it(gateway: Gateway)
     assert (view.reason.condition, view.reason.rejoin) == ("registration-required", False)
     network.rooms[FAKE_ROOM].refuses = lambda _: None
     assert calls.join(ACTOR, parse_jid(FAKE_ROOM), REQUEST, Wait(30)).view is not None
+
+
+def test_hosted_rooms_are_rooms_like_others(make_app: MakeApp) -> None:
+    gateway: Gateway = register_users(make_app()).extensions["gateway"]
+    gateway.start()
+    calls, room = gateway.parts.room_calls, parse_jid(f"hall@conference.{DOMAIN}")
+    missing = calls.join(ACTOR, room, REQUEST, Wait(30)).refusal
+    assert missing is not None
+    assert missing.status == 404
+    view = calls.join(ACTOR, room, REQUEST._replace(create=True), Wait(30)).view
+    assert view is not None
+    assert (view.state, view.nick, view.affiliation) == ("in", "juliet", "owner")
+    told: queue.SimpleQueue[RoomRefused | None] = queue.SimpleQueue()
+    place = gateway.parts.memberships.place(ACTOR, room)
+    gateway.parts.memberships.check(place, told.put)
+    assert told.get(timeout=30) is None
+    gateway.parts.memberships.confirmed(place, told.put)
+    assert told.get(timeout=30) is None
+    assert calls.leave_room(ACTOR, room, "Bye")
+    conference = gateway.parts.conference
+    assert conference is not None
+    until(lambda: conference.occupants("hall") == [] if "hall" in conference.names() else True)

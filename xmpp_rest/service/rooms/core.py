@@ -66,12 +66,13 @@ class RoomCore:
         """Whether what is sent to the room now goes out at once."""
         return place.room.domain in self.router.domains or not self.router.has_link or self.router.stream(place.occupant.domain) != 0
 
-    def take(self, membership: RoomMembership, state: RoomState, reason: Reason | None = None) -> None:
-        """It has this state now, which others are told. Needs the lock."""
+    def take(self, membership: RoomMembership, state: RoomState, reason: Reason | None = None, *, is_told: bool = False) -> None:
+        """It has this state now, which others are told. Needs the lock. `is_told`: whether the log has it."""
         before = membership.state, membership.reason
         membership.take(state, reason)
         if before != (state, reason):
-            log_state(membership)
+            if not is_told:
+                log_state(membership)
             self.tell(membership)
             for act in self._on_taken:
                 act(membership)

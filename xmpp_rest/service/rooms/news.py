@@ -71,7 +71,7 @@ class RoomNews:
         if found.attempt is not None:
             self._joining.shown(found, found.attempt, said)
         else:
-            self._renaming.end(found, None)
+            self._renaming.shown(found, nick, said)
 
     def _unavailable(self, found: RoomMembership, nick: str, said: RoomSaid) -> None:
         is_own = SELF in said.codes or nick == found.own_nick

@@ -10,7 +10,7 @@ from xmpp_rest.protocol.namespaces import DATA_FORMS, MUC, MUC_USER, OCCUPANT_ID
 from xmpp_rest.protocol.stanza import child, make, new_id
 from xmpp_rest.service.rooms.values import RoomPlace
 
-SELF, CREATED, RENAMED = "110", "201", "303"
+SELF, CREATED, ASSIGNED, RENAMED = "110", "201", "210", "303"
 TEXT, WORD = 500, 64  # characters of a reason, and of a role: rooms may say anything
 _USER = f"{{{MUC_USER}}}x"
 _OWNER = f"{{{MUC}#owner}}"

@@ -11,7 +11,7 @@ from xmpp_rest.service.rooms.attempt import OnEntered
 from xmpp_rest.service.rooms.core import RoomCore
 from xmpp_rest.service.rooms.joining import refusal_of_failure
 from xmpp_rest.service.rooms.membership import RoomMembership
-from xmpp_rest.service.rooms.presences import renaming
+from xmpp_rest.service.rooms.presences import ASSIGNED, RoomSaid, renaming
 from xmpp_rest.service.rooms.refused import RoomRefusal, join_refused, not_answered
 from xmpp_rest.service.rooms.values import RoomPlace
 from xmpp_rest.threads.timers import Timer
@@ -64,6 +64,12 @@ class Renaming:
         if change is not None and stanza.get("id", change.id) == change.id:
             error = condition_of(stanza)
             self.end(membership, join_refused(error, error.by or stanza.get("from", ""), location=location))
+
+    def shown(self, membership: RoomMembership, nick: str, said: RoomSaid) -> None:
+        """The room shows the occupant to itself, under this nick: that may be the change, or a new role."""
+        change = self._changes.get(membership.place)
+        if change is not None and (nick == change.nick or ASSIGNED in said.codes):
+            self.end(membership, None)
 
     def end(self, membership: RoomMembership, refusal: RoomRefusal | None) -> None:
         """The change is over, if there is one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from functools import partial
 from typing import Any
@@ -18,6 +19,8 @@ from xmpp_rest.service.rooms.presences import leaving, self_ping
 from xmpp_rest.service.rooms.refused import RoomRefusal, join_refused
 from xmpp_rest.service.rooms.values import Reason, RoomState
 from xmpp_rest.threads.waits import Wait
+
+log = logging.getLogger("xmpp_rest.rooms")
 
 PATIENCE = 30.0  # seconds for the answer to a self-ping
 AT_ONCE = 200  # self-pings under way
@@ -74,7 +77,8 @@ class Watching:
         if membership.state is not RoomState.OUT:
             self._core.work.send(leaving(membership.place, nick, reason))
         self._core.answer(membership.checked(), _called_off(str(membership.place.room)))
-        self._core.take(membership, RoomState.OUT, Reason("recipient-unavailable", reason or "Left"))
+        log.info("%s has left %s%s", *membership.place, f": {reason}" if reason else "")
+        self._core.take(membership, RoomState.OUT, Reason("recipient-unavailable", reason or "Left"), is_told=True)
         if forget:
             self._core.drop(membership)
 
