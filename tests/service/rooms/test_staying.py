@@ -12,7 +12,7 @@ from tests.service.rooms.scripted import ROOM, SERVICE, Scripted, ScriptedRoom, 
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.namespaces import PING
 from xmpp_rest.protocol.stanza import make
-from xmpp_rest.service.rooms import memberships
+from xmpp_rest.service.rooms import joining, memberships
 from xmpp_rest.service.rooms.refused import RoomRefused
 from xmpp_rest.service.rooms.values import RoomView, Wish
 
@@ -147,3 +147,21 @@ def test_a_room_that_is_not_there_any_more_is_out(scripted: Scripted) -> None:
     assert (view.reason.next or 0) - view.since > 100  # slowly
     assert scripted.memberships.leave(scripted.place())
     assert not scripted.memberships.leave(scripted.place())
+
+
+def test_a_room_causes_no_more_than_it_should(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joining, "MANY", 1)
+    scripted.start()
+    stray = make("presence", status("110"), from_=f"{ROOM}/juliet", to_=OCCUPANT)
+    scripted.say(stray, stray, stray)  # as if it had come in once: it leaves, and not for each of these
+    until(lambda: len(scripted.presences("unavailable")) == 1)
+    assert scripted.enter(REQUEST) is None
+    assert len(scripted.presences("unavailable")) == 1
+    delays = []
+    for _ in range(3):  # a room that puts out whoever has just come in
+        scripted.put_out("333", "110")
+        view = scripted.until_state("joining")
+        assert view.reason is not None
+        delays.append((view.reason.next or 0) - view.since)
+        assert scripted.enter() is None
+    assert delays[0] < delays[1] < delays[2]

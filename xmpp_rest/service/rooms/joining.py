@@ -24,6 +24,7 @@ from xmpp_rest.threads.waits import Wait
 log = logging.getLogger("xmpp_rest.rooms")
 
 GRACE = 2.0  # seconds after the self-presence in which the subject may come
+MANY = 5  # losses soon after coming in; from then on the pauses grow, as nothing is gained by coming in
 FIRST = 1.0  # seconds before the first attempt to come in again
 LINK_DOWN = StanzaError("wait", "remote-server-timeout", "The connection to the XMPP server is down; try again later")
 
@@ -174,7 +175,8 @@ class Joining:
         membership.wish = attempt.kept._replace(history=0, create=False)
         if attempt.kept.nick:
             membership.nick = attempt.kept.nick
-        membership.backoff.reset()
+        if membership.losses < MANY:
+            membership.backoff.reset()
         membership.silences.reset()
         membership.heard = membership.spoken = time.monotonic()
         core.take(membership, RoomState.IN)

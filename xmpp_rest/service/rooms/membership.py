@@ -39,6 +39,8 @@ class RoomMembership:
         self.waiting: list[OnEntered] = []
         """Who waits for the end of the attempt that is under way."""
         self.backoff = Backoff()
+        self.losses = 0
+        """How often it was lost soon after it had come in, without a longer stay since."""
         self.retry: Timer | None = None
         self.watch: Timer | None = None
         self.heard = self.spoken = self.changed_at = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.conditions import StanzaError
@@ -18,6 +19,8 @@ from xmpp_rest.service.rooms.renaming import Renaming
 from xmpp_rest.service.rooms.values import Reason, RoomPlace, RoomState, Subject
 from xmpp_rest.service.rooms.watching import Watching
 
+QUIET = 5.0  # seconds
+MOST_QUIET = 1000
 _GONE = f"error/{{{STANZA_ERRORS}}}gone"
 
 
@@ -29,6 +32,7 @@ class RoomNews:
         self._joining = joining
         self._watching = watching
         self._renaming = renaming
+        self._quiet: OrderedDict[RoomPlace, float] = OrderedDict()  # until when nothing is sent that the room alone has caused
 
     def presence(self, stanza: Element, sender: JID, place: RoomPlace) -> bool:
         """A presence; whether there is a membership."""
@@ -37,7 +41,7 @@ class RoomNews:
             found = self._core.table.get(place)
             if found is None:
                 if kind is None and said.is_own and not self._core.router.occupancy.is_raw(*place):  # what was sent before a crash, say
-                    self._core.work.send(leaving(place, sender.resource))
+                    self._send(place, leaving(place, sender.resource))
                 return False
             found.heard = time.monotonic()
             if kind == "error":
@@ -49,6 +53,17 @@ class RoomNews:
             elif kind == "unavailable":
                 self._unavailable(found, sender.resource, said)
             return True
+
+    def _send(self, place: RoomPlace, presence: Element) -> None:
+        """Send what a room alone has caused: not more often than every QUIET seconds, as a hostile one could cause any number."""
+        now = time.monotonic()
+        if now < self._quiet.get(place, 0.0):
+            return
+        self._quiet[place] = now + QUIET
+        self._quiet.move_to_end(place)
+        if len(self._quiet) > MOST_QUIET:
+            self._quiet.popitem(last=False)
+        self._core.work.send(presence)
 
     def _error(self, found: RoomMembership, stanza: Element) -> None:
         gone = stanza.find(_GONE)
@@ -63,7 +78,7 @@ class RoomNews:
         if not said.is_own:
             return
         if found.state is RoomState.OUT:  # it has left before the room knew of it
-            self._core.work.send(leaving(found.place, nick))
+            self._send(found.place, leaving(found.place, nick))
             return
         if found.state is RoomState.JOINING and found.attempt is None:
             return  # it is about to come in again
@@ -104,7 +119,7 @@ class RoomNews:
         """Take the stored nick again, once its holder has left, unless nobody else is in: then the room would be destroyed by that."""
         is_wanted = found.state is RoomState.IN and found.wish.stay and nick == found.nick != found.own_nick
         if is_wanted and found.occupants.total > 1:
-            self._core.work.send(renaming(found.place, nick, new_id()))
+            self._send(found.place, renaming(found.place, nick, new_id()))
 
     def message_refused(self, found: RoomMembership, error: StanzaError) -> None:
         """An own message came back, as of one who is not in, or from no room. Needs the lock."""

@@ -24,6 +24,7 @@ log = logging.getLogger("xmpp_rest.rooms")
 
 PATIENCE = 30.0  # seconds for the answer to a self-ping
 AT_ONCE = 200  # self-pings under way
+SOON = 10.0  # seconds after coming in
 SOONEST = 0.05  # seconds between two looks
 STILL_IN = frozenset(("service-unavailable", "feature-not-implemented"))
 UNKNOWN = frozenset(("remote-server-not-found", "remote-server-timeout"))
@@ -139,6 +140,8 @@ class Watching:
     def lost(self, membership: RoomMembership, reason: Reason) -> None:
         """It is not in any more, and comes in again. Needs the lock."""
         self._core.discovery.forget(membership.place.room)  # perhaps the room itself is no longer there
+        is_soon = time.monotonic() - membership.changed_at < SOON
+        membership.losses = membership.losses + 1 if is_soon else 0
         waiting = membership.checked()
         self._joining.later(membership, reason)
         if waiting:
