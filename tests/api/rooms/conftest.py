@@ -23,7 +23,13 @@ JULIET = basic(f"juliet@{DOMAIN}")
 
 def view_of(actor: JID, room: JID, **values: Any) -> RoomView:
     """A membership of an occupant who is in."""
-    known: dict[str, Any] = {"nick": actor.local or "gateway", "state": "in", "since": 1_700_000_000.5, "stay": True, "by": "request"} | values
+    known: dict[str, Any] = {
+        "nick": actor.local or "gateway",
+        "state": "in",
+        "since": 1_700_000_000.5,
+        "stay": True,
+        "by": "request",
+    } | values
     return RoomView(occupant=f"{actor}/xmpp-rest", room=str(room), **known)
 
 
@@ -72,8 +78,6 @@ def written(app: Flask) -> Written:
     memberships = Written()
     gateway.parts = replace(gateway.parts, room_calls=cast(Any, memberships))
     return memberships
-
-
 
 
 def detail(answer: Any) -> str:

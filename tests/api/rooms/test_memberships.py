@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
-import pytest
 from flask.testing import FlaskClient
 
 from tests.conftest import DOMAIN, TOKEN, basic
@@ -44,29 +44,28 @@ def test_one_room_tells_all(client: FlaskClient, written: Written) -> None:
     assert "no membership" in detail(client.get(f"/rest/rooms/other@{DOMAIN}x", headers=JULIET))
 
 
-@pytest.mark.parametrize(
-    ("path", "status", "condition"),
-    [
-        ("conference.montague.example", 422, "jid-malformed"),
-        (f"{ROOM}/nick", 422, "jid-malformed"),
-        (f"{ROOM}%2Fnick", 422, "jid-malformed"),
-        ("a%20b@conference.montague.example", 422, "jid-malformed"),
-        ("@conference.montague.example", 422, "jid-malformed"),
-        (f"garden@muclight.{DOMAIN}", 422, "feature-not-implemented"),
-        (f"nurse@{DOMAIN}", 404, "service-unavailable"),
-        (f"{ROOM}/no/verb", 404, "item-not-found"),
-    ],
-)
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_what_is_no_room(client: FlaskClient, written: Written, method: str, path: str, status: int, condition: str) -> None:
-    answer = client.open(f"/rest/rooms/{path}", method=method, headers=JULIET)
-    if path == f"{ROOM}/nick":
-        status, condition = 404, "item-not-found"  # two parts: the first is a room
-    assert (answer.status_code, answer.get_json()["condition"]) == (status, condition)
-    assert detail(answer)
-    if "muclight" in path:
-        assert "/api/rooms" in detail(answer)
-    assert written.wishes == []
+BAD_ROOMS: list[tuple[str, int, str]] = [
+    ("conference.montague.example", 422, "jid-malformed"),
+    (f"{ROOM}/nick", 422, "jid-malformed"),
+    (f"{ROOM}%2Fnick", 422, "jid-malformed"),
+    ("a%20b@conference.montague.example", 422, "jid-malformed"),
+    ("@conference.montague.example", 422, "jid-malformed"),
+    (f"garden@muclight.{DOMAIN}", 422, "feature-not-implemented"),
+    (f"nurse@{DOMAIN}", 404, "service-unavailable"),
+    (f"{ROOM}/no/verb", 404, "item-not-found"),
+]
+
+
+def test_what_is_no_room(client: FlaskClient, written: Written) -> None:
+    for (path, status, condition), method in itertools.product(BAD_ROOMS, ("GET", "PUT", "DELETE")):
+        answer = client.open(f"/rest/rooms/{path}", method=method, headers=JULIET)
+        if path == f"{ROOM}/nick":
+            status, condition = 404, "item-not-found"  # two parts: the first is a room
+        assert (answer.status_code, answer.get_json()["condition"]) == (status, condition)
+        assert detail(answer)
+        if "muclight" in path:
+            assert "/api/rooms" in detail(answer)
+        assert written.wishes == []
 
 
 def test_rooms_of_the_own_service_are_served(client: FlaskClient, written: Written) -> None:
@@ -129,37 +128,37 @@ def test_put_without_waiting(client: FlaskClient, written: Written) -> None:
     assert answer.headers["Preference-Applied"] == "respond-async"
 
 
-@pytest.mark.parametrize(
-    ("body", "named"),
-    [
-        ({"nik": "x"}, "nick"),
-        ({"nick": 5}, "nick"),
-        ({"nick": None}, "nick"),
-        ({"password": 5}, "password"),
-        ({"password": "\0"}, "password"),
-        ({"history": "5"}, "history"),
-        ({"history": True}, "history"),
-        ({"history": 101}, "history"),
-        ({"history": -1}, "history"),
-        ({"history": 1.5}, "history"),
-        ({"stay": "yes"}, "stay"),
-        ({"create": 1}, "create"),
-        ([], "object"),
-        ("x", "object"),
-    ],
-)
-def test_what_put_cannot_read(client: FlaskClient, written: Written, body: Any, named: str) -> None:
-    answer = client.put(PATH, json=body, headers=JULIET)
-    assert (answer.status_code, answer.get_json()["condition"]) == (422, "bad-request")
-    assert named in detail(answer)
-    assert written.wishes == []
+BAD_BODIES: list[tuple[Any, ...]] = [
+    ({"nik": "x"}, "nick"),
+    ({"nick": 5}, "nick"),
+    ({"nick": None}, "nick"),
+    ({"password": 5}, "password"),
+    ({"password": "\0"}, "password"),
+    ({"history": "5"}, "history"),
+    ({"history": True}, "history"),
+    ({"history": 101}, "history"),
+    ({"history": -1}, "history"),
+    ({"history": 1.5}, "history"),
+    ({"stay": "yes"}, "stay"),
+    ({"create": 1}, "create"),
+    ([], "object"),
+    ("x", "object"),
+]
 
 
-@pytest.mark.parametrize("nick", ["", "  ", "x" * 1024, "a\u0000b", "\u3000"])
-def test_what_is_no_nick(client: FlaskClient, written: Written, nick: str) -> None:
-    answer = client.put(PATH, json={"nick": nick}, headers=JULIET)
-    assert (answer.status_code, answer.get_json()["condition"]) == (422, "jid-malformed")
-    assert "nick" in detail(answer)
+def test_what_put_cannot_read(client: FlaskClient, written: Written) -> None:
+    for body, named in BAD_BODIES:
+        answer = client.put(PATH, json=body, headers=JULIET)
+        assert (answer.status_code, answer.get_json()["condition"]) == (422, "bad-request")
+        assert named in detail(answer)
+        assert written.wishes == []
+
+
+def test_what_is_no_nick(client: FlaskClient, written: Written) -> None:
+    for nick in "", "  ", "x" * 1024, "a\u0000b", "\u3000":
+        answer = client.put(PATH, json={"nick": nick}, headers=JULIET)
+        assert (answer.status_code, answer.get_json()["condition"]) == (422, "jid-malformed"), nick
+        assert "nick" in detail(answer)
 
 
 def test_bodies_that_are_none(client: FlaskClient, written: Written) -> None:
@@ -174,39 +173,39 @@ def test_bodies_that_are_none(client: FlaskClient, written: Written) -> None:
     assert len(written.wishes) == 1
 
 
-@pytest.mark.parametrize(
-    ("error", "status"),
-    [
-        (StanzaError("cancel", "conflict"), 409),
-        (StanzaError("auth", "not-authorized"), 403),
-        (StanzaError("auth", "registration-required"), 403),
-        (StanzaError("auth", "forbidden", "Too loud"), 403),
-        (StanzaError("cancel", "not-allowed"), 403),
-        (StanzaError("modify", "policy-violation"), 403),
-        (StanzaError("cancel", "item-not-found"), 404),
-        (StanzaError("cancel", "gone"), 410),
-        (StanzaError("modify", "not-acceptable"), 409),
-        (StanzaError("modify", "jid-malformed"), 422),
-        (StanzaError("modify", "bad-request"), 422),
-        (StanzaError("wait", "resource-constraint"), 503),
-        (StanzaError("wait", "service-unavailable", "Too many users in this conference"), 503),
-        (StanzaError("cancel", "service-unavailable"), 404),
-        (StanzaError("cancel", "feature-not-implemented"), 404),
-        (StanzaError("cancel", "remote-server-not-found"), 502),
-        (StanzaError("wait", "remote-server-timeout"), 504),
-        (StanzaError("cancel", "internal-server-error"), 502),
-        (StanzaError("cancel", "undefined-condition"), 502),
-    ],
-)
-def test_what_a_room_refuses(client: FlaskClient, written: Written, error: StanzaError, status: int) -> None:
-    written.refusal = join_refused(error, ROOM, location="yard@conference.montague.example" if status == 410 else "")
-    answer = client.put(PATH, headers=JULIET)
-    problem = answer.get_json()
-    assert (answer.status_code, problem["condition"], problem["by"], problem["room"]) == (status, error.condition, ROOM, ROOM)
-    assert detail(answer) == (error.text or problem["detail"])
-    assert (answer.headers.get("Retry-After") == "30") == (status == 503)
-    assert ("location" in problem) == (status == 410)
-    assert written.views == {}
+REFUSED: list[tuple[Any, ...]] = [
+    (StanzaError("cancel", "conflict"), 409),
+    (StanzaError("auth", "not-authorized"), 403),
+    (StanzaError("auth", "registration-required"), 403),
+    (StanzaError("auth", "forbidden", "Too loud"), 403),
+    (StanzaError("cancel", "not-allowed"), 403),
+    (StanzaError("modify", "policy-violation"), 403),
+    (StanzaError("cancel", "item-not-found"), 404),
+    (StanzaError("cancel", "gone"), 410),
+    (StanzaError("modify", "not-acceptable"), 409),
+    (StanzaError("modify", "jid-malformed"), 422),
+    (StanzaError("modify", "bad-request"), 422),
+    (StanzaError("wait", "resource-constraint"), 503),
+    (StanzaError("wait", "service-unavailable", "Too many users in this conference"), 503),
+    (StanzaError("cancel", "service-unavailable"), 404),
+    (StanzaError("cancel", "feature-not-implemented"), 404),
+    (StanzaError("cancel", "remote-server-not-found"), 502),
+    (StanzaError("wait", "remote-server-timeout"), 504),
+    (StanzaError("cancel", "internal-server-error"), 502),
+    (StanzaError("cancel", "undefined-condition"), 502),
+]
+
+
+def test_what_a_room_refuses(client: FlaskClient, written: Written) -> None:
+    for error, status in REFUSED:
+        written.refusal = join_refused(error, ROOM, location="yard@conference.montague.example" if status == 410 else "")
+        answer = client.put(PATH, headers=JULIET)
+        problem = answer.get_json()
+        assert (answer.status_code, problem["condition"], problem["by"], problem["room"]) == (status, error.condition, ROOM, ROOM)
+        assert detail(answer) == (error.text or problem["detail"])
+        assert (answer.headers.get("Retry-After") == "30") == (status == 503)
+        assert ("location" in problem) == (status == 410)
+        assert written.views == {}
 
 
 def test_delete_leaves(client: FlaskClient, written: Written) -> None:
