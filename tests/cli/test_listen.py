@@ -18,6 +18,7 @@ from tests.cli.conftest import Ran
 from tests.cli.inside import Place, place, run
 from tests.conftest import DOMAIN, PASSWORD, TOKEN
 from xmpp_rest.cli.access import GAP, Answer, Deadline, Happened, Interrupted
+from xmpp_rest.cli.access.files import LocalFile
 from xmpp_rest.cli.listen import EventReader
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.protocol.jid import parse_jid
@@ -197,6 +198,9 @@ class Scripted:
             if isinstance(step, Exception):
                 raise step
             yield step
+
+    def send_file(self, file: LocalFile, wait: Deadline) -> list[Answer]:
+        raise AssertionError("nothing is sent")
 
     def last_id(self, account: str | None) -> str:
         return "first"

@@ -75,7 +75,6 @@ def test_a_refusal_is_told_and_outranks(send: Send) -> None:
         ([str(JULIET)], b"\n", 64, "write a text"),
         ([str(JULIET)], b"\xff", 65, "not UTF-8"),
         ([str(JULIET), "\x07"], b"", 65, "cannot be sent"),
-        ([str(JULIET), "x", "--file", "a.png"], b"", 78, "no files yet"),
     ],
 )  # fmt: skip
 def test_wrong_words(send: Send, words: list[str], stdin: bytes, code: int, says: str) -> None:

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.api.ops.figures import figures
 from xmpp_rest.api.rest.stream import is_stanza
+from xmpp_rest.cli.file_calls import FileCalls
 from xmpp_rest.cli.hook_calls import HookCalls
 from xmpp_rest.cli.listeners import LocalListener
 from xmpp_rest.cli.runner import line_runner
@@ -25,16 +26,12 @@ from xmpp_rest.threads.waits import Wait
 LATE = 5.0  # seconds, at most, between the end of the time and the answer without events
 
 
-class LeaderCalls:
+class LeaderCalls(FileCalls):
     """Calls of the command line. One of a gateway that does not serve runs them itself."""
 
     def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+        super().__init__(gateway)
         self._listeners: dict[str, LocalListener] = {}
-
-    @property
-    def _remote(self) -> Remote:
-        return self._gateway.parts.remote
 
     @on_leader
     def send_many(self, stanzas: OutboundMessages) -> list[Result]:

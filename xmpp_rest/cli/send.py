@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, BinaryIO
 
 from drivers.progress import ProgressDisplay
-from xmpp_rest.cli.access import UNDECIDED, Access, Answer, Deadline
+from xmpp_rest.cli.access import Access, Deadline
 from xmpp_rest.cli.access.choice import access
-from xmpp_rest.cli.arguments.messages import address
 from xmpp_rest.cli.in_room import Visit
-from xmpp_rest.cli.streams import as_json, one_line
+from xmpp_rest.cli.outcomes import addresses, code_of, sender_of, tell, words_of, worst
+from xmpp_rest.cli.send_files import send_files
+from xmpp_rest.cli.streams import as_json
 from xmpp_rest.cli.verbs import Load
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.protocol.element import BadXML, serialise
@@ -23,16 +24,12 @@ from xmpp_rest.protocol.stanza import child, new_id
 MAX_TEXT = 1 << 20  # characters
 AT_ONCE = 1000  # lines of a batch whose outcomes are waited for together
 LINE = 8 << 20  # bytes of a line
-RANK = (Exit.REFUSED, Exit.NOPERM, Exit.USAGE, Exit.DATAERR, Exit.UNAVAILABLE, Exit.TEMPFAIL, Exit.DONE)
-"""Of several outcomes the first one here is the exit code."""
-OF_STATUS = {**dict.fromkeys((400, 413, 415, 422), Exit.DATAERR), **dict.fromkeys((401, 403, 429), Exit.NOPERM)}
-"""Statuses of /rest for what was not sent; the others are UNAVAILABLE."""
 
 
 def run(load: Load, options: argparse.Namespace) -> int:
     """Send; the exit code. Raises CannotStart, and what reading the configuration and reaching the gateway raise."""
     if options.file:
-        raise CannotStart(Exit.CONFIG, "--file: this gateway takes no files yet, so there is nowhere to upload one")
+        return send_files(load, options)
     if options.json:
         return _send_lines(load, options)
     recipients, text = _words(options)
@@ -43,13 +40,13 @@ def run(load: Load, options: argparse.Namespace) -> int:
             answers = [Visit(gateway, sender, to, wait).speak(text, options.subject) for to in recipients]
         else:
             answers = gateway.send([_line(options, to, text) for to in recipients], wait)
-    return worst([_tell(to, answer) for to, answer in zip(recipients, answers, strict=True)])
+    return worst([tell(to, answer) for to, answer in zip(recipients, answers, strict=True)])
 
 
 def _words(options: argparse.Namespace) -> tuple[list[str], str]:
     """To whom, each once, and what. Raises CannotStart, USAGE or DATAERR."""
-    words = _words_of(options)
-    named: list[str] = [str(to) for to in options.to] or (_addresses(words.pop(0)) if words else [])
+    words = words_of(options)
+    named: list[str] = [str(to) for to in options.to] or (addresses(words.pop(0)) if words else [])
     if not named:
         raise CannotStart(Exit.USAGE, "to whom? write xmpp-rest send JID TEXT")
     if len(words) > 1:
@@ -64,18 +61,6 @@ def _words(options: argparse.Namespace) -> tuple[list[str], str]:
     return list(dict.fromkeys(named)), text
 
 
-def _words_of(options: argparse.Namespace) -> list[str]:
-    return [word for word in (options.recipient, options.text) if word is not None]
-
-
-def _addresses(word: str) -> list[str]:
-    """What stands between commas. Raises CannotStart, USAGE."""
-    try:
-        return [str(address(part)) for part in word.split(",")]
-    except argparse.ArgumentTypeError as e:
-        raise CannotStart(Exit.USAGE, str(e)) from e
-
-
 def _standard_input() -> str:
     try:
         return sys.stdin.buffer.read(4 * MAX_TEXT + 1).decode().rstrip("\n")
@@ -85,44 +70,8 @@ def _standard_input() -> str:
 
 def _line(options: argparse.Namespace, to: str, text: str) -> bytes:
     """A message as an object of /rest."""
-    message = {"kind": "message", "type": options.type, "to": to, "id": new_id(), "subject": options.subject, "from": _sender(options)}
+    message = {"kind": "message", "type": options.type, "to": to, "id": new_id(), "subject": options.subject, "from": sender_of(options)}
     return json.dumps({name: value for name, value in message.items() if value} | {"body": text}).encode()
-
-
-def _sender(options: argparse.Namespace) -> str:
-    return "" if options.sender is None else str(options.sender)
-
-
-def _tell(to: str, answer: Answer) -> Exit:
-    """Print what has gone wrong; the exit code."""
-    code = code_of(answer)
-    error = answer.get("error", {})
-    if code is Exit.TEMPFAIL:
-        print(f"xmpp-rest send: {to}: it is kept; the server has not confirmed it yet", file=sys.stderr)
-    elif code is not Exit.DONE:
-        why = error.get("context", {}).get("error")
-        said = ": ".join(filter(None, (error.get("condition"), error.get("text"), why))) or answer["outcome"]
-        print(f"xmpp-rest send: {to}: {one_line(said)}", file=sys.stderr)
-    is_no_address = code is Exit.DATAERR and error.get("condition") in ("improper-addressing", "invalid-from")
-    return Exit.USAGE if is_no_address else code  # the address was a word of the command line
-
-
-def code_of(answer: Answer) -> Exit:
-    """The exit code for what became of one stanza."""
-    outcome = answer["outcome"]
-    if outcome in UNDECIDED:
-        return Exit.TEMPFAIL
-    if outcome == "answered":
-        return Exit.REFUSED if answer["answer"].get("type") == "error" else Exit.DONE
-    if outcome == "error":
-        blocked = answer.get("error", {}).get("condition") == "not-acceptable"
-        return Exit.REFUSED if blocked else OF_STATUS.get(answer.get("code", 0), Exit.UNAVAILABLE)
-    return Exit.REFUSED if outcome == "refused" else Exit.DONE
-
-
-def worst(codes: Iterable[Exit]) -> Exit:
-    """The exit code for several."""
-    return min(codes, key=RANK.index, default=Exit.DONE)
 
 
 # -- batches
@@ -130,13 +79,13 @@ def worst(codes: Iterable[Exit]) -> Exit:
 
 def _send_lines(load: Load, options: argparse.Namespace) -> Exit:
     """Send the objects on standard input, with one line of result for each."""
-    if options.to or options.room or [word for word in _words_of(options) if word != "-"]:
+    if options.to or options.room or [word for word in words_of(options) if word != "-"]:
         raise CannotStart(Exit.USAGE, "--json: each object on standard input names its recipient with `to`")
     source, code, seconds = sys.stdin.buffer, Exit.DONE, options.wait
     lines = _numbered(source)
     with access(load, options, offline=True) as gateway, ProgressDisplay("stanzas", _count(source), quiet=options.quiet) as progress:
         while some := list(islice(lines, AT_ONCE)):
-            codes = [code, *_send_some(gateway, some, seconds, _sender(options))]
+            codes = [code, *_send_some(gateway, some, seconds, sender_of(options))]
             code = worst(codes)
             if Exit.TEMPFAIL in codes[1:]:
                 seconds = 0  # the link is down: do not wait for it with every part

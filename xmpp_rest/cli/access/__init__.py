@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from xmpp_rest.cli.access.files import LocalFile
 
 Answer = dict[str, Any]
 """What became of one stanza, as a line of the answer to a batch of `/rest`: `outcome`, `id`, `error` …"""
@@ -48,6 +51,9 @@ class Access(Protocol):
 
     def send(self, lines: Sequence[bytes], wait: Deadline) -> list[Answer]:
         """Send stanzas, a JSON object of `/rest` each, in order, and wait for their outcomes; an answer for each."""
+
+    def send_file(self, file: LocalFile, wait: Deadline) -> list[Answer]:
+        """Send a file to its recipients, and wait for the outcomes; an answer for each."""
 
     def last_id(self, account: str | None) -> str:
         """The id of the latest archived event of an account; BEGINNING if there is none."""

@@ -7,7 +7,7 @@ import json
 import re
 import socket
 import ssl
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
@@ -66,6 +66,27 @@ class HttpClient:
         except (OSError, http.client.HTTPException) as e:
             self.close()
             raise self._unreachable(e) from e
+
+    def upload(self, path: str, content: BinaryIO, size: int, *, wait: float = 0, **fields: str) -> HttpReply:
+        """POST a file of this size as it is read; its refusal may come before all was sent. Raises CannotStart, UNAVAILABLE."""
+        self.close()
+        self._connection = connection = self._connect(TIMEOUT + wait)
+        named = self._fields | {name.replace("_", "-"): value for name, value in fields.items()} | {"Content-Length": str(size)}
+        try:
+            try:
+                connection.request("POST", self._prefix + path, content, named)
+            except (BrokenPipeError, ConnectionResetError):
+                return self._answered(connection)
+            return self._answered(connection)
+        except (OSError, http.client.HTTPException) as e:
+            raise self._unreachable(e) from e
+        finally:
+            self.close()
+
+    @staticmethod
+    def _answered(connection: http.client.HTTPConnection) -> HttpReply:
+        response = connection.getresponse()
+        return HttpReply(response.status, response.headers, response.read(MOST))
 
     def open(self, path: str, **fields: str) -> http.client.HTTPResponse:
         """The answer to a GET, whose body is read as it comes. Raises CannotStart, UNAVAILABLE."""

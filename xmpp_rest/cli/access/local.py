@@ -12,6 +12,8 @@ from xmpp_rest.api.lines import BatchLine, BodyLimits, grouped
 from xmpp_rest.api.rest.batch import Batch, Patience
 from xmpp_rest.auth.caller import Caller, CallerKind
 from xmpp_rest.cli.access import BEGINNING, GAP, UNDECIDED, Answer, Deadline, Happened, Interrupted
+from xmpp_rest.cli.access.files import LocalFile, send_in_pieces
+from xmpp_rest.cli.file_calls import FileCalls, FileToSend
 from xmpp_rest.cli.leader_calls import LeaderCalls
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
@@ -43,6 +45,10 @@ class GatewayCalls(Protocol):
     def decided(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None: ...
     def figures(self) -> dict[str, Any]: ...
     def last_id(self, account: JID) -> str: ...
+    def begin_file(self, file: FileToSend) -> dict[str, Any]: ...
+    def add_to_file(self, name: str, piece: str) -> dict[str, Any]: ...
+    def send_file(self, name: str, caption: str, seconds: float, wait: Wait) -> dict[str, Any]: ...
+    def drop_file(self, name: str) -> None: ...
     def listen(self, account: JID, after: str) -> str: ...
     def events(self, name: str, wait: Wait) -> dict[str, Any]: ...
     def end_listening(self, name: str) -> None: ...
@@ -69,6 +75,21 @@ class LeaderAnswers:
     def figures(self) -> dict[str, Any]:
         figures: dict[str, Any] = self._call(LeaderCalls.figures)
         return figures
+
+    def begin_file(self, file: FileToSend) -> dict[str, Any]:
+        reply: dict[str, Any] = self._call(FileCalls.begin_file, file=file)
+        return reply
+
+    def add_to_file(self, name: str, piece: str) -> dict[str, Any]:
+        reply: dict[str, Any] = self._call(FileCalls.add_to_file, name=name, piece=piece)
+        return reply
+
+    def send_file(self, name: str, caption: str, seconds: float, wait: Wait) -> dict[str, Any]:
+        reply: dict[str, Any] = self._call(FileCalls.send_file, name=name, caption=caption, seconds=seconds, wait=wait)
+        return reply
+
+    def drop_file(self, name: str) -> None:
+        self._call(FileCalls.drop_file, name=name)
 
     def last_id(self, account: JID) -> str:
         last: str = self._call(LeaderCalls.last_id, account=account)
@@ -138,6 +159,18 @@ class LocalAccess:
             return [self._decided(answer, line.text or b"", wait) for answer, line in zip(answers, written, strict=True)]
         except ConnectionError as e:
             raise CannotStart(Exit.UNAVAILABLE, str(e)) from e
+
+    def send_file(self, file: LocalFile, wait: Deadline) -> list[Answer]:
+        sender = parse_jid(file.sender) if file.sender else self._sender
+        announced = FileToSend(sender, [parse_jid(to) for to in file.to], file.kind, file.name, file.size)
+        try:
+            answers = send_in_pieces(self._calls, announced, file, wait.left)
+        except GatewayError as e:
+            raise CannotStart(CODES.get(e.name, Exit.UNAVAILABLE), e.text) from e
+        except ConnectionError as e:
+            raise CannotStart(Exit.UNAVAILABLE, str(e)) from e
+        line = write_json({"from": str(sender)})
+        return [self._decided(answer, line, wait) for answer in answers]
 
     def _with_sender(self, line: bytes) -> bytes:
         """The object with a sender, if it has none; what is none is refused later."""

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from xmpp_rest.cli.access import BEGINNING, GAP, UNDECIDED, Answer, Deadline, Happened, Interrupted
 from xmpp_rest.cli.access.events import ReceivedEvent, received
+from xmpp_rest.cli.access.files import LocalFile, send_by_http
 from xmpp_rest.cli.access.http_client import HttpClient, HttpReply
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 
@@ -39,6 +40,11 @@ class RemoteAccess:
         else:
             answers = self._send_batch(lines)
         return [self._decided(answer, obj or {}, wait) for answer, obj in zip(answers, objects, strict=True)]
+
+    def send_file(self, file: LocalFile, wait: Deadline) -> list[Answer]:
+        answers = send_by_http(self._client, file, wait.left)
+        obj = {"from": file.sender} if file.sender else {}
+        return [self._decided(answer, obj, wait) for answer in answers]
 
     def _send_one(self, client: HttpClient, line: bytes, wait: Deadline) -> Answer:
         seconds = min(math.ceil(wait.left), 3600)

@@ -27,7 +27,7 @@ def add_send(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--type", choices=TYPES, default="chat", help="type of the message (default: chat)")
     parser.add_argument("--wait", metavar="SECONDS", type=seconds, default=10.0, help="how long to wait for the server (default: 10)")
     parser.add_argument("--room", action="store_true", help="JID is a room: enter it, say TEXT there, and leave")
-    file = "upload a file and send its address; may be given several times. Not offered yet"
+    file = "send a file, with TEXT as its caption; may be given several times"
     parser.add_argument("--file", metavar="PATH", type=Path, action="append", default=[], help=file)
     lines = "send the objects of /rest on standard input, one a line, and print one line of result for each"
     parser.add_argument("--json", action="store_true", help=lines)

@@ -299,7 +299,7 @@ _shtab_xmpp_rest_send_options=(
   "--type[type of the message (default\: chat)]:type:(normal chat headline)"
   "--wait[how long to wait for the server (default\: 10)]:SECONDS:"
   "--room[JID is a room\: enter it, say TEXT there, and leave]"
-  "*--file[upload a file and send its address\; may be given several times. Not offered yet]:PATH:"
+  "*--file[send a file, with TEXT as its caption\; may be given several times]:PATH:"
   "--json[send the objects of \/rest on standard input, one a line, and print one line of result for each]"
   "--quiet[show no progress]"
   "--url[the URL of a gateway on another machine (default\: \$XMPP_REST_URL)]:URL:"
