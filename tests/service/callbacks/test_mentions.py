@@ -24,7 +24,7 @@ NICK = ROOM.at("Friar Laurence")
         ("_friar_", "friar"),
         ("friar", "friar"),
         ("befriar friar", "friar"),
-        ("c'est toi,Frère\u00a0?", "frère"),
+        ("bonjour,Frère\u00a0?", "frère"),
         ("Fre\u0300re", "frère"),
         ("Große Straße", "STRASSE"),
         ("Friar Laurence: help", "friar laurence"),
