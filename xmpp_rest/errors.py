@@ -183,9 +183,11 @@ RETRY_AFTER = 5  # seconds that 503 asks for, RFC 9110 §10.2.3: about two attem
 class GatewayError(Exception):
     """A failure of the table above, with a sentence of its own where there is more to say."""
 
-    def __init__(self, name: str, text: str = "") -> None:
+    def __init__(self, name: str, text: str = "", row: Row | None = None, by: str = "") -> None:
+        """`row`: of what has another status and condition than the name says, as what rooms refuse; `by`: the address that has refused."""
         self.name = name
-        self.row = ERRORS[name]
+        self.row = row or ERRORS[name]
+        self.by = by
         self.text = text or self.row.text
         super().__init__(f"{name}: {self.text}")
 

@@ -104,6 +104,21 @@ def test_a_message_in_a_room(gateway: Gateway, juliet: User, place: object) -> N
 
 
 @PLACES
+def test_a_message_of_type_groupchat(gateway: Gateway, juliet: User, place: object) -> None:
+    """Who sends it comes in, and it has been sent once the room has shown it."""
+    environ = place(gateway)  # type: ignore[operator]
+    room = f"orchard@{CONFERENCE}"
+    juliet.send(f"<presence to='{room}/Juliet'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+    juliet.wait(lambda stanza: stanza.get("from") == f"{room}/Juliet")
+    said = f"Here I stay by {place.__name__}"  # type: ignore[attr-defined]
+    words = ("--type", "groupchat", "--from", ROMEO, "--wait", "20")
+    assert run(environ, "send", room, said, *words) == (0, "", "")
+    assert juliet.wait_message(said).get("from") == f"{room}/romeo"
+    code, _, err = run(environ, "send", f"orchrd@{CONFERENCE}", said, *words)
+    assert (code, err.startswith(f"xmpp-rest send: orchrd@{CONFERENCE}: item-not-found")) == (1, True), err
+
+
+@PLACES
 def test_listening_over_a_crash(gateway: Gateway, juliet: User, place: object) -> None:
     """Nothing is missing and nothing comes twice, although every process of the gateway is killed meanwhile."""
     listening = begin(place(gateway), "listen", "--json", "--account", LISTENER, "--count", "20", "--timeout", "100", "-v")  # type: ignore[operator]

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterable
 
-from xmpp_rest.cli.access import UNDECIDED, Answer
+from xmpp_rest.cli.access import Answer, is_undecided
 from xmpp_rest.cli.arguments.messages import address
 from xmpp_rest.cli.streams import one_line
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
@@ -40,7 +40,8 @@ def tell(to: str, answer: Answer) -> Exit:
     code = code_of(answer)
     error = answer.get("error", {})
     if code is Exit.TEMPFAIL:
-        print(f"xmpp-rest send: {to}: it is kept; the server has not confirmed it yet", file=sys.stderr)
+        missing = "room has not shown" if answer.get("of_room") else "server has not confirmed"
+        print(f"xmpp-rest send: {to}: it is kept; the {missing} it yet", file=sys.stderr)
     elif code is not Exit.DONE:
         why = error.get("context", {}).get("error")
         said = ": ".join(filter(None, (error.get("condition"), error.get("text"), why))) or answer["outcome"]
@@ -52,7 +53,7 @@ def tell(to: str, answer: Answer) -> Exit:
 def code_of(answer: Answer) -> Exit:
     """The exit code for what became of one stanza."""
     outcome = answer["outcome"]
-    if outcome in UNDECIDED:
+    if is_undecided(answer):
         return Exit.TEMPFAIL
     if outcome == "answered":
         return Exit.REFUSED if answer["answer"].get("type") == "error" else Exit.DONE

@@ -14,7 +14,7 @@ from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.errors import ERRORS, GatewayError, Row
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.parse import parse_stored
@@ -83,12 +83,14 @@ class ValueCodecs:
         def to_json(value: Any) -> Any:
             if isinstance(value, Exception):
                 error = self._named(value)
-                return {ERROR: [error.name, error.text]}
+                more = [] if error.row is ERRORS[error.name] else [list(error.row), error.by]
+                return {ERROR: [error.name, error.text, *more]}
             return None if value is None else other.to_json(value)
 
         def from_json(value: Any) -> Any:
             if isinstance(value, dict) and ERROR in value:
-                return GatewayError(*value[ERROR])
+                name, text, *more = value[ERROR]
+                return GatewayError(name, text, Row(*more[0]), more[1]) if more else GatewayError(name, text)
             return None if value is None else other.from_json(value)
 
         return ValueCodec(to_json, from_json)

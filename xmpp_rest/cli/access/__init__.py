@@ -16,6 +16,11 @@ UNDECIDED = frozenset(("accepted", "written"))
 """Outcomes of what is kept, and not confirmed yet."""
 
 
+def is_undecided(answer: Answer) -> bool:
+    """Whether it is not known yet what becomes of the stanza: with the key `of_room`, whether a room shows it."""
+    return answer["outcome"] in UNDECIDED or (answer["outcome"] == "confirmed" and bool(answer.get("of_room")))
+
+
 class Deadline:
     """A time after which nobody waits any more; None: never."""
 

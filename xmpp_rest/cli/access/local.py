@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.api.lines import BatchLine, BodyLimits, grouped
 from xmpp_rest.api.rest.batch import Batch, Patience
 from xmpp_rest.auth.caller import Caller, CallerKind
-from xmpp_rest.cli.access import BEGINNING, GAP, UNDECIDED, Answer, Deadline, Happened, Interrupted
+from xmpp_rest.cli.access import BEGINNING, GAP, Answer, Deadline, Happened, Interrupted, is_undecided
 from xmpp_rest.cli.access.files import LocalFile, send_in_pieces
 from xmpp_rest.cli.file_calls import FileCalls, FileToSend
 from xmpp_rest.cli.leader_calls import LeaderCalls
@@ -178,7 +178,7 @@ class LocalAccess:
         return line if obj is None or "from" in obj else write_json({"from": str(self._sender)} | obj)
 
     def _decided(self, answer: Answer, line: bytes, wait: Deadline) -> Answer:
-        if answer["outcome"] not in UNDECIDED:
+        if not is_undecided(answer):
             return answer
         try:
             sender = parse_jid(str((_object(line) or {}).get("from")))
@@ -189,7 +189,7 @@ class LocalAccess:
             return answer
         error = None if outcome.refusal is None else condition_of(outcome.refusal)
         told = {} if error is None else {"error": {name: value for name, value in error._asdict().items() if value}}
-        return answer | {"outcome": outcome.state} | told
+        return answer | {"outcome": outcome.state, "of_room": outcome.of_room} | told
 
     def last_id(self, account: str | None) -> str:
         try:

@@ -12,7 +12,7 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
-from xmpp_rest.cli.access import BEGINNING, GAP, UNDECIDED, Answer, Deadline, Happened, Interrupted
+from xmpp_rest.cli.access import BEGINNING, GAP, Answer, Deadline, Happened, Interrupted, is_undecided
 from xmpp_rest.cli.access.events import ReceivedEvent, received
 from xmpp_rest.cli.access.files import LocalFile, send_by_http
 from xmpp_rest.cli.access.http_client import HttpClient, HttpReply
@@ -53,8 +53,11 @@ class RemoteAccess:
         finally:
             client.close()
         said = reply.json()
-        if reply.status == 202:
-            return {"id": _text(reply, "Stanza-Id"), "outcome": _text(reply, "Stanza-Outcome") or "accepted"}
+        is_in_room = bool(_text(reply, "Nick"))
+        if reply.status == 202 or (reply.status == 504 and is_in_room):
+            return {"id": _text(reply, "Stanza-Id"), "outcome": _text(reply, "Stanza-Outcome") or "accepted", "of_room": is_in_room}
+        if reply.status == 200 and is_in_room:
+            return {"id": _text(reply, "Stanza-Id"), "outcome": "reflected"}
         if reply.status == 200 and isinstance(said, dict):
             return {"id": said.get("id", ""), "outcome": "refused", "error": said.get("error") or {}}
         if isinstance(said, dict) and isinstance(said.get("error"), dict):
@@ -74,7 +77,7 @@ class RemoteAccess:
     def _decided(self, answer: Answer, obj: dict[str, Any], wait: Deadline) -> Answer:
         """The outcome once it is decided, or when the time is over."""
         pause, sender = FIRST_POLL, f"?from={quote(str(obj['from']))}" if "from" in obj else ""
-        while answer["outcome"] in UNDECIDED and answer.get("id"):
+        while is_undecided(answer) and answer.get("id"):
             reply = self._client.request("GET", f"/rest/outcome/{quote(str(answer['id']), safe='')}{sender}", Accept=JSON)
             said = reply.json()
             if reply.status != 200 or not isinstance(said, dict):  # a token that may only send may not ask

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from xmpp_rest.protocol.jid import JID
 
 MAX_ID = 1000  # characters of the id of an event
-TYPES = ("normal", "chat", "headline")
+TYPES = ("normal", "chat", "headline", "groupchat")
 ELSEWHERE = "From another machine: --url and --token-file, or $XMPP_REST_URL and $XMPP_REST_TOKEN_FILE; no configuration is read then."
 
 
@@ -24,7 +24,8 @@ def add_send(parser: argparse.ArgumentParser) -> None:
     sender = "from whom, at the hosted domain (default: the first of [auth] admins, or the account of the token)"
     parser.add_argument("--from", metavar="JID", dest="sender", type=address, help=sender)
     parser.add_argument("--subject", default="", help="subject of the message")
-    parser.add_argument("--type", choices=TYPES, default="chat", help="type of the message (default: chat)")
+    kind = "type of the message (default: chat); groupchat: JID is a room, in which the sender stays"
+    parser.add_argument("--type", choices=TYPES, default="chat", help=kind)
     parser.add_argument("--wait", metavar="SECONDS", type=seconds, default=10.0, help="how long to wait for the server (default: 10)")
     parser.add_argument("--room", action="store_true", help="JID is a room: enter it, say TEXT there, and leave")
     file = "send a file, with TEXT as its caption; may be given several times"

@@ -34,7 +34,7 @@ _shtab_xmpp_rest_option_strings=(-h --help --version --config -v --verbose --off
 
 
 _shtab_xmpp_rest_import___on_conflict_choices=(skip replace fail)
-_shtab_xmpp_rest_send___type_choices=(normal chat headline)
+_shtab_xmpp_rest_send___type_choices=(normal chat headline groupchat)
 _shtab_xmpp_rest_hook_add___format_choices=(auto text json form slack alertmanager grafana github gitea forgejo gitlab gotify apprise uptime-kuma ntfy)
 _shtab_xmpp_rest_hook_pos_0_choices=(add list remove token test)
 _shtab_xmpp_rest_completion_pos_0_choices=(bash zsh)

@@ -296,7 +296,7 @@ _shtab_xmpp_rest_send_options=(
   "*--to[to whom, instead of the first word\; may be given several times]:JID:"
   "--from[from whom, at the hosted domain (default\: the first of \[auth\] admins, or the account of the token)]:JID:"
   "--subject[subject of the message]:subject:"
-  "--type[type of the message (default\: chat)]:type:(normal chat headline)"
+  "--type[type of the message (default\: chat)\; groupchat\: JID is a room, in which the sender stays]:type:(normal chat headline groupchat)"
   "--wait[how long to wait for the server (default\: 10)]:SECONDS:"
   "--room[JID is a room\: enter it, say TEXT there, and leave]"
   "*--file[send a file, with TEXT as its caption\; may be given several times]:PATH:"

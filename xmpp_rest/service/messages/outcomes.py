@@ -50,6 +50,8 @@ class Outcome(NamedTuple):
     since: float
     refusal: Element | None = None
     shown: RoomShown | None = None
+    of_room: bool = False
+    """Whether a room elsewhere has to show it, so that `confirmed` decides nothing."""
 
 
 def _why(refusal: Element) -> Element:
@@ -98,7 +100,7 @@ class Outcomes:
 
     def of_rooms(self, labels: Sequence[Label]) -> None:
         """Record that messages to rooms are accepted: whether an error ends them is for `bounced` to tell."""
-        accepted = Outcome("accepted", time.time())
+        accepted = Outcome("accepted", time.time(), of_room=True)
         with self._lock:
             for label in labels:
                 self._known[label] = accepted  # also of one with the id of an earlier one
@@ -111,7 +113,7 @@ class Outcomes:
 
     def held(self, labels: Iterable[Label]) -> None:
         """These messages to rooms are to be written again."""
-        accepted = Outcome("accepted", time.time())
+        accepted = Outcome("accepted", time.time(), of_room=True)
         with self._lock:
             for label in labels:
                 before = self._known.get(label)
@@ -179,7 +181,8 @@ class Outcomes:
         refusal = outcome.refusal
         with self._lock:
             self._advance(label, outcome)
-            counts = refusal is not None and self._known.get(label) is outcome
+            known = self._known.get(label)
+            counts = known is not None and refusal is not None and known.refusal is refusal
             decided = self._decided((label,))
         if counts and refusal is not None:
             self._counts.came_back(condition_of(refusal).condition)
@@ -190,7 +193,7 @@ class Outcomes:
     def _advance(self, label: Label, outcome: Outcome) -> None:
         before = self._known.get(label)
         if before is not None and _RANK[outcome.state] > _RANK[before.state]:
-            self._known[label] = outcome
+            self._known[label] = outcome._replace(of_room=True) if before.of_room else outcome
             if outcome.refusal is not None:
                 self._shorten_older(label)
 
@@ -224,13 +227,14 @@ class Outcomes:
         return _RANK["refused" if outcome is None else outcome.state]
 
     def watch(self, sender: JID, identifier: str, tell: Callable[[], None], *, last: bool = False) -> bool:
-        """Call `tell` once the server has processed the stanza or refused it; False if it has already, or the stanza is unknown.
+        """Call `tell` once the server has processed the stanza or refused it, or a room elsewhere has shown it; False if that has come
+        to pass already, or the stanza is unknown.
 
         `last`: only once it is refused, or has been delivered. `tell` is called on the stream's thread, and must be fast.
         """
         label = Label(str(sender.bare), identifier)
-        watch = _Watch(_RANK["refused" if last else "confirmed"], tell)
         with self._lock:
+            watch = _Watch(_RANK["refused" if last or label in self._of_rooms else "confirmed"], tell)
             if self._rank(label) >= watch.rank:
                 return False
             self._watched.setdefault(label, []).append(watch)

@@ -91,18 +91,12 @@ class RoomRefused(GatewayError):
 
     def __init__(self, refusal: RoomRefusal) -> None:
         self.refusal = refusal
-        super().__init__("room-refused", refusal.error.text)
-        self.row = Row(refusal.status, refusal.error.type, refusal.error.condition, refusal.error.text)
+        super().__init__("room-refused", refusal.error.text, Row(refusal.status, *refusal.error[:3]), refusal.by)
 
     @property
     def error(self) -> StanzaError:
         """The room's own condition, with a text."""
         return self.refusal.error
-
-    @property
-    def by(self) -> str:
-        """The address that the error came from."""
-        return self.refusal.by
 
     @property
     def location(self) -> str:
