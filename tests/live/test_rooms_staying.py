@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
+import time
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import urllib3
 
 from .conftest import ONE_STREAM
 from .gateway import Gateway, Sections
 from .muc import Guest, OwnRoom
 from .proxy import Proxy
+from .test_counted import owner_of
 from .users import EventLoop, User
 from .xmppserver import GATEWAY, XMPPServer
 
-SETTINGS: Sections = {**ONE_STREAM, "rooms_anywhere": {"retry_max": 1, "self_ping": 600}}
+SETTINGS: Sections = {**ONE_STREAM, "server": {"workers": 2}, "rooms_anywhere": {"retry_max": 1, "self_ping": 600}}
 
 
 @pytest.fixture(scope="module")
@@ -155,3 +160,28 @@ def test_an_account_that_is_removed_leaves(romeo: Guest, garden: OwnRoom) -> Non
     garden.sees("paris", "unavailable")
     romeo.gateway.register("paris")
     assert paris.ask("GET", "").json() == {"rooms": []}
+
+
+def test_a_process_that_takes_over_the_link_goes_on(romeo: Guest, garden: OwnRoom) -> None:
+    guest, leader = Guest(romeo.gateway, "mercutio"), owner_of(romeo.gateway)
+    assert guest.put(garden.room, {"stay": False}).status == 201
+    garden.sees("mercutio")
+    os.kill(leader, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while owner_of(romeo.gateway) == leader or not is_in(guest, garden) or not is_in(romeo, garden):
+        assert time.monotonic() < deadline, romeo.gateway.log()[-2000:]
+        time.sleep(0.1)
+    assert guest.say(garden.room, "Still here").status == 200
+    garden.hears("Still here")
+    assert not [s for s in garden.juliet.drain() if s.get("type") == "unavailable"]
+    assert guest.ask("DELETE", f"/{garden.room}").status == 204
+    garden.sees("mercutio", "unavailable")
+
+
+def is_in(guest: Guest, garden: OwnRoom) -> bool:
+    """Whether some process says so: one of them may just have ended."""
+    try:
+        answer = guest.ask("GET", f"/{garden.room}")
+    except urllib3.exceptions.HTTPError:
+        return False
+    return answer.status == 200 and answer.json()["state"] == "in"

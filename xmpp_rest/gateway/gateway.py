@@ -72,7 +72,7 @@ class Gateway:
         return self.parts.observers
 
     def _build(self) -> Parts:
-        parts = build(self.settings, self.driver, self.data_dir, self.incidents, lambda: self.answers.under_way)
+        parts = build(self.settings, self.driver, self.data_dir, self.incidents, lambda: self.answers.under_way, self.began)
         parts.remote.on_broadcast("reload", self._follow)
         if self._offer_calls is not None:
             self._offer_calls(self, parts.remote)

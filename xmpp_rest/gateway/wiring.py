@@ -90,8 +90,12 @@ from xmpp_rest.service.streams.timeline import HEARD_STORE, AccountTimeline
 from xmpp_rest.threads.waits import Waits
 
 
-def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Incidents, under_way: Callable[[], int] = lambda: 0) -> Parts:
-    """The parts of one process. `under_way`: how many requests are served in threads of the server's own."""
+def build(
+    settings: Settings, driver: Driver, data_dir: Path, incidents: Incidents, under_way: Callable[[], int] = lambda: 0, began: float = 0.0
+) -> Parts:
+    """The parts of one process. `under_way`: how many requests are served in threads of the server's own; `began`: when the gateway was
+    built, before its processes were forked.
+    """
     domain, domains = settings.gateway.domain, settings.domains
     rooms_domain, conference_domain = settings.gateway.rooms_domain, settings.gateway.conference_domain
     counts = Counts(domains if settings.link.kind == "component" else (), settings.callbacks, enabled=settings.metrics.enabled)
@@ -141,7 +145,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     blocking = BlockingQueries(blocks, roster, presences, mailbox.show, accounts.exists)
     bots = frozenset(jid for callback in settings.callbacks.values() for jid in callback.address if jid.local)
     contacts = Contacts(roster, presences, router, accounts, bots=bots, push=mailbox.show, is_listening=online.has_session)
-    rooms = build_rooms(settings, driver, data_dir, router, mailbox, guard, outcomes, waits, events, remote, incidents)
+    rooms = build_rooms(settings, driver, data_dir, router, mailbox, guard, outcomes, waits, events, remote, incidents, began)
     sending = Sending(router, mailbox, contacts, guard, outcomes, rooms.speaking, waits, remote, incidents, counts)
     hooks = Hooks(driver, settings, remote, incidents, authenticator.is_admin)
     hook_sending = build_hook_sending(

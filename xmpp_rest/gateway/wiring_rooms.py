@@ -45,12 +45,12 @@ class RoomParts:
 
 def build_rooms(
     settings: Settings, driver: Driver, data_dir: Path, router: Router, mailbox: Mailbox, guard: Guard, outcomes: Outcomes, waits: Waits,
-    events: Events, remote: Remote, incidents: Incidents,
+    events: Events, remote: Remote, incidents: Incidents, began: float,
 ) -> RoomParts:  # fmt: skip
     """The parts of one process."""
     domain, anywhere, link = settings.gateway.domain, settings.rooms_anywhere, settings.link
     discovery = Discovery(router, JID("", domain, ""))
-    core = RoomCore(anywhere, router, discovery, RoomStore(driver, domain, incidents), remote, incidents)
+    core = RoomCore(anywhere, router, discovery, RoomStore(driver, domain, incidents, began), remote, incidents)
     memberships = Memberships(core)
     router.on_link(memberships.link_changed)
     kept = KeptMessages(journal_path(data_dir, f"rooms@{domain}") if link.outbox == "disk" else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from xmpp_rest.config.room_tables import RoomsAnywhereSettings
@@ -104,6 +104,11 @@ class RoomCore:
         """Tell those who wait, each by a thread that may wait."""
         for then in waiting:
             self._pool.submit(partial(self._tell_one, then, refusal))
+
+    def answer_once_kept(self, waiting: Sequence[OnEntered]) -> None:
+        """Tell those who wait that it is in, once the storage has what was to be kept before. Needs the lock."""
+        if waiting:
+            self.work.call(partial(self.answer, waiting, None))
 
     def _tell_one(self, then: OnEntered, refusal: RoomRefusal | None) -> None:
         try:

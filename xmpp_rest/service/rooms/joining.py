@@ -181,7 +181,7 @@ class Joining:
         membership.heard = membership.spoken = time.monotonic()
         core.take(membership, RoomState.IN)
         core.keep(membership)
-        core.answer([*membership.settle(), *membership.checked()], None)
+        core.answer_once_kept([*membership.settle(), *membership.checked()])
 
     def failed(self, membership: RoomMembership, attempt: Attempt, refusal: RoomRefusal) -> None:
         """It has not come in."""

@@ -49,7 +49,7 @@ class RoomsLifecycle:
         for kept in list(self._core.store.all()):
             if self._is_over(kept):
                 self._leave_silently(kept)
-            elif kept.wish.stay or takes_over:
+            elif kept.wish.stay or takes_over or kept.is_ours:
                 self._restore(kept)
             else:
                 self._core.store.remove(kept.place)

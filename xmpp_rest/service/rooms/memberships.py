@@ -178,7 +178,7 @@ class Memberships:
         if wish.nick and wish.nick != found.own_nick:
             self._renaming.begin(found, wish.nick, then)
         else:
-            self._core.answer([then], None)
+            self._core.answer_once_kept([then])
 
     def want(self, place: RoomPlace, wish: Wish, *, since: float = 0.0, own_nick: str = "") -> None:
         """Have it as it was kept, or is configured, and come in as soon as the link is up."""

@@ -77,8 +77,10 @@ class Renaming:
         if change is None:
             return
         self._core.cancel(change.timer)
-        if refusal is None:
+        if refusal is not None:
+            self._core.answer([change.then], refusal)
+        else:
             membership.nick = change.nick
             membership.wish = membership.wish._replace(nick=change.nick, is_named=True)
             self._core.keep(membership)
-        self._core.answer([change.then], refusal)
+            self._core.answer_once_kept([change.then])

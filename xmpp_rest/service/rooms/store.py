@@ -18,28 +18,33 @@ Row = dict[str, Any]
 
 
 class KeptMembership(NamedTuple):
-    """A membership that was kept. `nick`: that it wants; `own_nick`: that it had; `since`: Unix time."""
+    """A membership that was kept. `nick`: that it wants; `own_nick`: that it had; `since`: Unix time.
+
+    `is_ours`: whether a process of this gateway has kept it, since that was started.
+    """
 
     place: RoomPlace
     wish: Wish
     nick: str
     own_nick: str
     since: float
+    is_ours: bool = False
 
 
 class RoomStore:
     """What fails is reported: a membership that cannot be kept holds until the gateway ends."""
 
-    def __init__(self, driver: Driver, domain: str, incidents: Incidents) -> None:
+    def __init__(self, driver: Driver, domain: str, incidents: Incidents, began: float = 0.0) -> None:
+        """`began`: what all processes that are forked for this gateway have in common, and no later ones."""
+        self._began = began
         self._driver = driver
         self._domain = domain
         self._incidents = incidents
 
-    @staticmethod
-    def row_of(place: RoomPlace, wish: Wish, nick: str, own_nick: str, since: float) -> Row:
+    def row_of(self, place: RoomPlace, wish: Wish, nick: str, own_nick: str, since: float) -> Row:
         """The membership as it is kept."""
         row: Row = {"room": str(place.room), "resource": place.occupant.resource, "nick": nick, "own_nick": own_nick, "since": since}
-        row |= {"is_named": wish.is_named, "stay": wish.stay, "by": wish.by}
+        row |= {"is_named": wish.is_named, "stay": wish.stay, "by": wish.by, "began": self._began}
         return row if wish.password is None else {**row, "password": wish.password}
 
     def put(self, place: RoomPlace, row: Row) -> None:
@@ -67,7 +72,8 @@ class RoomStore:
         for user in (None, *self._driver.users(self._domain, STORE)):
             for row in _members(self._driver.load(user or None, self._domain, STORE)).values():
                 try:
-                    yield _read(JID(user or "", self._domain, ""), row)
+                    kept = _read(JID(user or "", self._domain, ""), row)
+                    yield kept._replace(is_ours=bool(self._began) and row.get("began") == self._began)
                 except (InvalidJID, KeyError, TypeError, ValueError) as e:  # another program has written it
                     self._incidents.report(log, "room-unread", "a room of %s in the storage cannot be read: %r", user or self._domain, e)
 
