@@ -128,7 +128,7 @@ def bot(folder: Path, page: str, port: int) -> Iterator[None]:
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 @pytest.mark.parametrize(("name", "least"), PAGES.items())
-@pytest.mark.timeout(180)  # up to twenty commands, each a new Python process
+@pytest.mark.timeout(400)  # up to twenty commands, each a new Python process
 def test_a_page(tmp_path: Path, name: str, least: int) -> None:
     page = ROOT / name
     text = page.read_text(encoding="utf-8")
@@ -143,7 +143,7 @@ def test_a_page(tmp_path: Path, name: str, least: int) -> None:
             line = f"printf %s {assigned[2]}" if assigned else command
             deadline = time.monotonic() + 30
             while True:
-                done = subprocess.run(["sh", "-c", line.replace(SHOWN, f"127.0.0.1:{port}")], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=30)
+                done = subprocess.run(["sh", "-c", line.replace(SHOWN, f"127.0.0.1:{port}")], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60)
                 # callbacks are tried after the answer: what only reads their state is asked again until they have been
                 if assigned or "/rest/callbacks" not in line or "POST" in line or time.monotonic() > deadline:
                     break

@@ -16,7 +16,7 @@ from tests.live.child import LOOPBACK, Child, free_port
 from tests.live.conftest import require
 from tests.live.xmppserver import GATEWAY
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 ROUTE = """
 route:
   receiver: xmpp
@@ -60,11 +60,11 @@ class Alertmanager(Child):
         """An alert fires, or is over."""
         alert = {"labels": {"alertname": name, "instance": "web1", "severity": severity}, "annotations": {"summary": summary}}
         alerts = [alert | ({"endsAt": ends} if ends else {})]
-        requests.post(f"http://{LOOPBACK}:{self.port}/api/v2/alerts", json=alerts, timeout=10).raise_for_status()
+        requests.post(f"http://{LOOPBACK}:{self.port}/api/v2/alerts", json=alerts, timeout=30).raise_for_status()
 
     def count(self, metric: str) -> float:
         """The sum of a counter over its labels, those of integration webhook."""
-        lines = requests.get(f"http://{LOOPBACK}:{self.port}/metrics", timeout=10).text.splitlines()
+        lines = requests.get(f"http://{LOOPBACK}:{self.port}/metrics", timeout=30).text.splitlines()
         return sum(float(line.split()[-1]) for line in lines if line.startswith(metric + "{") and 'integration="webhook"' in line)
 
 
@@ -122,7 +122,7 @@ def test_what_is_refused_for_good_is_given_up_and_counted(hosted: Hosted, alertm
 def test_what_is_limited_is_tried_again(hosted: Hosted, alertmanager: Alertmanager) -> None:
     """The bucket is emptied; the next request is possible five seconds later."""
     spent = 0
-    while requests.post(alertmanager.limited, data=f"{spent}", timeout=10).status_code == 200:
+    while requests.post(alertmanager.limited, data=f"{spent}", timeout=30).status_code == 200:
         spent += 1
     assert spent >= 12
     arrives(hosted, spent)

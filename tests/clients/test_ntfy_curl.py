@@ -20,7 +20,7 @@ from tests.live.xmppserver import GATEWAY
 
 pytestmark = [
     pytest.mark.live,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(not shutil.which("curl") and not os.environ.get("XMPP_REST_REQUIRE_LIVE"), reason="curl is not installed"),
 ]
 

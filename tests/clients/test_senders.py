@@ -19,7 +19,7 @@ from tests.clients.conftest import NURSE, Hosted
 from tests.clients.pages import blocks
 from tests.live.xmppserver import GATEWAY
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")]
 NOBODY = "nobody@elsewhere.example"  # there is no link: refused for good
 
 

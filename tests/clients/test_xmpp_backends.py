@@ -54,7 +54,7 @@ def backend(request: pytest.FixtureRequest, url: str, tmp_path: Path, monkeypatc
     return EjabberdctlBackend([sys.executable, "-m", "xmpp_rest.cli"])
 
 
-@pytest.mark.timeout(180)  # a process for each of some hundred calls
+@pytest.mark.timeout(400)  # a process for each of some hundred calls
 def test_all_calls(backend: Any, url: str) -> None:
     assert backend.api_version == (26, 7)
     assert not backend.user_exists("romeo", DOMAIN)

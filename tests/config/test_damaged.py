@@ -158,7 +158,7 @@ HUGE = {
 
 
 @pytest.mark.parametrize("content", HUGE.values(), ids=HUGE)
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 def test_what_is_huge(tmp_path: Path, content: bytes) -> None:
     """It is refused with one short sentence, and without looking at all of it."""
     (tmp_path / "wsgi.ini").write_bytes(content)

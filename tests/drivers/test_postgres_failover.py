@@ -16,7 +16,7 @@ from tests.drivers.conftest import give_up
 from tests.drivers.contract_base import JULIET
 from tests.drivers.postgrescluster import Cluster, program
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
 
 class Pair:

@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.live)
-            item.add_marker(pytest.mark.timeout(180))  # servers start, are killed, and are waited for, some of it for 60 s
+            item.add_marker(pytest.mark.timeout(300))  # servers start, are killed, and are waited for, some of it for 60 s
             item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning:slixmpp"))
 
 
