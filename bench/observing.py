@@ -103,8 +103,10 @@ def rounds_of(notes: Path) -> Iterator[dict[str, float]]:
 def difference(rounds: list[dict[str, float]], mode: str) -> tuple[float, float]:
     """To the windows without either: the mean without the tenths at both ends, and its standard error."""
     found = sorted(each[mode] - each["neither"] for each in rounds)
-    found = found[len(found) // 10 : len(found) - len(found) // 10]
-    return mean(found), stdev(found) / len(found) ** 0.5
+    cut = len(found) // 10
+    kept = found[cut : len(found) - cut]
+    drawn_in = [kept[0]] * cut + kept + [kept[-1]] * cut  # with those at the ends instead of those beyond (Tukey, McLaughlin 1963)
+    return mean(kept), stdev(drawn_in) / len(kept) * len(found) ** 0.5
 
 
 def main() -> None:
