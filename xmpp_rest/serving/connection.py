@@ -21,7 +21,8 @@ HEAD_SECONDS = 15.0  # for a head, from its first byte; and for the first byte o
 BODY_SECONDS = 30.0  # for a body; each BODY_RATE bytes that come give one back
 BODY_RATE = 1000  # bytes a second that a client should manage
 WRITE_SECONDS = 30.0  # for the client to take anything of what is sent
-LINGER_SECONDS = 2.0  # for a client to take the end of the last answer (RFC 9112 §9.6)
+LINGER_SECONDS = 2.0  # for a client to take the end of the last answer, and to end what it sends (RFC 9112 §9.6)
+LINGER_LONGEST = 30.0  # the same for one that goes on sending, as it looks for an answer only after the end of its body
 DRAIN_SECONDS, DRAIN_BYTES = 5.0, 16 << 20  # for a body that nobody read; then the connection ends
 AHEAD = 64 << 10  # bytes of a body that are waited for before a request is served
 ROOM = 256 << 10  # bytes of a body that wait for the application at most, and of an answer for the client
@@ -55,6 +56,7 @@ class Connection:
         self._drained = 0
         self._idle_since = time.monotonic()
         self._readable = True
+        self._lingers_until = 0.0  # monotonic time
         self._has_turn = False  # whether it goes on soon, after the others
         self._ended = False  # nothing more comes
         self._lasts = True  # whether another request may follow
@@ -116,6 +118,9 @@ class Connection:
         """The deadline of this phase has passed."""
         exchange = self._exchange
         if self._phase is Phase.SERVED and exchange is not None and not exchange.request.body.over:
+            if not exchange.wants_body and exchange.request.body.buffered >= ROOM:  # it is the application that has not read on
+                self._wait(BODY_SECONDS)
+                return
             exchange.request.body.fail()
             exchange.body_came()
             self._watch_output()  # from now on the deadline is that of the answer
@@ -166,7 +171,9 @@ class Connection:
             self._end()
         else:
             self._readable = self.left or not self._socket.drained(data)  # the end, which is told of once, is to be read as well
-            if self._phase is not Phase.LINGER:
+            if self._phase is Phase.LINGER:
+                self._wait(min(LINGER_SECONDS, max(0.0, self._lingers_until - time.monotonic())))
+            else:
                 self._feed(data)
         return bool(data)
 
@@ -312,6 +319,7 @@ class Connection:
         self._phase = Phase.LINGER
         self._unread = None
         self._lasts = False
+        self._lingers_until = time.monotonic() + LINGER_LONGEST
         self._wait(LINGER_SECONDS)
         try:
             self._socket.finish()
