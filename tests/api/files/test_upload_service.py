@@ -159,3 +159,15 @@ def test_without_a_service(make_app: MakeApp) -> None:
     gateway: Gateway = register_users(make_app(files_domain="")).extensions["gateway"]
     assert UPLOAD not in features(asked(gateway, INFO))
     assert condition(asked(gateway, request(5))) == ("cancel", "service-unavailable")
+
+
+def test_a_slot_of_the_longest_names_can_be_used(make_app: MakeApp) -> None:
+    """The token has to fit into a header field, whoever it is for."""
+    app = make_app(files_access="all")
+    gateway: Gateway = app.extensions["gateway"]
+    sender = f"{chr(0x20AC) * 341}@{'.'.join(['x' * 60] * 4)}.example/{'r' * 1000}"
+    path, fields = slot(gateway, 4, "\U0001f339" * 2000, "application/" + "x" * 240, sender)
+    assert len(fields["Authorization"]) < 4096
+    assert len(path) < 2048
+    assert app.test_client().put(path, data=b"rose", headers=fields).status_code == 201
+    assert app.test_client().get(path).data == b"rose"

@@ -18,7 +18,7 @@ from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.service.files.names import disposition, essence
 from xmpp_rest.service.files.refused import FileRefused
-from xmpp_rest.service.files.values import Slot, StoredFile
+from xmpp_rest.service.files.values import SlotClaims, StoredFile
 
 METHODS = ("GET", "HEAD", "OPTIONS", "PUT")
 LONGEST_AGE = 31536000  # seconds
@@ -40,7 +40,7 @@ class PublicFile(ApiResource):
     ignored_fields = frozenset({"Accept"})
     gateway: Gateway
     _file: StoredFile | None = None  # that which is asked for, or has been uploaded already
-    _slot: Slot | None = None  # whose token came, and is good
+    _slot: SlotClaims | None = None  # whose token came, and is good
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -69,7 +69,7 @@ class PublicFile(ApiResource):
         if pair is None:
             self._not_there()
         if scheme.lower() == "bearer":
-            self._slot = files.slot_of(token.strip())
+            self._slot = files.claims_of(token.strip())
         is_open = files.is_open(pair[0])
         if self._slot is None and not is_open:
             self._not_there()
@@ -169,7 +169,7 @@ class PublicFile(ApiResource):
         """Store what comes; readable at once. Raises ClientDisconnected if it ends early."""
         slot = self._slot
         assert slot is not None
-        with self.gateway.parts.files.begin_slot(slot, self.request.environ.get("CONTENT_TYPE", "")) as upload:
+        with self.gateway.parts.files.begin_slot(slot.id, self.request.environ.get("CONTENT_TYPE", "")) as upload:
             for piece in received(self.request.environ, slot.size):
                 upload.write(piece)
             upload.commit()

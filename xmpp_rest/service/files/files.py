@@ -24,7 +24,7 @@ from xmpp_rest.service.files.refused import FileRefused, disk_full, refused_for,
 from xmpp_rest.service.files.slots import OpenSlots, SlotTokens
 from xmpp_rest.service.files.store import FileStore, Opened, Taken, new_id
 from xmpp_rest.service.files.upload import FileUpload
-from xmpp_rest.service.files.values import NewFile, Slot, StoredFile
+from xmpp_rest.service.files.values import NewFile, Slot, SlotClaims, StoredFile
 from xmpp_rest.threads.tasks import offload
 
 log = logging.getLogger("xmpp_rest.files")
@@ -134,16 +134,19 @@ class FileService:
         """What lets in the upload of a slot."""
         return self.on_disk(lambda: self._tokens.sign(slot))
 
-    def slot_of(self, token: str) -> Slot | None:
-        """The slot of a token, used or not; None: it is not one of this gateway."""
+    def claims_of(self, token: str) -> SlotClaims | None:
+        """What the token of a slot says, used or not; None: it is not one of this gateway."""
         return self.on_disk(lambda: self._tokens.read(token))
 
     def is_open(self, file_id: str) -> bool:
         """Whether there is a slot of this id that was not used yet."""
-        return self.on_disk(lambda: self._slots.is_open(file_id))
+        return self.on_disk(lambda: self._slots.get(file_id)) is not None
 
-    def begin_slot(self, slot: Slot, media_type: str) -> FileUpload:
+    def begin_slot(self, file_id: str, media_type: str) -> FileUpload:
         """Begin to store what a slot is for. `media_type`: of the upload, which counts if none was announced."""
+        slot = self.on_disk(lambda: self._slots.get(file_id))
+        if slot is None:
+            raise FileRefused(409, "conflict", "The slot was used")
         kind = slot.media_type or media_type_of(media_type, slot.name)
         new = NewFile(slot.id, slot.owner, slot.name, kind, self._end(None))
         self._require_disk(slot.size)

@@ -16,7 +16,7 @@ from typing import Any
 
 from xmpp_rest.protocol.jid import InvalidJID, parse_jid
 from xmpp_rest.service.files.store import ID, make_folder
-from xmpp_rest.service.files.values import Slot
+from xmpp_rest.service.files.values import Slot, SlotClaims
 
 KEY = "files.key"
 """The name of the key's file in the data folder."""
@@ -33,11 +33,11 @@ class SlotTokens:
 
     def sign(self, slot: Slot) -> str:
         """The token of a slot. Raises OSError."""
-        payload = json.dumps(_carried(slot), separators=(",", ":")).encode()
+        payload = json.dumps(slot.claims, ensure_ascii=False, separators=(",", ":")).encode()
         return f"{_text(payload)}.{_text(self._signature(payload))}"
 
-    def read(self, token: str) -> Slot | None:
-        """The slot of a token; None: it is not one of this gateway. Raises OSError."""
+    def read(self, token: str) -> SlotClaims | None:
+        """What a token says; None: it is not one of this gateway. Raises OSError."""
         if len(token) > LONGEST:
             return None
         payload_text, _, signature_text = token.partition(".")
@@ -47,7 +47,8 @@ class SlotTokens:
             return None
         if not hmac.compare_digest(signature, self._signature(payload)):
             return None
-        return _slot(json.loads(payload))
+        file_id, name, size, media_type, until = json.loads(payload)
+        return SlotClaims(str(file_id), str(name), int(size), str(media_type), float(until))
 
     def _signature(self, payload: bytes) -> bytes:
         self._key = self._key or self._read_key()
@@ -111,9 +112,15 @@ class OpenSlots:
             file.write(json.dumps(_carried(slot)).encode())
         part.replace(path)
 
-    def is_open(self, file_id: str) -> bool:
-        """Whether it was given, and not used or removed yet."""
-        return bool(ID.fullmatch(file_id)) and (self._folder / file_id).exists()
+    def get(self, file_id: str) -> Slot | None:
+        """The slot of this id; None: none was given, or it was used, or removed."""
+        return self._read(file_id) if ID.fullmatch(file_id) else None
+
+    def _read(self, name: str) -> Slot | None:
+        try:
+            return _slot(json.loads((self._folder / name).read_bytes()))
+        except (FileNotFoundError, ValueError, TypeError, InvalidJID):
+            return None
 
     def close(self, file_id: str) -> None:
         """It is used, or over."""
@@ -127,10 +134,7 @@ class OpenSlots:
         except FileNotFoundError:
             return
         for name in names:
-            try:
-                slot = _slot(json.loads((self._folder / name).read_bytes()))
-            except (FileNotFoundError, ValueError, TypeError, InvalidJID):
-                slot = None
+            slot = self._read(name)
             if slot is not None and slot.id == name and slot.until > time.time():
                 yield slot
             else:

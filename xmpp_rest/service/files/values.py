@@ -47,6 +47,21 @@ class Slot(NamedTuple):
     until: float
 
     @property
+    def claims(self) -> SlotClaims:
+        """What its token says."""
+        return SlotClaims(self.id, self.name, self.size, self.media_type, self.until)
+
+
+class SlotClaims(NamedTuple):
+    """What the token of a slot says: all but whose it is, as addresses may be longer than header fields."""
+
+    id: str
+    name: str
+    size: int
+    media_type: str
+    until: float
+
+    @property
     def is_over(self) -> bool:
         """Whether its end has come."""
         return time.time() >= self.until
