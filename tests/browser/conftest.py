@@ -9,12 +9,17 @@ import pytest
 
 from tests.live.child import LOOPBACK
 from tests.live.conftest import require
-from tests.live.gateway import Gateway
+from tests.live.gateway import Gateway, Sections
 from tests.live.xmppserver import GATEWAY
 
 from .chromium import Chromium
 
 HERE = Path(__file__).parent
+SECTIONS: Sections = {
+    "link": {"kind": "none"},
+    "server": {"workers": 1, "proxies": 1},
+    "files": {"inline": "image/*, text/plain, text/html"},  # HTML is shown nowhere else: it must not run even so
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,7 +41,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """With the accounts juliet and nurse, who are contacts, and a room of juliet's."""
-    gateway = Gateway(tmp_path_factory.mktemp("gateway"), 1, {"link": {"kind": "none"}, "server": {"workers": 1, "proxies": 1}})
+    gateway = Gateway(tmp_path_factory.mktemp("gateway"), 1, SECTIONS)
     gateway.start()
     for user in ("juliet", "nurse"):
         gateway.register(user)
