@@ -19,7 +19,7 @@ OF_STATUS = "not_a_server_error,status_code_conformance"
 STREAMS = ("restStream",)  # which do not end
 SENDING = ("restSend", "restSendTo")
 """Of these a 202 has a body only where the message waits or goes to several, which OpenAPI cannot say; tests/api holds both against their schemas."""
-DIALECTS = ("rest", "data", "commands", "oauth", "ops")  # client/test_openapi.py asks more of the operations of the client API, by the same table
+DIALECTS = ("rooms", "rest", "data", "commands", "oauth", "ops")  # client/test_openapi.py asks more of the operations of the client API, by the same table
 EXAMPLES = {"commands": "1"}  # made up for each operation, besides those of the description; there are 145 of them
 LIMITS = ("--seed", "1", "--request-timeout", "20", "--generation-database", "none", "--continue-on-failure", "--warnings", "off")
 CONFIG = f"""

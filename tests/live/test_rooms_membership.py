@@ -110,6 +110,7 @@ def test_where_no_room_is(romeo: Guest, juliet: User, name: str, server: XMPPSer
     assert (status, condition) in {(403, "not-allowed"), (403, "forbidden"), (502, "remote-server-not-found")}  # each server has its own
     made = romeo.put(room, {"create": True})
     assert (made.status, made.json()["affiliation"]) == (201, "owner"), made.data
+    assert MUC in made.json()["features"]
     juliet.send(f"<presence to='{room}/Juliet'><x xmlns='{MUC}'/></presence>")  # it is not locked
     juliet.wait(lambda s: s.get("from") == f"{room}/Juliet" and "110" in codes(s))
     assert romeo.ask("DELETE", f"/{room}").status == 204

@@ -189,6 +189,10 @@ def test_direct_invitations(client: FlaskClient, room: ScriptedRoom) -> None:
     element = stanza.find(f"{{{CONFERENCE}}}x")
     assert element is not None
     assert element.attrib == {"jid": ROOM, "reason": "Come"}
+    room.bounced["a@x.example"] = StanzaError("cancel", "service-unavailable")
+    nobody = post(client, "invite", {"to": "a@x.example", "direct": True})
+    assert (nobody.status_code, detail(nobody)) == (404, "Nobody at this address takes the invitation")
+    room.bounced.clear()
     room.state = "written"
     assert post(client, "invite", {"to": "a@x.example", "direct": True}).status_code == 504
 

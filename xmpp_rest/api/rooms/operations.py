@@ -49,7 +49,7 @@ BY_ROOM = FOR_ALL | some(REFUSED, 409, 410, 413, 415, 502, 504)
 ABOUT = "Rooms of XEP-0045 on any server: being in them, reading along, and what occupants do there."
 TIME: Schema = {"type": "string", "format": "date-time"}
 OR_NULL: Schema = {"type": "null"}
-ADDRESS = "garden@conference.capulet.example"
+ADDRESS = "garden@conference.localhost"
 ROOM = Parameter("room", "path", "The bare address of the room.", example=ADDRESS)
 OF = Parameter(
     "of", "query", "Whose rooms, for the component token and for administrators: an address of the gateway's domain.",
@@ -113,7 +113,7 @@ OPERATIONS = (
     ),
     ApiOperation(
         "post", "/rest/rooms/{room}/invite", "roomsInvite", "Invite people through the room; `direct`: by a message to each",
-        DONE | BY_ROOM, (ROOM, OF), ApiBody({JSON: Media(INVITATION, {"to": "juliet@capulet.example", "reason": "Come"})}),
+        DONE | BY_ROOM, (ROOM, OF), ApiBody({JSON: Media(INVITATION, {"to": "admin@localhost", "reason": "Come"})}),
     ),
     ApiOperation(
         "post", "/rest/rooms/{room}/kick", "roomsKick", "Put an occupant out", DONE | BY_ROOM, (ROOM, OF),
@@ -121,7 +121,7 @@ OPERATIONS = (
     ),
     ApiOperation(
         "post", "/rest/rooms/{room}/ban", "roomsBan", "Ban a person, by address or by nick", DONE | BY_ROOM, (ROOM, OF),
-        ApiBody({JSON: Media(BAN, {"jid": "tybalt@capulet.example"})}),
+        ApiBody({JSON: Media(BAN, {"jid": "tybalt@localhost"})}),
     ),
 )  # fmt: skip
 WHY_OUT = record(

@@ -149,15 +149,25 @@ class Joining:
         with self._core.lock:
             if membership.attempt is not attempt:
                 return
-            attempt.is_locked = False
             if not isinstance(answer, Exception) and answer[0].get("type") == "result":
-                self._core.discovery.forget(membership.place.room)
-                self.end_if_complete(membership, attempt)
+                core, place = self._core, membership.place
+                core.discovery.forget(place.room)
+                ask = partial(core.discovery.ask, asker=place.occupant, seconds=PATIENCE)
+                core.work.call(partial(ask, place.room, partial(self._made, membership, attempt)))
                 return
             self._core.work.send(leaving(membership.place, membership.own_nick))
             by = str(membership.place.room)
             refusal = not_answered(by) if isinstance(answer, Exception) else join_refused(condition_of(answer[0]), by)
             self.failed(membership, attempt, refusal)
+
+    def _made(self, membership: RoomMembership, attempt: Attempt, info: RoomInfo | StanzaError | None) -> None:
+        """The room, which coming in has made, is open to others."""
+        with self._core.lock:
+            if isinstance(info, RoomInfo):
+                membership.info = info
+            attempt.is_locked = False
+            if membership.attempt is attempt:
+                self.end_if_complete(membership, attempt)
 
     def _without_subject(self, membership: RoomMembership, attempt: Attempt) -> None:
         with self._core.lock:

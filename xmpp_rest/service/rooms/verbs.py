@@ -18,12 +18,13 @@ from xmpp_rest.protocol.stanza import child, condition_of, make, new_id
 from xmpp_rest.request_notes import current_id
 from xmpp_rest.service.messages.batch import OutboundMessage
 from xmpp_rest.service.messages.send import Sending
-from xmpp_rest.service.rooms.refused import RoomRefusal, RoomRefused, message_refused, not_answered
+from xmpp_rest.service.rooms.refused import MESSAGE_SENTENCES, RoomRefusal, RoomRefused, message_refused, not_answered
 from xmpp_rest.service.rooms.values import RoomOccupant, RoomState, RoomView
 from xmpp_rest.threads.waits import Wait
 
 NOT_IN = "Not in the room; PUT /rest/rooms/{room} joins it"
 NOBODY = "Nobody in the room has this nick"
+NOT_REACHED = "Nobody at this address takes the invitation"
 HIDDEN = "The room hides the addresses of its occupants; name the address itself"
 _UNPROCESSED = frozenset(("accepted", "written"))  # states of an outcome
 _DONE = frozenset(("reflected", "confirmed", "delivered"))  # those of a subject: a room of the gateway's own has confirmed it
@@ -116,13 +117,13 @@ class RoomVerbs:
             if isinstance(result, Exception):
                 raise result
             if result is not None:
-                return _about(person, people, _refusal_in(result, view.room))
+                return _about(person, people, _refusal_in(result, view.room), direct=direct)
         if not direct and (unanswered := self._checked(view, room, wait)) is not None:
             return unanswered
         for person, outgoing in zip(people, messages, strict=True):
             left = Wait(max(0.0, deadline - time.monotonic()), wait.gone)
             if (refusal := self._outcome(outgoing, left)) is not None:
-                return _about(person, people, refusal)
+                return _about(person, people, refusal, direct=direct)
         return None
 
     def _checked(self, view: RoomView, room: JID, wait: Wait) -> RoomRefusal | None:
@@ -167,11 +168,12 @@ def _refusal_in(answer: Element, room: str) -> RoomRefusal:
     return message_refused(condition_of(answer), answer.get("from") or room)
 
 
-def _about(person: JID, people: Sequence[JID], refusal: RoomRefusal) -> RoomRefusal:
-    """The refusal; where several are invited, with whom it is about."""
-    if len(people) == 1:
-        return refusal
-    return refusal._replace(error=refusal.error._replace(text=f"{person}: {refusal.error.text}"))
+def _about(person: JID, people: Sequence[JID], refusal: RoomRefusal, *, direct: bool) -> RoomRefusal:
+    """The refusal; where several are invited, with whom it is about. A sentence about rooms does not fit a person."""
+    text = refusal.error.text
+    if direct and text == MESSAGE_SENTENCES.get(refusal.error.condition):
+        text = NOT_REACHED
+    return refusal._replace(error=refusal.error._replace(text=text if len(people) == 1 else f"{person}: {text}"))
 
 
 def _message(view: RoomView, to: JID, *payload: Element, type_: str | None = None) -> OutboundMessage:
