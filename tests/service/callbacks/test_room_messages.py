@@ -102,6 +102,7 @@ def test_what_is_said_live_by_others_is_posted_as_it_came(make_cell: MakeCell) -
     cell = make_cell()
     assert cell.hear("<body>hark</body>")
     assert cell.hear("<body>mine</body>", f"/{NICK}", own=True)
+    assert cell.hear("<body>to myself</body>", f"/{NICK}", "chat")
     assert cell.hear("<body>of the room</body>", "")
     assert cell.hear("<subject>Tonight</subject>")
     assert cell.hear("<composing xmlns='http://jabber.org/protocol/chatstates'/>")

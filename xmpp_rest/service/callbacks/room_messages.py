@@ -44,7 +44,7 @@ class RoomMessages:
                 queue.heard(stanza, sender, place.occupant)
             return True
         is_private = stanza.get("type") == "chat" and bool(sender.resource)
-        if is_private and not is_own:
+        if is_private and sender.resource != self._own_nick(place):
             queue.heard(stanza, sender, place.occupant)
         return is_private
 
