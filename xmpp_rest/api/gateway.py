@@ -43,7 +43,7 @@ from xmpp_rest.service.monitoring.collection import Collection
 from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.muclight.muclight import MucLight
 from xmpp_rest.service.rooms.calls import RoomCalls
-from xmpp_rest.service.rooms.kept_room_messages import KeptRoomMessages
+from xmpp_rest.service.rooms.hearing import Hearing
 from xmpp_rest.service.rooms.verbs import RoomVerbs
 from xmpp_rest.service.scheduled.scheduled import Scheduled
 from xmpp_rest.service.streams.online import Online
@@ -95,7 +95,7 @@ class ApiParts:
     room_calls: RoomCalls
     room_verbs: RoomVerbs
     scheduled: Scheduled
-    kept_room_messages: KeptRoomMessages
+    hearing: Hearing
     link_status: Callable[[], list[dict[str, Any]]]
     """How the streams of the link are. Raises GatewayError."""
 

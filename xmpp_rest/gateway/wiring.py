@@ -159,7 +159,7 @@ def build(
         settings.callbacks, router, dead, data_dir / "callbacks", remote, say=rooms.speaking.say_later,
         exists=accounts.exists, is_admin=authenticator.is_admin, incidents=incidents, counts=counts,
     )  # fmt: skip
-    build_hearing(settings, rooms, callbacks, kept_room_messages, streams, clock, guard, router, events, remote, incidents)
+    hearing = build_hearing(settings, rooms, callbacks, kept_room_messages, streams, clock, guard, router, events, remote, incidents)
     muclight, muclight_entity = (
         build_muclight(
             driver, rooms_domain, domains, router, archive, clock, settings.rooms, incidents, remote, guard.blocks, callbacks.may_bring
@@ -219,7 +219,7 @@ def build(
         hooks_address=hooks_address, hook_sender=hook_sending.sender, hook_rooms=hook_sending.rooms,
         memberships=rooms.memberships, speaking=rooms.speaking, room_calls=rooms.calls, room_verbs=RoomVerbs(rooms.calls, sending),
         room_stanzas=rooms.stanzas, discovery=rooms.discovery,
-        limits=limits, scheduled=scheduled, kept_room_messages=kept_room_messages,
+        limits=limits, scheduled=scheduled, hearing=hearing,
         hook_requests=asked.requests, sayings=asked.sayings, published=published, hook_limits=asked.limits,
         hook_settings=hook_settings,
         callbacks=callbacks, hooks=hooks, files=filing.files, file_sending=file_sending,

@@ -25,8 +25,8 @@ from xmpp_rest.service.streams.registry import Streams
 def build_hearing(
     settings: Settings, rooms: RoomParts, callbacks: Callbacks, kept: KeptRoomMessages, streams: Streams, clock: MonotonicClock,
     guard: Guard, router: Router, events: Events, remote: Remote, incidents: Incidents,
-) -> None:  # fmt: skip
-    """The parts of one process, which work by what they subscribe to."""
+) -> Hearing:  # fmt: skip
+    """The parts of one process. All but what is returned work by what they subscribe to."""
     memberships, resource = rooms.memberships, settings.rooms_anywhere.resource
 
     def is_wanted(stanza: Element, sender: JID, to: JID) -> bool:
@@ -36,7 +36,9 @@ def build_hearing(
         return memberships.holds(memberships.place(actor, room))
 
     messages = RoomMessages(callbacks.queues, memberships.own_nick, kept.own_messages)
-    rooms.stanzas.subscribe(Hearing(kept, streams, clock, messages, is_wanted, incidents, resource, memberships.changed))
+    hearing = Hearing(kept, streams, clock, messages, is_wanted, incidents, resource, memberships.changed, remote)
+    rooms.stanzas.subscribe(hearing)
     router.ask_as(OccupantAsks(memberships, resource).asker)
     events.unregistered.subscribe(kept.removed)
     KeptEnds(kept, holds, settings.gateway.domain, remote, incidents)
+    return hearing

@@ -10,7 +10,8 @@ from drivers import ArchiveItem
 from tests.conftest import DOMAIN
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
-from xmpp_rest.service.streams.timeline import HeardId
+from xmpp_rest.service.messages.archive import Archive
+from xmpp_rest.service.streams.timeline import HEARD_STORE, HeardId
 
 from .conftest import JULIET, PATH, ROOM, Written, detail
 
@@ -31,7 +32,7 @@ def heard(app: Flask, written: Written) -> list[str]:
         )
         for n in range(6)
     ]  # fmt: skip
-    assert gateway.parts.kept_room_messages.add({parse_jid(ME): items}) == [None]
+    assert Archive(gateway.driver, HEARD_STORE).keep_all({parse_jid(ME): items}) == [None]
     return [item.id for item in items]
 
 

@@ -77,7 +77,7 @@ class Listening(Scripted):
 
     def kept(self) -> list[str | None]:
         assert self.gateway is not None
-        page = self.gateway.parts.kept_room_messages.find(ACTOR, self.place().room, 500)
+        page = self.gateway.parts.hearing.find(ACTOR, self.place().room, 500)
         return [kept.stanza.findtext("body") for kept in page.items]
 
 
@@ -140,6 +140,41 @@ def test_history_that_was_asked_for(scripted: Listening) -> None:
     entered.join(30)
     (heard,) = stanzas(events, 1)
     assert (heard["body"], "2026-01-01T00:00:00Z" in json.dumps(heard["delay"])) == ("of old", True)
+
+
+def test_the_past_that_was_heard_when_it_was_said_is_not_told_again(scripted: Listening) -> None:
+    scripted.start()
+    scripted.enter()
+    live, past = "<stanza-id xmlns='urn:xmpp:sid:0' by='%s' id='s%d'/>", "<delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z'/>"
+    scripted.hear("<body>one</body>" + live % (ROOM, 1), identifier="a")
+    scripted.hear("<body>two</body>", identifier="b")
+    until(lambda: scripted.kept() == ["one", "two"])
+    assert scripted.memberships.leave(scripted.place())
+    room = scripted.rooms[ROOM]
+    room.has_subject = False
+    until(lambda: str(scripted.place().occupant) not in room.occupants)
+    events = (event for event in scripted.events() if event.name == "message")
+    entered = threading.Thread(target=lambda: scripted.enter(Wish(history=5)))
+    entered.start()
+    until(lambda: str(scripted.place().occupant) in room.occupants)
+    scripted.hear("<body>one</body>" + live % (ROOM, 1) + past, identifier="other")
+    scripted.hear("<body>two</body>" + past, identifier="b")
+    scripted.hear("<body>meanwhile</body>" + past, identifier="c")
+    scripted.hear("<subject>Tonight</subject>")
+    entered.join(30)
+    assert bodies(events, 1) == ["meanwhile"]
+    assert scripted.kept() == ["one", "two", "meanwhile"]
+
+
+def test_what_a_room_has_shown_is_kept_at_once(scripted: Listening) -> None:
+    scripted.start()
+    client = scripted.app.test_client()
+    for n in range(20):
+        stanza = {"to": ROOM, "type": "groupchat", "body": str(n)}
+        said = client.post("/rest", json=stanza, headers=JULIET | {"Prefer": "wait=20"})
+        assert said.status_code == 200
+        kept = client.get(f"/rest/rooms/{ROOM}/messages?max=1", headers=JULIET).get_json()
+        assert [message["body"] for message in kept["messages"]] == [str(n)]
 
 
 def test_streams_resume_over_mail_and_rooms_in_one_order(scripted: Listening) -> None:

@@ -9,30 +9,37 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 from xml.etree.ElementTree import Element
 
-from drivers import ArchiveItem
+from drivers import ArchiveItem, StorageError
 from xmpp_rest.gateway.events import Signal
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import NOT_MINE, Unhandled
-from xmpp_rest.protocol.element import serialise
+from xmpp_rest.processes.on_leader import on_leader
+from xmpp_rest.processes.remote import Remote
+from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.stanza import is_delayed
+from xmpp_rest.service.messages.archive import Page
 from xmpp_rest.service.messages.archive_policy import without_forged_ids
 from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.rooms.kept_room_messages import KeptRoomMessages, is_kept
+from xmpp_rest.service.rooms.stable_id import keys_of
 from xmpp_rest.service.rooms.values import RoomPlace, RoomView
 from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.service.streams.stream import HEARD, MEMBERSHIP, OWN, Event
 from xmpp_rest.service.streams.timeline import HeardId
 from xmpp_rest.threads.backlog import Backlog
+from xmpp_rest.threads.tasks import offload
 
 log = logging.getLogger("xmpp_rest.rooms")
 
 WAITING = 2048  # messages that may wait to be archived; then the link waits, for LONGEST at most
 LONGEST = 5.0  # seconds
+PAST = 200  # kept messages of a room that are compared with what comes as its past: twice as much as anybody can ask for
 MAX_TOLD = 10_000  # memberships whose state is remembered, so that only another one is told
 ROOM_ELEMENT = "{urn:x-xmpp-rest:rooms}room"
 """What an event of a membership has for a stanza: its text is the JSON. It is sent to nobody."""
@@ -67,6 +74,7 @@ class Hearing:
         incidents: Incidents,
         resource: str,
         changed: Signal[RoomView],
+        remote: Remote,
     ) -> None:
         """`is_wanted`: whether the lists of the account let a stanza in; `resource`: of all occupants but those of hooks."""
         self._kept = kept
@@ -77,10 +85,27 @@ class Hearing:
         self._incidents = incidents
         self._resource = resource
         self._backlog: Backlog[Heard] = Backlog(streams.pool, self._take)
-        self._waiting = 0  # messages that are not told yet
-        self._changed = threading.Condition()  # guards that number
+        self._put_in = self._done = 0  # how many were put, and of these how many are told
+        self._changed = threading.Condition()  # guards the two
         self._told: OrderedDict[RoomPlace, str] = OrderedDict()  # the state that was told last; written by one thread at a time
         changed.subscribe(self._membership_changed)
+        self._remote = remote
+        remote.offer(self)
+
+    def find(self, actor: JID, room: JID, limit: int, *, before: str | None = None, after: str | None = None) -> Page:
+        """What is kept of a room, as `KeptRoomMessages.find`, with all that was heard until now. In any process.
+
+        Raises StorageError, ItemNotFound among them; GatewayError.
+        """
+        offload(self.settle)
+        return self._kept.find(actor, room, limit, before=before, after=after)
+
+    @on_leader(repeatable=True)
+    def settle(self) -> None:
+        """Return once what was heard until now is kept and told (bounded)."""
+        with self._changed:
+            until = self._put_in
+            self._changed.wait_for(lambda: self._done >= until, LONGEST)
 
     def heard(self, place: RoomPlace, stanza: Element, *, is_own: bool) -> Unhandled | None:
         """Take a message of the room to its occupant; NOT_MINE: it goes on to the actor as any other, such as a private one."""
@@ -89,7 +114,7 @@ class Hearing:
         if stanza.get("type") != "groupchat":
             if self._callbacks.heard(place, stanza, is_own=is_own):
                 return None
-            self._settle()  # what was said in the room before comes before
+            self.settle()  # what was said in the room before comes before
             return NOT_MINE
         sender = place.room._replace(resource=stanza.get("from", "").partition("/")[2])
         if not self._is_wanted(stanza, sender, place.occupant):
@@ -113,16 +138,11 @@ class Hearing:
 
     def _put(self, heard: Heard) -> None:
         with self._changed:
-            if not self._changed.wait_for(lambda: self._waiting < WAITING, LONGEST):
+            if not self._changed.wait_for(lambda: self._put_in - self._done < WAITING, LONGEST):
                 self._incidents.report(log, "room-untold", "the storage is too slow: a message of a room to %s is dropped", heard.owner)
                 return
-            self._waiting += 1
-        self._backlog.put(heard)
-
-    def _settle(self) -> None:
-        """Wait until everything is told that was put."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._waiting, LONGEST)
+            self._put_in += 1
+            self._backlog.put(heard)
 
     # on a thread of the pool
 
@@ -133,29 +153,55 @@ class Hearing:
             self._prune(added)
         finally:
             with self._changed:
-                self._waiting -= len(items)
+                self._done += len(items)
                 self._changed.notify_all()
 
     def _tell(self, items: Sequence[Heard]) -> dict[tuple[JID, JID], int]:
         """Archive and publish these; how many were added, by actor and room."""
         events, archived = [], dict[JID, list[ArchiveItem]]()
-        added: dict[tuple[JID, JID], int] = {}
-        for heard in items:
-            event = self._event(heard)
+        added: Counter[tuple[JID, JID]] = Counter()
+        for heard in self._told_once(items):
+            event, text = self._event(heard)
             events.append((heard.owner, event))
             if event.id and heard.room is not None:
-                item = ArchiveItem(event.id, event.when, str(heard.room), serialise(event.stanza))
-                archived.setdefault(heard.owner, []).append(item)
-                added[heard.owner, heard.room] = added.get((heard.owner, heard.room), 0) + 1
+                archived.setdefault(heard.owner, []).append(ArchiveItem(event.id, event.when, str(heard.room), text))
+                added[heard.owner, heard.room] += 1
         failed = self._archive(archived)
         for owner, event in events:
             self._streams.publish(owner, event.identified("") if owner in failed else event)
         return {key: count for key, count in added.items() if key[0] not in failed}
 
-    def _event(self, heard: Heard) -> Event:
-        when = self._clock.tick()
-        keeps = self._kept.keeps and heard.room is not None and is_kept(heard.stanza)
-        return Event(HeardId(when, heard.mark == OWN).write() if keeps else "", when, heard.stanza, room=heard.mark)
+    def _told_once(self, items: Sequence[Heard]) -> Iterator[Heard]:
+        """These, without what comes as the past of a room and was heard when it was said."""
+        known: dict[tuple[JID, JID], set[str]] = {}
+        for heard in items:
+            if heard.room is None or not is_delayed(heard.stanza):
+                yield heard
+                continue
+            place = (heard.owner, heard.room)
+            if place not in known:
+                known[place] = self._known(*place)
+            keys = keys_of(heard.stanza, heard.room)
+            if keys.isdisjoint(known[place]):
+                yield heard
+
+    def _known(self, actor: JID, room: JID) -> set[str]:
+        try:
+            kept = self._kept.find(actor, room, PAST).items
+        except StorageError as e:
+            self._incidents.report(log, "room-unkept", "what %s has heard in %s cannot be read: %r", actor, room, e)
+            return set()
+        return set().union(*(keys_of(message.stanza, room) for message in kept))
+
+    def _event(self, heard: Heard) -> tuple[Event, str]:
+        """The event, and its text if it is to be kept."""
+        when, text = self._clock.tick(), ""
+        if self._kept.keeps and heard.room is not None and is_kept(heard.stanza):
+            try:
+                text = serialise(heard.stanza)
+            except BadXML as e:
+                self._incidents.report(log, "room-unkept", "a message of a room to %s is not kept: %r", heard.owner, e)
+        return Event(HeardId(when, heard.mark == OWN).write() if text else "", when, heard.stanza, room=heard.mark), text
 
     def _archive(self, items: dict[JID, list[ArchiveItem]]) -> set[JID]:
         """Whose messages are not kept."""

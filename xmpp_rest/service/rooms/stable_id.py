@@ -17,3 +17,13 @@ def stable_id(message: Element, room: JID) -> str | None:
         if jid_or_none(element.get("by")) == room and element.get("id"):
             return element.get("id")
     return None
+
+
+def keys_of(message: Element, room: JID) -> set[str]:
+    """By which a message of a room is known when it comes again, as a part of the past: the room's id, or sender and id."""
+    keys = set()
+    if stable := stable_id(message, room):
+        keys.add(f"s {stable}")
+    if identifier := message.get("id"):
+        keys.add(f"i {message.get('from')} {identifier}")
+    return keys

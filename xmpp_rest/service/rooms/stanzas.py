@@ -98,12 +98,10 @@ class RoomStanzas:
     def _heard(self, stanza: Element, sender: JID, place: RoomPlace) -> Unhandled | None:
         is_groupchat = stanza.get("type") == "groupchat"
         is_own = is_groupchat and bool(sender.resource) and sender.resource == self._memberships.own_nick(place)
-        is_news = self._memberships.heard(stanza, place)
-        for speaker in self._speakers if is_own else ():
+        hearers = self._hearers if self._memberships.heard(stanza, place) else ()
+        results = [self._told(partial(hearer.heard, place, stanza, is_own=is_own)) for hearer in hearers]
+        for speaker in self._speakers if is_own else ():  # who waits for it finds it among what was heard
             self._told(partial(speaker.shown, place, stanza))
-        if not is_news:
-            return None
-        results = [self._told(partial(hearer.heard, place, stanza, is_own=is_own)) for hearer in self._hearers]
         return NOT_MINE if NOT_MINE in results else None
 
     def _told(self, tell: Callable[[], Unhandled | None]) -> Unhandled | None:
