@@ -51,6 +51,8 @@ class Attempt:
         self.is_locked = False
         """Whether the room was made a moment ago, and lets nobody else in yet."""
         self.has_turn = False
+        self.is_urgent = False
+        """Whether somebody waits for it: then it comes before those that the gateway makes by itself."""
         self.timers: list[Timer] = []
 
     def next_nick(self) -> bool:
@@ -68,7 +70,10 @@ class Attempt:
 
 
 class Turns:
-    """The attempts at each service of which so many may be under way. Guarded by the lock of the memberships."""
+    """The attempts at each service of which so many may be under way. Guarded by the lock of the memberships.
+
+    Those for which somebody waits come first.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -84,21 +89,25 @@ class Turns:
 
     def end(self, service: str, attempt: Attempt) -> None:
         """The attempt is over, or does not want its turn any more."""
+        waiting = self._waiting.get(service, deque())
         if not attempt.has_turn:
-            waiting = self._waiting.get(service, deque())
-            self._waiting[service] = deque(entry for entry in waiting if entry[0] is not attempt)
-            if not self._waiting[service]:
-                del self._waiting[service]
+            self._keep(service, deque(entry for entry in waiting if entry[0] is not attempt))
             return
         attempt.has_turn = False
         self._running[service] -= 1
         if not self._running[service]:
             del self._running[service]
-        if (waiting := self._waiting.get(service, deque())) and self._running.get(service, 0) < self._most:
-            following, go = waiting.popleft()
-            if not waiting:
-                del self._waiting[service]
-            self._begin(service, following, go)
+        if waiting and self._running.get(service, 0) < self._most:
+            following = next((entry for entry in waiting if entry[0].is_urgent), waiting[0])
+            waiting.remove(following)
+            self._keep(service, waiting)
+            self._begin(service, *following)
+
+    def _keep(self, service: str, waiting: deque[tuple[Attempt, Callable[[], None]]]) -> None:
+        if waiting:
+            self._waiting[service] = waiting
+        else:
+            self._waiting.pop(service, None)
 
     def _begin(self, service: str, attempt: Attempt, go: Callable[[], None]) -> None:
         attempt.has_turn = True

@@ -59,6 +59,7 @@ class Joining:
         """Come in. There is no other attempt."""
         self._core.cancel(membership.retry)
         membership.retry, membership.attempt = None, attempt
+        attempt.is_urgent = bool(membership.waiting)
         self._core.router.occupancy.manage(*membership.place)
         self._core.take(membership, RoomState.JOINING, reason or membership.reason)
         self._turns.ask(membership.place.room.domain, attempt, partial(self._go, membership, attempt))

@@ -113,19 +113,16 @@ class Memberships:
         if (refusal := self._not_now(place, wish)) is not None:
             self._core.answer([then], refusal)
             return
-        self._begin_new(place, wish).waiting.append(then)
+        membership = self._new(place, wish)
+        membership.waiting.append(then)
+        self._core.tell(membership)
+        nicks = nicks_to_try(membership.nick, wish, again=False)
+        self._joining.begin(membership, Attempt(wish, wish, nicks, was_out=False))
 
     def _not_now(self, place: RoomPlace, wish: Wish) -> RoomRefusal | None:
         if not self._core.can_reach(place):
             return link_down(str(place.room))
         return self._bounds.refusal(place, wish, is_new=place not in self._core.table)
-
-    def _begin_new(self, place: RoomPlace, wish: Wish) -> RoomMembership:
-        membership = self._new(place, wish)
-        nicks = nicks_to_try(membership.nick, wish, again=False)
-        self._core.tell(membership)
-        self._joining.begin(membership, Attempt(wish, wish, nicks, was_out=False))
-        return membership
 
     def _new(self, place: RoomPlace, wish: Wish) -> RoomMembership:
         nick = wish.nick or default_nick(place.actor, self._core.settings.nick)
@@ -141,6 +138,7 @@ class Memberships:
             return
         if (attempt := found.attempt) is not None:
             found.waiting.append(then)
+            attempt.is_urgent = True
             if not is_message:
                 attempt.kept = merged(attempt.kept, wish)
             return

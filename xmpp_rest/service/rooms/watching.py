@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from functools import partial
 from typing import Any
 
@@ -38,7 +39,7 @@ class Watching:
         self._core = core
         self._joining = joining
         self._pinging = 0
-        self._to_ping: list[RoomMembership] = []
+        self._to_ping: deque[RoomMembership] = deque()
         core.when_taken(self.arm)
 
     def arm(self, membership: RoomMembership) -> None:
@@ -109,7 +110,7 @@ class Watching:
             self._pinging -= 1
             membership.is_pinging = False
             if self._to_ping:
-                following = self._to_ping.pop(0)
+                following = self._to_ping.popleft()
                 following.is_pinging = False
                 self.ping(following)
             if self._core.is_current(membership) and membership.state is RoomState.IN:
