@@ -15,7 +15,7 @@ _COUNT = readers.number(1, 100_000)
 class RoomsAnywhereSettings:
     """Rooms of XEP-0045 on other servers, in which accounts and bots speak."""
 
-    join: str = setting("on-demand", readers.choice("on-demand", "never"), "on-demand: whoever speaks in a room is joined to it. never: only PUT /rest/rooms and callbacks join.")
+    join: str = setting("on-demand", readers.choice("on-demand", "never"), "on-demand: an account that speaks in a room is joined to it. never: only PUT /rest/rooms and callbacks join.")
     nick: str = setting("", room_readers.optional_nick, "Default nick. Empty: the user name of who joins; of the domain itself its first label.")
     resource: str = setting("xmpp-rest", room_readers.resource, "Resource of the address by which an account is in its rooms.")
     no_join: frozenset[str] = setting("", room_readers.domains, "Domains whose rooms are spoken to without joining them (MUC Light, MIX, services of one's own), separated by commas.")

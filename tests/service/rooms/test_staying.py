@@ -158,7 +158,7 @@ def test_a_room_causes_no_more_than_it_should(scripted: Scripted, monkeypatch: p
     assert scripted.enter(REQUEST) is None
     assert len(scripted.presences("unavailable")) == 1
     delays = []
-    for _ in range(3):  # a room that puts out whoever has just come in
+    for _ in range(3):  # a room that puts out each occupant that has just come in
         scripted.put_out("333", "110")
         view = scripted.until_state("joining")
         assert view.reason is not None

@@ -14,7 +14,8 @@ from xmpp_rest.threads.timers import Timer
 
 OnEntered = Callable[[RoomRefused | None], None]
 """Gets why the room does not let the occupant in; None: it is in. Called once, by any thread."""
-HOOK = "hook:"
+HOOK, CALLBACK = "hook:", "callback:"
+"""How `Wish.by` begins for what configuration or hooks want."""
 _MOST = 1023  # bytes of a nick (RFC 6122 §2.4)
 
 
@@ -31,6 +32,14 @@ def nicks_to_try(nick: str, wish: Wish, *, again: bool) -> Iterator[str]:
     elif again or not wish.is_named:
         random = f"{nick}-{secrets.token_hex(2)}"
         yield from (other for other in (f"{nick}_", f"{nick}__", random) if len(other.encode()) <= _MOST)
+
+
+def merged(old: Wish, new: Wish) -> Wish:
+    """The wish of a request over an earlier one: what it does not name stays. A callback's room stays one."""
+    if old.by.startswith(CALLBACK) and not new.by.startswith(CALLBACK):
+        new = new._replace(by=old.by, stay=True)
+    nick = new._replace(nick=old.nick, is_named=old.is_named) if not new.nick else new
+    return nick._replace(password=old.password if new.password is None else new.password)
 
 
 class Attempt:

@@ -8,7 +8,7 @@ from collections import deque
 
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.rooms.attempt import HOOK
+from xmpp_rest.service.rooms.attempt import CALLBACK, HOOK
 from xmpp_rest.service.rooms.core import RoomCore
 from xmpp_rest.service.rooms.membership import RoomMembership
 from xmpp_rest.service.rooms.refused import RoomRefusal, join_refused
@@ -37,7 +37,7 @@ class JoinBounds:
             if is_new:
                 self._make_place_for_hook()
             return None
-        if wish.by.startswith("callback:"):
+        if wish.by.startswith(CALLBACK):
             return None
         if is_new and not self._has_place(place):
             return join_refused(stanza_error("resource-constraint", FULL), str(place.room), code=403)

@@ -11,7 +11,7 @@ from xmpp_rest.config.table import CallbackSettings
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.rooms.attempt import HOOK, default_nick
+from xmpp_rest.service.rooms.attempt import CALLBACK, HOOK, default_nick
 from xmpp_rest.service.rooms.core import RoomCore
 from xmpp_rest.service.rooms.memberships import Memberships
 from xmpp_rest.service.rooms.presences import leaving
@@ -20,7 +20,6 @@ from xmpp_rest.service.rooms.values import RoomPlace, Wish
 
 log = logging.getLogger("xmpp_rest.rooms")
 
-CALLBACK = "callback:"
 PATIENCE = 1.5  # seconds for other processes to say that they stop too
 LOOK = 0.02  # seconds between two looks
 

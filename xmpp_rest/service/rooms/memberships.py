@@ -11,7 +11,7 @@ from xmpp_rest.config.room_tables import RoomsAnywhereSettings
 from xmpp_rest.gateway.events import Signal
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.jid import JID, InvalidJID
-from xmpp_rest.service.rooms.attempt import HOOK, Attempt, OnEntered, default_nick, nicks_to_try
+from xmpp_rest.service.rooms.attempt import CALLBACK, HOOK, Attempt, OnEntered, default_nick, merged, nicks_to_try
 from xmpp_rest.service.rooms.bounds import JoinBounds
 from xmpp_rest.service.rooms.core import RoomCore
 from xmpp_rest.service.rooms.joining import Joining, again, link_down
@@ -29,7 +29,7 @@ PAUSE = 60.0  # seconds after being put out, or refused for good, before a messa
 
 
 class Memberships:
-    """What speaking, hearing and the API use, in the leader. Nothing here waits; whoever is told is told by another thread."""
+    """What speaking, hearing and the API use, in the leader. Nothing here waits; those who are told are told by another thread."""
 
     def __init__(self, core: RoomCore) -> None:
         self._core = core
@@ -132,7 +132,7 @@ class Memberships:
 
     def _enter_again(self, found: RoomMembership, wish: Wish, then: OnEntered) -> None:
         """Needs the lock."""
-        is_message = wish.by == "demand" or wish.by.startswith("callback:")
+        is_message = wish.by == "demand" or wish.by.startswith(CALLBACK)
         if found.state is RoomState.IN:
             self._enter_in(found, wish, then, is_message=is_message)
             return
@@ -161,7 +161,7 @@ class Memberships:
         return Attempt(goes, kept, nicks, was_out=found.state is RoomState.OUT)
 
     def _enter_in(self, found: RoomMembership, wish: Wish, then: OnEntered, *, is_message: bool) -> None:
-        if wish.by.startswith(HOOK) and wish.nick != found.nick:  # of another nick now: it comes in anew
+        if wish.by.startswith(HOOK) and wish.nick != found.nick:  # of another nick now: it comes in again
             self._watching.leave(found, "")
             self._enter_new(found.place, wish, then)
             return
@@ -292,14 +292,6 @@ class Memberships:
     def actor_removed(self, actor: JID) -> None:
         """The account is no longer there."""
         self.leave_all(lambda place, _: place.actor == actor.bare, "The account was removed")
-
-
-def merged(old: Wish, new: Wish) -> Wish:
-    """The wish of a request over an earlier one: what it does not name stays. A callback's room stays one."""
-    if old.by.startswith("callback:") and not new.by.startswith("callback:"):
-        new = new._replace(by=old.by, stay=True)
-    nick = new._replace(nick=old.nick, is_named=old.is_named) if not new.nick else new
-    return nick._replace(password=old.password if new.password is None else new.password)
 
 
 def _told_by_the_membership(_: object) -> None:

@@ -65,7 +65,7 @@ class RoomStanzas:
         self._hearers.append(hearer)
 
     def add_speaker(self, speaker: RoomSpeaker) -> None:
-        """Tell this one, too. Called while building."""
+        """Tell this one as well. Called while building."""
         self._speakers.append(speaker)
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
