@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from drivers import StorageError
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.conftest import DOMAIN, PASSWORD, SHARED, MakeApp, basic
 from tests.raising import raising
 from xmpp_rest.gateway.gateway import Gateway
 
@@ -175,6 +175,7 @@ def test_uris_to_be_sent_back_to(client: FlaskClient, uri: str) -> None:
     assert show(client, redirect_uri=uri).status_code == 200
 
 
+@SHARED
 @pytest.mark.parametrize(
     "uri",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from drivers import StorageError
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.conftest import DOMAIN, PASSWORD, SHARED, MakeApp, basic, build_app
 from tests.raising import raising
 from xmpp_rest.application import create_app
 from xmpp_rest.config.load import SettingsError, load_settings
@@ -31,6 +32,7 @@ def preflight(client: FlaskClient, path: str, origin: str = PAGE) -> TestRespons
     return client.options(path, headers=fields)
 
 
+@SHARED
 @pytest.mark.parametrize("path", APIS)
 def test_a_preflight_allows_what_clients_send(client: FlaskClient, path: str) -> None:
     answer = preflight(client, path)
@@ -41,13 +43,21 @@ def test_a_preflight_allows_what_clients_send(client: FlaskClient, path: str) ->
     assert "Origin" in answer.headers["Vary"]
 
 
+@pytest.fixture(scope="module")
+def listed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    """Of an application that lists the origins `param`, and is not changed."""
+    app = build_app(tmp_path_factory.mktemp("listed"), server_origins=request.param)
+    yield app.test_client()
+    app.extensions["gateway"].stop()
+
+
+@pytest.mark.parametrize("listed", [f"{PAGE}, app://x"], indirect=True)
 @pytest.mark.parametrize("path", APIS)
-def test_a_listed_page_may_come_with_credentials_and_no_other(make_app: MakeApp, path: str) -> None:
-    client = make_app(server_origins=f"{PAGE}, app://x").test_client()
-    answer = preflight(client, path)
+def test_a_listed_page_may_come_with_credentials_and_no_other(listed: FlaskClient, path: str) -> None:
+    answer = preflight(listed, path)
     assert (answer.headers["Access-Control-Allow-Origin"], answer.headers["Access-Control-Allow-Credentials"]) == (PAGE, "true")
     for other in (OTHER, "null", "https://app.example.evil", "http://app.example", "*"):
-        refused = preflight(client, path, other)
+        refused = preflight(listed, path, other)
         assert not [name for name, _ in refused.headers if name.startswith("Access-Control-Allow-Origin")], other
         assert "Access-Control-Allow-Credentials" not in refused.headers
         assert "Origin" in refused.headers["Vary"]
@@ -61,11 +71,11 @@ def test_a_listed_page_beside_any_other(make_app: MakeApp) -> None:
     assert "Access-Control-Allow-Credentials" not in other.headers
 
 
+@pytest.mark.parametrize("listed", [""], indirect=True)
 @pytest.mark.parametrize("path", APIS)
-def test_no_origins_let_nobody_in(make_app: MakeApp, path: str) -> None:
-    client = make_app(server_origins="").test_client()
+def test_no_origins_let_nobody_in(listed: FlaskClient, path: str) -> None:
     for headers in ({"Origin": PAGE}, {}):
-        assert "Access-Control-Allow-Origin" not in client.options(path, headers=headers).headers
+        assert "Access-Control-Allow-Origin" not in listed.options(path, headers=headers).headers
 
 
 ERRORS = [
@@ -96,10 +106,10 @@ ERRORS = [
 ]
 
 
+@pytest.mark.parametrize("listed", [PAGE], indirect=True)
 @pytest.mark.parametrize(("method", "path", "fields", "body", "status"), ERRORS)
-def test_an_error_can_be_read_like_an_answer(make_app: MakeApp, method: str, path: str, fields: dict[str, str], body: bytes, status: int) -> None:
-    client = make_app(server_origins=PAGE).test_client()
-    answer = client.open(path, method=method, headers=fields | {"Origin": PAGE}, data=body)
+def test_an_error_can_be_read_like_an_answer(listed: FlaskClient, method: str, path: str, fields: dict[str, str], body: bytes, status: int) -> None:
+    answer = listed.open(path, method=method, headers=fields | {"Origin": PAGE}, data=body)
     status = 403 if fields.get("Authorization") == "Basic x" and answer.status_code == 403 else status
     assert answer.status_code == status
     assert answer.headers.getlist("Access-Control-Allow-Origin") == [PAGE]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.api.commands.conftest import Run
-from tests.conftest import DOMAIN, PASSWORD, basic
+from tests.conftest import DOMAIN, PASSWORD, SHARED, basic
 from tests.many import in_threads
 
 
@@ -35,6 +35,7 @@ def test_names_are_folded_and_shown_as_they_were_sent(run: Run) -> None:
     assert "über" in run("registered_users", {"host": DOMAIN}).body
 
 
+@SHARED
 @pytest.mark.parametrize("name", ["", "a b", "a@b", "a/b", "a:b", "a'b", 'a"b', "a<b", "a>b", "a&b", "a" * 1024, "a\0b"])
 def test_malformed_names(run: Run, name: str) -> None:
     text = f"Can't register user {name}@{DOMAIN} at node xmpp-rest@{DOMAIN}: Malformed username"

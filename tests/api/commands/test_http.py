@@ -52,6 +52,7 @@ def test_default_version_decides_what_is_there(make_app: MakeApp, written: str, 
     assert client.post("/api/get_ban_details", data=body, headers=ADMIN).status_code == status
 
 
+@SHARED
 @pytest.mark.parametrize("path", ["/api", "/api/"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "BREW"])
 def test_no_name(client: FlaskClient, path: str, method: str) -> None:
@@ -150,6 +151,7 @@ def test_the_last_of_two_equal_keys_counts(client: FlaskClient) -> None:
     assert client.post("/api/check_account", data=body, headers=ADMIN).get_json() == 0
 
 
+@SHARED
 @pytest.mark.parametrize(
     ("query", "status", "value"),
     [

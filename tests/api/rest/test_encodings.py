@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import DOMAIN, basic
+from tests.conftest import DOMAIN, SHARED, basic
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.parse import parse_element
 
@@ -79,6 +79,7 @@ def test_a_reply_in_the_encoding_of_the_request(juliet: FlaskClient, kind: str) 
     assert (response.status_code, response.headers["Content-Type"]) == (200, kind)
 
 
+@SHARED
 @pytest.mark.parametrize(
     ("accept", "kind", "reply"),
     [
@@ -99,6 +100,7 @@ def test_the_format_of_a_reply(juliet: FlaskClient, accept: str | None, kind: st
     assert (response.status_code, response.headers["Content-Type"]) == (200, reply)
 
 
+@SHARED
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
@@ -125,6 +127,7 @@ def test_bodies_that_are_no_stanza(juliet: FlaskClient, body: str | bytes, kind:
         assert json.loads(response.data)["error"]["condition"] == "not-well-formed"
 
 
+@SHARED
 @pytest.mark.parametrize(("field", "condition"), [("to", "improper-addressing"), ("from", "invalid-from")])
 @pytest.mark.parametrize("value", ['"@"', "5", '""', "null"])
 def test_an_address_that_is_none_is_not_dropped(juliet: FlaskClient, field: str, condition: str, value: str) -> None:
@@ -157,6 +160,7 @@ def test_kind_type_and_recipient_in_the_path(
     assert (sent[0].tag, sent[0].get("type"), sent[0].get("to")) == stanza
 
 
+@SHARED
 @pytest.mark.parametrize(
     ("path", "body", "kind"),
     [

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.conftest import DOMAIN, MakeApp, register_users
+from tests.conftest import DOMAIN, MakeApp, build_app, register_users
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.service.hooks.delivered import Result
@@ -19,6 +19,10 @@ from xmpp_rest.service.hooks.said import Said
 TOKEN = "hk_0123456789abcdefghijklmnopq"
 SECRET_TOKEN = "hk_qponmlkjihgfedcba9876543210"
 SECRET = "It is the east"
+HOOKS = {
+    "hook_ops_token": TOKEN, "hook_ops_targets": f"nurse@{DOMAIN}",
+    "hook_signed_token": SECRET_TOKEN, "hook_signed_targets": f"nurse@{DOMAIN}", "hook_signed_secret": SECRET, "hook_signed_get": "yes",
+}  # fmt: skip
 
 
 class Recipients:
@@ -42,13 +46,20 @@ def hook_settings() -> dict[str, str]:
     return {}
 
 
+@pytest.fixture(scope="module")
+def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """For all tests of a module that are SHARED. They are more in a minute than one hook may be asked."""
+    app = register_users(build_app(tmp_path_factory.mktemp("shared"), limits_hook="0", **HOOKS))
+    yield app
+    app.extensions["gateway"].stop()
+
+
 @pytest.fixture
-def app(make_app: MakeApp, hook_settings: dict[str, str]) -> Flask:
-    hooks = {
-        "hook_ops_token": TOKEN, "hook_ops_targets": f"nurse@{DOMAIN}",
-        "hook_signed_token": SECRET_TOKEN, "hook_signed_targets": f"nurse@{DOMAIN}", "hook_signed_secret": SECRET, "hook_signed_get": "yes",
-    }  # fmt: skip
-    return register_users(make_app(**hooks | hook_settings))
+def app(request: pytest.FixtureRequest, make_app: MakeApp, hook_settings: dict[str, str]) -> Flask:
+    if "shared_app" in request.fixturenames:
+        shared: Flask = request.getfixturevalue("shared_app")
+        return shared
+    return register_users(make_app(**HOOKS | hook_settings))
 
 
 @pytest.fixture

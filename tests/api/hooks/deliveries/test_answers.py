@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from drivers import StorageError
 from tests.api.hooks.deliveries.conftest import TOKEN, Recipients, counted
-from tests.conftest import DOMAIN
+from tests.conftest import DOMAIN, SHARED
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
@@ -78,6 +78,7 @@ def test_what_is_delivered(client: FlaskClient, recipients: Recipients) -> None:
     assert whole.get_json() == {"error": None, "details": results[:1]}
 
 
+@SHARED
 @pytest.mark.parametrize(("condition", "expected"), REFUSALS)
 def test_what_all_refuse(client: FlaskClient, recipients: Recipients, condition: str, expected: dict[str, Any]) -> None:
     recipients.errors = (stanza_error(condition),) * 2
@@ -123,6 +124,7 @@ def test_a_storage_that_fails_as_the_hook_is_looked_up(client: FlaskClient, gate
         assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
 
 
+@SHARED
 @pytest.mark.parametrize(
     ("api", "body", "field", "expected"),
     [
@@ -166,6 +168,7 @@ def test_bodies_are_not_compressed(client: FlaskClient, api: str, expected: Any)
     assert answer.headers["Accept-Encoding"] == "identity"
 
 
+@SHARED
 @pytest.mark.parametrize("api", ["native", "slack", "gotify", "apprise"])
 @pytest.mark.parametrize(
     ("field", "taken"), [("application/json; charset", True), ('application/json; x="', True), ("json", False), ("application/json, text/plain", False)]

@@ -12,7 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api.hooks.deliveries.conftest import SECRET, SECRET_TOKEN, TOKEN, Recipients, counted
-from tests.conftest import DOMAIN, MakeApp, basic
+from tests.conftest import DOMAIN, SHARED, MakeApp, basic
 from xmpp_rest.api.hooks import names
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.conditions import stanza_error
@@ -25,6 +25,7 @@ def pair(name: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
 
 
+@SHARED
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 @pytest.mark.parametrize(
     ("path", "headers", "format_"),
