@@ -25,6 +25,7 @@ from xmpp_rest.service.rooms.memberships import Memberships
 from xmpp_rest.service.rooms.raw_occupants import RawOccupants
 from xmpp_rest.service.rooms.room_outbox import RoomOutbox
 from xmpp_rest.service.rooms.speaking import Speaking
+from xmpp_rest.service.rooms.speech_core import SpeechCore
 from xmpp_rest.service.rooms.stanzas import RoomStanzas
 from xmpp_rest.service.rooms.store import RoomStore
 from xmpp_rest.threads.waits import Waits
@@ -54,7 +55,7 @@ def build_rooms(
     memberships = Memberships(core)
     router.on_link(memberships.link_changed)
     kept = KeptMessages(journal_path(data_dir, f"rooms@{domain}") if link.outbox == "disk" else None)
-    outbox = RoomOutbox(router, memberships, outcomes, kept, anywhere, domain, link.outbox_size, link.share, remote)
+    outbox = RoomOutbox(SpeechCore(router, memberships, outcomes, kept, anywhere, domain, link.outbox_size, link.share, remote))
     raw = RawOccupants(router, mailbox, outcomes)
     speaking = Speaking(router, memberships, outbox, raw, guard, anywhere, domain, waits, remote)
     calls = RoomCalls(memberships, lambda: outbox.held, remote)

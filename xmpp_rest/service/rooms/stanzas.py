@@ -82,7 +82,8 @@ class RoomStanzas:
             by = error.by or str(sender)
             for speaker in () if sender.resource else self._speakers:  # who is in the room cannot refuse in its name
                 self._told(partial(speaker.refused, place, stanza.get("id", ""), error, by))
-            return NOT_MINE if sender.resource else None  # of a private message: the actor is told as before
+            is_private = bool(sender.resource) and place.occupant.resource == self._resource
+            return NOT_MINE if is_private else None  # of a private message: the actor is told as before
         else:
             return self._heard(stanza, sender, place)
         return None

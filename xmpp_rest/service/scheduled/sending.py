@@ -26,7 +26,8 @@ from xmpp_rest.service.scheduled.side_by_side import SideBySide
 
 log = logging.getLogger("xmpp_rest.link")
 
-OF_ONE = frozenset(("outbox-share", "storage-failed"))
+FINAL = ("room-refused",)  # a room is not asked again, whatever it says
+OF_ONE = frozenset(("outbox-share", "room-held", "storage-failed"))
 """Errors of one sender, whose messages wait while those of others go out."""
 FORBIDDEN = StanzaError("auth", "forbidden", "The account may not send any more")
 
@@ -131,7 +132,7 @@ class ScheduledSending:
             say(log, logging.DEBUG, "scheduled-sent", sender=str(message.owner), stanza_id=message.stanza_id, id=message.id)
         elif not isinstance(result, Exception):  # its outcome is known already
             say(log, logging.INFO, "scheduled-refused", sender=str(message.owner), stanza_id=message.stanza_id, id=message.id)
-        elif isinstance(result, StorageError) or (isinstance(result, GatewayError) and result.row.type == "wait"):
+        elif isinstance(result, StorageError) or (isinstance(result, GatewayError) and _is_for_now(result)):
             unsent.add(message.id, all_wait=isinstance(result, GatewayError) and result.name not in OF_ONE)
         else:
             error = StanzaError(result.row.type, result.row.condition, result.text) if isinstance(result, GatewayError) else None
@@ -147,3 +148,7 @@ class ScheduledSending:
             identifier = message.stanza_id
             self._outcomes.all_accepted([(sent.sender, identifier)])
             self._outcomes.processed(sent.sender, identifier, refusal(sent.stanza, error))
+
+
+def _is_for_now(error: GatewayError) -> bool:
+    return error.row.type == "wait" and error.name not in FINAL

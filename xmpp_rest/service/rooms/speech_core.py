@@ -1,0 +1,169 @@
+"""What the parts of speaking in rooms share in the leader: the messages whose end is not known, and the lock that guards them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+
+from xmpp_rest.config.room_tables import RoomsAnywhereSettings
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.outbox import Label, account_of
+from xmpp_rest.link.router import Router
+from xmpp_rest.processes.remote import Remote
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.messages.outcomes import Outcomes
+from xmpp_rest.service.rooms.kept_messages import KeptMessages
+from xmpp_rest.service.rooms.memberships import Memberships
+from xmpp_rest.service.rooms.room_queue import RoomQueue
+from xmpp_rest.service.rooms.spoken_message import SpokenMessage
+from xmpp_rest.service.rooms.values import RoomPlace
+from xmpp_rest.threads.timers import Timer
+
+log = logging.getLogger("xmpp_rest.rooms")
+
+REMEMBERED = 1000  # messages that no room has shown in time, which one may still show
+
+
+class SpeechCore:
+    """What needs the lock says so; nothing that waits, and no part outside, is called with it held."""
+
+    def __init__(
+        self,
+        router: Router,
+        memberships: Memberships,
+        outcomes: Outcomes,
+        kept: KeptMessages,
+        settings: RoomsAnywhereSettings,
+        domain: str,
+        most: int,
+        share: int,
+        remote: Remote,
+    ) -> None:
+        """`domain`: of those who speak; `most`: messages whose end is not known, `share`: of these of one account, 0: as many."""
+        self.router = router
+        self.memberships = memberships
+        self.outcomes = outcomes
+        self.kept = kept
+        self.settings = settings
+        self.domain = domain
+        self.lock = threading.Lock()
+        self.queues: dict[RoomPlace, RoomQueue] = {}
+        self.confirmed: dict[RoomPlace, int] = {}
+        """Who is known to be in, and since when: the number of the stream."""
+        self.unshown: OrderedDict[tuple[RoomPlace, str], SpokenMessage] = OrderedDict()
+        self.is_stopping = False
+        """Whether occupants are leaving as the gateway stops: what waits is left to the next process."""
+        self._most = most
+        self._share = share or most
+        self._remote = remote
+        self._of_room: dict[JID, set[RoomPlace]] = {}
+        self._open: Counter[str] = Counter()  # messages whose end is not known, by account; "": all together
+        self._next = count(1)
+
+    def configure(self, settings: RoomsAnywhereSettings) -> None:
+        """Work by these settings from now on."""
+        self.settings = settings
+
+    def stop(self) -> None:
+        """The gateway stops."""
+        self.is_stopping = True
+
+    @property
+    def stream(self) -> int:
+        """The number of the stream that is up; 0: none is."""
+        return self.router.stream(self.domain)
+
+    # -- with the lock
+
+    def queue(self, place: RoomPlace) -> RoomQueue:
+        """The messages of this occupant to this room."""
+        if (queue := self.queues.get(place)) is None:
+            queue = self.queues[place] = RoomQueue(place)
+            self._of_room.setdefault(place.room, set()).add(place)
+        return queue
+
+    def reserve(
+        self, place: RoomPlace, messages: Sequence[SpokenMessage], *, is_held: bool
+    ) -> tuple[list[SpokenMessage], Exception | None]:
+        """As many of these as there is place for, and why not all."""
+        account = account_of(str(place.actor))
+        free = min(self._most - self._open[""], self._share - self._open[account] if account else self._most)
+        why: Exception = GatewayError("outbox-full" if self._open[""] + len(messages) > self._most else "outbox-share")
+        if is_held:
+            waiting = sum(len(self.queues[each].waiting) for each in self._of_room.get(place.room, ()))
+            if (places := self.settings.held - waiting) < free:
+                free, why = places, GatewayError("room-held")
+        taken = list(messages[: max(0, free)])
+        self.count(taken, 1)
+        return taken, why if len(taken) < len(messages) else None
+
+    def count(self, messages: Iterable[SpokenMessage], more: int) -> None:
+        """There are so many more of the senders of these, or with -1 fewer, whose end is not known."""
+        for message in messages:
+            for account in {"", account_of(str(message.place.actor))}:
+                self._open[account] += more
+                if not self._open[account]:
+                    del self._open[account]
+
+    def keep(self, queue: RoomQueue, message: SpokenMessage, number: int) -> None:
+        """It is accepted, under this number of the journal."""
+        message.keep(number, next(self._next))
+        queue.put(message)
+
+    def remember(self, message: SpokenMessage) -> None:
+        """The room may still show it."""
+        for identifier in message.ids:
+            self.unshown[message.place, identifier] = message
+        while len(self.unshown) > REMEMBERED:
+            self.unshown.popitem(last=False)
+
+    # -- without the lock
+
+    def forget_if_idle(self, queue: RoomQueue) -> None:
+        """Forget a queue in which there is nothing."""
+        with self.lock:
+            if not queue.is_idle or self.queues.get(queue.place) is not queue:
+                return
+            del self.queues[queue.place]
+            places = self._of_room[queue.place.room]
+            places.discard(queue.place)
+            if not places:
+                del self._of_room[queue.place.room]
+            timers = list(queue.timers.values())
+            queue.timers.clear()
+        for timer in timers:
+            self._remote.timers.cancel(timer)
+
+    def after(self, queue: RoomQueue, name: str, seconds: float, act: Callable[[], None]) -> None:
+        """Call once, by a thread that may wait, unless a timer of this name runs for this queue already."""
+
+        def ring() -> None:
+            with self.lock:
+                queue.timers.pop(name, None)
+            self.later(act)
+
+        timer = Timer(ring)
+        with self.lock:
+            if name in queue.timers:
+                return
+            queue.timers[name] = timer
+        self._remote.timers.set(timer, seconds)
+
+    def later(self, work: Callable[[], None]) -> None:
+        """Have this done by a thread that may wait."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except Exception:
+                log.exception("what is said in rooms is not looked after")
+
+        self._remote.pool.submit(guarded)
+
+
+def label_of(message: SpokenMessage) -> Label:
+    """Its name in questions about its outcome."""
+    return Label(str(message.place.actor), message.id)
