@@ -24,7 +24,7 @@ GUARDED = ("roles", "account_roles", "last", "presence", "account_activity", "ac
 TOKEN_STORES = ("auth_tokens", "oauth_tokens", "oauth_token", "oauth_client", "hook", "hook_token")
 INTERNAL = (
     "jobs", "motd", "shared_roster_groups", "muc", "muc_heard", "muc_heard_rooms", "muc_registered", "muclight", "muclight_rooms", "callback_x_dead", "idempotency_a",
-    "hooks", "hook_use", "hook_matters", "hook_published", "hook_once_a", "hook_once_fed", "scheduled",
+    "hooks", "hook_use", "hook_matters", "hook_published", "hook_once_a", "hook_once_fed", "scheduled", "rooms_anywhere",
 )  # fmt: skip
 
 Bearer = Callable[..., dict[str, str]]

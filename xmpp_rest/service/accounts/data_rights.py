@@ -58,7 +58,7 @@ STORES = {
     USAGE: GUARDED, "archive_keep": GUARDED, "jobs": INTERNAL, "motd": INTERNAL, "scheduled": INTERNAL, "shared_roster_groups": INTERNAL,
     HOOK: ALL_TOKENS, HOOK_TOKEN: ALL_TOKENS, HOOK_USE: INTERNAL, HOOKS_OF: INTERNAL, NUMBERS: INTERNAL,
     "hook_matters": INTERNAL, "hook_published": INTERNAL,
-    "muc_heard": INTERNAL, "muc_heard_rooms": INTERNAL,
+    "muc_heard": INTERNAL, "muc_heard_rooms": INTERNAL, "rooms_anywhere": INTERNAL,
     "muc": INTERNAL, "muc_history": INTERNAL, "muc_registered": INTERNAL, "muc_rooms": INTERNAL,
     "muclight": INTERNAL, "muclight_blocking": INTERNAL, "muclight_rooms": INTERNAL,
 }  # fmt: skip
