@@ -165,3 +165,33 @@ def test_a_room_causes_no_more_than_it_should(scripted: Scripted, monkeypatch: p
         delays.append((view.reason.next or 0) - view.since)
         assert scripted.enter() is None
     assert delays[0] < delays[1] < delays[2]
+
+
+def test_who_is_put_out_before_the_subject_is_not_in(scripted: Scripted) -> None:
+    scripted.start()
+    room = scripted.rooms[ROOM]
+    room.has_subject = False
+    for wish, codes, code in ((REQUEST, ("307", "110"), 403), (Wish(), ("110",), 502)):
+        told: queue.SimpleQueue[RoomRefused | None] = queue.SimpleQueue()
+        scripted.memberships.enter(scripted.place(), wish, told.put)
+        until(lambda: OCCUPANT in room.occupants)
+        scripted.put_out(*codes)
+        refused = told.get(timeout=30)
+        assert refused is not None
+        assert refused.status == code
+        assert scripted.view() is None
+    changes: queue.SimpleQueue[RoomView] = queue.SimpleQueue()
+    room.has_subject = True
+    assert scripted.enter(REQUEST) is None
+    scripted.memberships.changed.subscribe(changes.put)
+    room.rules["join"] = lambda _: "internal-server-error"
+    scripted.put_out("333")
+    until(lambda: len(scripted.presences()) == 5)  # it is tried again, and each failure is told once
+    until(lambda: (view := scripted.view()) is not None and view.reason is not None and view.reason.condition == "internal-server-error")
+    room.rules.clear()
+    states = [changes.get(timeout=30)]
+    while states[-1].state != "in":
+        states.append(changes.get(timeout=30))
+    assert [(view.state, view.reason and view.reason.condition) for view in states] == [
+        ("joining", "recipient-unavailable"), ("joining", "internal-server-error"), ("in", None),
+    ]  # fmt: skip

@@ -68,9 +68,9 @@ class RoomCore:
 
     def take(self, membership: RoomMembership, state: RoomState, reason: Reason | None = None, *, is_told: bool = False) -> None:
         """It has this state now, which others are told. Needs the lock. `is_told`: whether the log has it."""
-        before = membership.state, membership.reason
+        before = membership.state, _said(membership.reason)
         membership.take(state, reason)
-        if before != (state, reason):
+        if before != (state, _said(reason)):
             if not is_told:
                 log_state(membership)
             self.tell(membership)
@@ -115,6 +115,11 @@ class RoomCore:
             then(None if refusal is None else refusal.raised)
         except Exception as e:
             self.incidents.report(log, "room-entered", "what waits for a room failed: %r", e, level=logging.ERROR, trace=True)
+
+
+def _said(reason: Reason | None) -> Reason | None:
+    """What is news of a reason: not when the next attempt is."""
+    return None if reason is None else reason._replace(next=None)
 
 
 def log_state(membership: RoomMembership) -> None:

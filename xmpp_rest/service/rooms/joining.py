@@ -61,7 +61,8 @@ class Joining:
         membership.retry, membership.attempt = None, attempt
         attempt.is_urgent = bool(membership.waiting)
         self._core.router.occupancy.manage(*membership.place)
-        self._core.take(membership, RoomState.JOINING, reason or membership.reason)
+        why = reason or membership.reason
+        self._core.take(membership, RoomState.JOINING, None if why is None else why._replace(next=None))
         self._turns.ask(membership.place.room.domain, attempt, partial(self._go, membership, attempt))
 
     def _go(self, membership: RoomMembership, attempt: Attempt) -> None:
@@ -194,20 +195,21 @@ class Joining:
         core.keep(membership)
         core.answer_once_kept([*membership.settle(), *membership.checked()])
 
-    def failed(self, membership: RoomMembership, attempt: Attempt, refusal: RoomRefusal) -> None:
-        """It has not come in."""
+    def failed(self, membership: RoomMembership, attempt: Attempt, refusal: RoomRefusal, why: Reason | None = None) -> None:
+        """It has not come in. `why`: if the room has said more than the refusal does."""
         core, error = self._core, refusal.error
         self._end(membership, attempt)
         if error.condition in ("item-not-found", "gone"):
             core.discovery.forget(membership.place.room)
         waiting = [*membership.settle(), *membership.checked()]
+        reason = why or reason_of_error(error, rejoin=error.condition not in FOR_GOOD)
         if not membership.is_established:
-            core.take(membership, RoomState.OUT, reason_of_error(error, rejoin=False))
+            core.take(membership, RoomState.OUT, reason._replace(rejoin=False))
             core.drop(membership)
-        elif attempt.was_out or error.condition in FOR_GOOD:
-            core.take(membership, RoomState.OUT, reason_of_error(error, rejoin=False))
+        elif attempt.was_out or not reason.rejoin:
+            core.take(membership, RoomState.OUT, reason._replace(rejoin=False))
         else:
-            self.later(membership, reason_of_error(error, rejoin=True))
+            self.later(membership, reason)
         core.answer(waiting, refusal)
 
     def call_off(self, membership: RoomMembership, attempt: Attempt, refusal: RoomRefusal) -> None:

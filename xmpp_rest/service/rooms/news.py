@@ -101,6 +101,9 @@ class RoomNews:
             self._take_back(found, nick)
         elif found.state is RoomState.IN:
             self._gone(found, said)
+        elif (attempt := found.attempt) is not None and attempt.has_self:  # hardly had it come in
+            reason = reason_of_absence(said)
+            self._joining.failed(found, attempt, refusal_of(found.place, reason), reason)
 
     def _gone(self, found: RoomMembership, said: RoomSaid) -> None:
         reason = reason_of_absence(said)
