@@ -99,7 +99,7 @@ def _is_new(old: object) -> None:
 @pytest.fixture(scope="module")
 def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """One application, with the accounts of USERS, for all tests of a module that change nothing in it: to build one costs more than to ask it."""
-    app = register_users(build_app(tmp_path_factory.mktemp("shared")))
+    app = register_users(build_app(tmp_path_factory.mktemp("shared"), auth_failures="100000"))
     yield app
     app.extensions["gateway"].stop()
 

@@ -96,6 +96,7 @@ def test_another_prefix(make_app: MakeApp) -> None:
 # credentials
 
 
+@SHARED
 @pytest.mark.parametrize(
     "field",
     [

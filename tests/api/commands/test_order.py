@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.api.commands.conftest import ADMIN, Run
-from tests.conftest import DOMAIN, PASSWORD, TOKEN, basic
+from tests.conftest import DOMAIN, PASSWORD, SHARED, TOKEN, basic
 
 ORDINARY = basic(f"juliet@{DOMAIN}")
 WRONG = basic(f"admin@{DOMAIN}", "wrong")
@@ -58,6 +58,7 @@ CASES = {
 }
 
 
+@SHARED
 @pytest.mark.parametrize(("path", "args", "headers", "answer"), CASES.values(), ids=CASES)
 def test_order(run: Run, path: str, args: Any, headers: dict[str, str], answer: tuple[int, Any]) -> None:
     assert run(path, args, headers) == answer
@@ -87,6 +88,7 @@ AUTHORIZATION = {
 }
 
 
+@SHARED
 @pytest.mark.parametrize(("field", "answer"), AUTHORIZATION.values(), ids=AUTHORIZATION)
 def test_authorization(run: Run, field: str, answer: Any) -> None:
     got = run("registered_vhosts", {}, {"Authorization": field})

@@ -154,6 +154,7 @@ WRONG = "Credentials not accepted"
 MALFORMED, UNPREPARED = "Credentials malformed", "Credentials failed stringprep"
 
 
+@SHARED
 @pytest.mark.parametrize(
     ("field", "text"),
     [
