@@ -5,6 +5,7 @@ A service raises `GatewayError(name)`; each dialect renders it in its own shape,
 | dialect | renders in | beside the table |
 | --- | --- | --- |
 | `/rest` | `api/rest/errors.py`; which exception is which error: `api/rest/refused.py` | – |
+| `/rest/rooms` | `api/rooms/problems.py` | statuses of answers that did not come in time |
 | `/data` | `api/data/resource.py` | 400, 412 and 413 of what a store cannot hold |
 | client | `api/client/refusal.py` | texts of MongooseIM, by resources: `Refusal(status, text)`, `roompath.py:REFUSALS` |
 | commands, command line | `api/commands/errors.py`, `cli/output.py` | ejabberd's codes and sentences, in `groups/` |

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from .conftest import ONE_STREAM
-from .gateway import Gateway, Sections
+from .gateway import PASSWORD, ROOT, Gateway, Sections
 from .muc import MUC, Guest, OwnRoom, codes
 from .proxy import Proxy
 from .users import User
@@ -89,6 +91,20 @@ def test_a_line_of_text_is_enough(romeo: Guest, garden: OwnRoom) -> None:
     told = romeo.outcome(answer.headers["Stanza-Id"])
     assert told["state"] == "reflected"
     assert told["stanza_id"] is None or told["stanza_id"]["by"] == garden.room  # by version, and by whether there is an archive
+
+
+def test_the_line_of_the_page(romeo: Guest, garden: OwnRoom) -> None:
+    """docs/rooms.md has it, and so it is run, but for what is the reader's own: account, place, room."""
+    page = (ROOT / "docs/rooms.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^\$ (curl .*-d 'Hark')$", page, re.MULTILINE)
+    own = {"juliet:R0m30-forever": f"'romeo@{GATEWAY}:{PASSWORD}'", "127.0.0.1:8080": f"127.0.0.1:{romeo.gateway.port}", "garden@conference.example.org": garden.room}
+    for shown, meant in own.items():
+        line = line.replace(shown, meant)
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(done.stdout)["from"] == f"{garden.room}/romeo"
+    garden.hears("Hark")
+    done = subprocess.run(["sh", "-c", line.replace(garden.room, f"typo-{uuid4().hex[:8]}@{CONFERENCE}")], capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(done.stdout)["error"]["condition"] == "item-not-found"
 
 
 def test_what_is_refused(romeo: Guest, juliet: User, garden: OwnRoom) -> None:

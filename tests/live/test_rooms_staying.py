@@ -21,7 +21,7 @@ from .test_counted import owner_of
 from .users import EventLoop, User
 from .xmppserver import GATEWAY, XMPPServer
 
-SETTINGS: Sections = {**ONE_STREAM, "server": {"workers": 2}, "rooms_anywhere": {"retry_max": 1, "self_ping": 600}}
+SETTINGS: Sections = {**ONE_STREAM, "server": {"workers": 2}, "rooms_anywhere": {"retry_max": 1, "self_ping": 2}}
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +113,16 @@ def test_a_break_of_the_link(romeo: Guest, garden: OwnRoom, proxy: Proxy) -> Non
     romeo.until_listed(garden.room, "Juliet")
     view = romeo.until(garden.room, "in")
     assert view["nick"] == "romeo"
+    assert garden.nicks() == {"romeo"}
+
+
+def test_a_loss_in_silence(romeo: Guest, garden: OwnRoom) -> None:
+    """Nobody says anything; the room is asked."""
+    gone = f"<presence from='{romeo.occupant}' to='{garden.room}/romeo' type='unavailable'/>"
+    assert romeo.gateway.request("POST", "/rest", gone, "application/xmpp+xml").status == 202
+    garden.sees("romeo", "unavailable")
+    garden.sees("romeo")
+    romeo.until(garden.room, "in")
     assert garden.nicks() == {"romeo"}
 
 
