@@ -33,13 +33,13 @@ def test_a_crowd_of_connections(tmp_path: Path, count: int) -> None:
     gateway.start()
     crowd: list[socket.socket] = []
     try:
-        until(lambda: len(workers(gateway)) == count, 20)
+        until(lambda: len(workers(gateway)) == count, 60)
         before = workers(gateway)
         for _ in range(2):
             for _ in range(150):
                 crowd.append(connection := socket.create_connection((LOOPBACK, gateway.port), timeout=30))
                 connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nX")
-            until(lambda: gateway.output.read_text().count("RLIMIT_NOFILE") >= 1, 15)
+            until(lambda: gateway.output.read_text().count("RLIMIT_NOFILE") >= 1, 60)
             while crowd:
                 crowd.pop().close()
             for n in range(10):

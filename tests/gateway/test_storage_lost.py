@@ -89,18 +89,18 @@ def test_a_process_that_dies_while_the_database_is_down(tmp_path: Path, cluster:
     gateway = kind(tmp_path, 1, settings(cluster, count))
     gateway.start()
     try:
-        until(lambda: len(workers(gateway)) == count and outcome(gateway)[0] == 200, 20)
+        until(lambda: len(workers(gateway)) == count and outcome(gateway)[0] == 200, 60)
         cluster.halt()
         before = workers(gateway)
         for pid in before:
             os.kill(pid, signal.SIGKILL)
-        until(lambda: not any(map(is_alive, before)), 20)
+        until(lambda: not any(map(is_alive, before)), 60)
         known = len(gateway.output.read_text())  # one that was killed may have said so too
 
         def said(what: str) -> int:
             return gateway.output.read_text()[known:].count(what)
 
-        until(lambda: len(workers(gateway) - before) == count, 20)
+        until(lambda: len(workers(gateway) - before) == count, 60)
         until(lambda: said("cannot begin, and tries again") == count, 30)
         for _ in range(4 * count):
             for path in ("/api/status", "/rest/ping/x", "/api/messages", "/data/x"):

@@ -177,7 +177,7 @@ def test_reconnect_sends_what_was_not_written(start: Start) -> None:
 
 def test_keepalive_without_an_answer_ends_the_stream(start: Start) -> None:
     component, _, _ = start(stay, keepalive=1.0)
-    until(lambda: component.state.state == "waiting", 8)
+    until(lambda: component.state.state == "waiting")
     assert component.state.reason == "silent"
 
 

@@ -56,7 +56,7 @@ def test_outbox_order_with_a_slow_reader(start: Start) -> None:
     sent = [f"<message>{n} {'x' * 20_000}</message>" for n in range(400)]
     for message in sent:
         component.outbox.put([entry(message.encode())])
-    until(lambda: len(bodies) == 400, 20)
+    until(lambda: len(bodies) == 400, 60)
     assert bodies == sent
 
 

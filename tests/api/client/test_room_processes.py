@@ -46,7 +46,7 @@ def heard(stream: Stream, count: int) -> list[dict[str, Any]]:
     writer = EventWriter("us", f"muclight.{DOMAIN}", counted=True, xml=False)
     data: list[dict[str, Any]] = []
     while len(data) < count:
-        event = stream.next(5)
+        event = stream.next(30)
         assert event is not None, f"only {len(data)} of {count} events came"
         data.append(json.loads((writer.write(event) or b"").decode().partition("data: ")[2]))
     return data

@@ -63,7 +63,7 @@ def test_an_announcement_to_many_who_are_online(run: Run, gateway: Gateway, crow
     row = end_of(run, "announce_send_online")
     assert (row["state"], row["done"], row["total"]) == ("done", MANY, MANY)
     for stream in streams:
-        heard = stream.next(5)
+        heard = stream.next(30)
         assert heard is not None
         assert heard.stanza.findtext("body") == "news"
 

@@ -276,7 +276,7 @@ def test_the_message_of_the_day_is_seen_once(run: Run, gateway: Gateway) -> None
     assert run("announce_motd_get", HOST) == (200, {"subject": "Tonight", "body": "A feast"})
     owner = parse_jid(f"juliet@{DOMAIN}")
     first, second = gateway.parts.streams.open(owner), gateway.parts.streams.open(owner)
-    event = first.next(1)
+    event = first.next(30)
     assert event is not None
     assert event.stanza.findtext("body") == "A feast"
     assert second.next(0.05) is None

@@ -76,7 +76,7 @@ def test_a_stream_is_a_session_and_can_be_kicked(run: Run, gateway: Gateway) -> 
     assert run("kick_session", JULIET | {"resource": row["resource"], "reason": "Enough"}) == (200, 0)
     assert run("num_resources", JULIET).body == 0
     with pytest.raises(StreamEnded, match="conflict: Enough"):
-        stream.next(1)
+        stream.next(30)
 
 
 @pytest.mark.parametrize(("path", "answer"), [("kick_user/v0", {"num_resources": 2}), ("kick_user/v1", 2), ("kick_user", "Kicked sessions: 2")])
@@ -125,7 +125,7 @@ def test_a_ban_holds_although_nobody_can_be_told(run: Run, client: FlaskClient, 
     assert run("ban_account", JULIET | {"reason": "Spam"}) == (200, 0)
     for stream in streams:
         with pytest.raises(StreamEnded):
-            stream.next(1)
+            stream.next(30)
 
 
 def test_set_presence(run: Run, client: FlaskClient) -> None:

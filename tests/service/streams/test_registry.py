@@ -303,7 +303,7 @@ def test_a_slow_reader_is_told_behind_what_waits(driver: Driver) -> None:
     kept = [house.say(str(n)) for n in range(4)]
     assert bodies(read(stream, 2)) == ["0", "1"]
     with pytest.raises(StreamEnded, match="2 events wait"):
-        stream.next(1)
+        stream.next(30)
     stream.close()
     assert bodies(read(house.streams.open(JULIET, after=kept[1]), 2)) == ["2", "3"]
 
@@ -321,7 +321,7 @@ def test_the_bounds_of_open_streams(driver: Driver) -> None:
         stream.close()
     assert house.streams.count == 0
     with pytest.raises(StreamEnded):
-        streams[0].next(1)
+        streams[0].next(30)
     assert house.streams.open(JULIET)
 
 
@@ -353,7 +353,7 @@ def test_who_has_left_makes_room(driver: Driver) -> None:
     house.streams.open(JULIET)
     assert house.streams.count == 2
     with pytest.raises(StreamEnded):
-        lost.next(1)
+        lost.next(30)
     lost.close()
     assert house.streams.count == 2
 
@@ -364,6 +364,6 @@ def test_the_end_of_all(house: House) -> None:
     house.streams.stop()
     assert bodies(read(stream, 1)) == ["last"]
     with pytest.raises(StreamEnded, match="stops"):
-        stream.next(1)
+        stream.next(30)
     with pytest.raises(GatewayError):
         house.streams.open(JULIET)

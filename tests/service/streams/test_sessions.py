@@ -29,7 +29,7 @@ def test_a_stream_is_seen_and_ended_everywhere(pair: tuple[Gateway, Gateway], th
     assert (session.jid, session.ip, session.port) == (JULIET._replace(resource=stream.resource), "192.0.2.1", 7)
     assert pair[asked].parts.sessions.kick([session], "enough") == 1
     with pytest.raises(StreamEnded, match="enough"):
-        stream.next(2)
+        stream.next(30)
     assert [gateway.parts.online.all() for gateway in pair] == [[], []]
 
 
