@@ -96,7 +96,7 @@ def test_strangers_get_no_slot(gateway: Gateway) -> None:
         ("tybalt@verona.example", f"{JULIET}/x", False),
         ("callback", f"{JULIET}/x", False),
         ("callback", f"bot@{DOMAIN}/x", True),
-        ("account", f"bot@{DOMAIN}/x", True),  # which is no account
+        ("account", f"bot@{DOMAIN}/x", True),  # which is not an account
         ("callback", f"admin@{DOMAIN}/x", True),
     ],
 )
@@ -162,7 +162,7 @@ def test_without_a_service(make_app: MakeApp) -> None:
 
 
 def test_a_slot_of_the_longest_names_can_be_used(make_app: MakeApp) -> None:
-    """The token has to fit into a header field, whoever it is for."""
+    """The token has to fit into a header field, however long addresses are."""
     app = make_app(files_access="all")
     gateway: Gateway = app.extensions["gateway"]
     sender = f"{chr(0x20AC) * 341}@{'.'.join(['x' * 60] * 4)}.example/{'r' * 1000}"

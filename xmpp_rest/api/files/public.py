@@ -1,4 +1,4 @@
-"""The public side of files: `/files/{id}/{name}` (files §3, §4.2). Whoever knows the URL may read; a slot's token lets in its upload."""
+"""The public side of files: `/files/{id}/{name}` (files §3, §4.2). Everybody who knows the URL may read; a slot's token lets in its upload."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class FileService:
 
     @property
     def max_size(self) -> int:
-        """Bytes of one file at the most."""
+        """How many bytes a file may have."""
         return self._settings.files.max_size
 
     def is_inline(self, media_type: str) -> bool:

@@ -62,7 +62,7 @@ class SlotTokens:
             self._make_key()
 
     def _make_key(self) -> None:
-        """One whole key for all processes, whoever is first."""
+        """One whole key for all processes."""
         part = self._path.with_name(f"{KEY}.{secrets.token_hex(4)}.part")
         try:
             with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
@@ -92,7 +92,7 @@ def _carried(slot: Slot) -> list[Any]:
 
 
 def _slot(carried: Any) -> Slot:
-    """Raises ValueError, TypeError, InvalidJID for what is no slot."""
+    """Raises ValueError, TypeError, InvalidJID: this is not a slot."""
     file_id, owner, name, size, media_type, until = carried
     return Slot(str(file_id), parse_jid(owner), str(name), int(size), str(media_type), float(until))
 

@@ -189,7 +189,7 @@ class FileStore:
             return []
 
     def _path(self, file_id: str) -> Path | None:
-        """Where the content of this id is; None: it is no id."""
+        """Where the content of this id is; None: it is not an id."""
         if not ID.fullmatch(file_id):
             return None
         return self.folder / hashlib.sha256(file_id.encode()).hexdigest()[:2] / file_id

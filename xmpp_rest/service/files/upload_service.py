@@ -21,7 +21,7 @@ from xmpp_rest.service.files.values import Slot
 
 REQUEST, INFO = f"{{{UPLOAD}}}request", f"{{{DISCO_INFO}}}query"
 IDENTITY = ("store", "file", "xmpp-rest")
-LONGEST_NAME = 4096  # characters of a name that is asked for; what is longer is no name
+LONGEST_NAME = 4096  # characters of a name that is asked for; what is longer is not taken for one
 _SIZE = re.compile("[0-9]{1,18}")
 FULL = ("wait", "resource-constraint")
 CONDITIONS = {403: ("auth", "forbidden"), 413: ("modify", "not-acceptable"), 429: FULL, 507: FULL}
