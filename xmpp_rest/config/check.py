@@ -34,14 +34,14 @@ class Commands(Protocol):
 
 def describe(settings: Settings) -> Iterator[str]:
     """The lines that describe what the gateway would do, without secrets."""
-    server, gateway, link = settings.server, settings.gateway, settings.link
+    server, link = settings.server, settings.link
     data_dir = Path(settings.base) / server.data_dir
     scheme = "https" if server.certificate else "http"
     places = ", ".join(str(bind) if bind.path else f"{scheme}://{bind}" for bind in server.bind)
     yield f"serve {places} with {server.workers} process(es) of {server.threads} threads ({_worker_class(server.worker_class)})"
     yield _connections(settings)
     yield f"keep everything in {data_dir}, accounts by {settings.storage.url.partition(':')[0]}"
-    yield f"host {gateway.domain}" + "".join(f", {d}" for d in (gateway.rooms_domain, gateway.conference_domain) if d)
+    yield f"host {', '.join(settings.domains)}"
     if link.kind == "component":
         yield f"attach each of them as a component to {link.host}:{link.port}" + ("" if link.secret else " WITHOUT A SECRET")
     else:

@@ -15,6 +15,7 @@ from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.metrics.families import STREAM_APIS, Figures, sample
 from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.callbacks.dead_letters import DeadLetters
+from xmpp_rest.service.files.files import FileService
 from xmpp_rest.service.rooms.calls import RoomCalls
 from xmpp_rest.service.scheduled.runner import ScheduledRunner
 from xmpp_rest.service.streams.registry import Streams
@@ -29,7 +30,7 @@ class Gauges:
 
     def __init__(
         self, settings: Settings, under_way: Callable[[], int], streams: Streams, pending: Pending, uplink: Uplink | None,
-        callbacks: Callbacks, dead: DeadLetters, scheduled: ScheduledRunner, rooms: RoomCalls,
+        callbacks: Callbacks, dead: DeadLetters, scheduled: ScheduledRunner, rooms: RoomCalls, files: FileService,
     ) -> None:  # fmt: skip
         """`under_way`: how many requests are served in threads of the server's own."""
         self._threads = settings.server.threads
@@ -43,6 +44,7 @@ class Gauges:
         self._dead = dead
         self._scheduled = scheduled
         self._rooms = rooms
+        self._files = files
         self._letters: Figures = {}
         self._count_in_time: Probe[Figures] = Probe(self._count, patience=PATIENCE, kept=0.0)
 
@@ -74,7 +76,12 @@ class Gauges:
             "rooms_held": float(rooms["held"]),
             "scheduled_soon": float(self._scheduled.soon),
             "scheduled_late_seconds": self._scheduled.late,
+            **self._of_files(),
         }
+
+    def _of_files(self) -> Figures:
+        stored = self._files.counted
+        return {"files": float(stored.files), "files_bytes": float(stored.used), "files_limit_bytes": float(self._files.quota_total)}
 
     def _of_callbacks(self) -> Figures:
         queues = self._callbacks.queues.items()

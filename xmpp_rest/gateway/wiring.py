@@ -208,7 +208,7 @@ def build(
     remote.on_broadcast("forget", passwords.forget)
     remote.on_broadcast("unban", authenticator.unban)
     access_log = AccessLog(settings.server.access_log)
-    gauges = Gauges(settings, under_way, streams, pending, uplink, callbacks, dead, runner, rooms.calls)
+    gauges = Gauges(settings, under_way, streams, pending, uplink, callbacks, dead, runner, rooms.calls, filing.files)
     collection = Collection(counts, gauges, KeptReports(data_dir), remote, incidents)
     parts = Parts(
         passwords=passwords, tokens=tokens, authenticator=authenticator, accounts=accounts, last=last, vcards=vcards,

@@ -140,3 +140,24 @@ def test_a_folder_that_cannot_be_written(client: FlaskClient, gateway: Gateway) 
     assert client.get("/status", headers=ADMIN).status_code == 200
     os.unlink(gateway.data_dir / "files")
     assert stored(gateway, b"x").size == 1
+
+
+def test_an_upload_of_unknown_length_takes_the_room_that_there_is(make_app: MakeApp) -> None:
+    """More is set aside than it needs, but only where that is there."""
+    gateway: Gateway = register_users(make_app(files_quota="100", files_max_size="1000000")).extensions["gateway"]
+    stored(gateway, b"x" * 90)
+    with gateway.parts.files.begin(parse_jid(JULIET), "x") as upload:
+        upload.write(b"12345")
+        upload.write(b"12345")
+        upload.commit()
+    assert gateway.parts.files.used(parse_jid(JULIET)) == 100
+
+
+def test_the_gateway_itself_may_upload(gateway: Gateway) -> None:
+    assert gateway.parts.files.access.may(parse_jid(DOMAIN))
+
+
+def test_the_gauges_of_files(gateway: Gateway) -> None:
+    stored(gateway, b"rose")
+    found = gateway.parts.gauges(True)
+    assert (found["files"], found["files_bytes"], found["files_limit_bytes"]) == (1, 4, 10737418240)

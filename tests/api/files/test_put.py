@@ -180,3 +180,10 @@ def test_slots_count_against_the_quota(make_app: MakeApp) -> None:
     nurse = f"nurse@{DOMAIN}/x"
     slot(gateway, 50, sender=nurse)
     assert condition(asked(gateway, request(1), nurse)) == ("wait", "resource-constraint")  # of all together
+
+
+def test_a_type_that_is_none_is_taken_as_it_was_announced(client: FlaskClient, gateway: Gateway) -> None:
+    path, fields = slot(gateway, 10, "x.png", "picture")
+    assert fields["Content-Type"] == "picture"
+    assert client.put(path, data=CONTENT, headers=fields).status_code == 201
+    assert client.get(path).headers["Content-Type"] == "image/png"

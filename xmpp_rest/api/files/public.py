@@ -1,4 +1,4 @@
-"""The public side of files: `/files/{id}/{name}` (files §3, §4.2). Everybody who knows the URL may read; a slot's token lets in its upload."""
+"""The public side of files: `/files/{id}/{name}` (files §3, §4.2). Who knows the URL may read; a slot's token lets in its upload."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xmpp_rest.api.resource import ApiResource
 from xmpp_rest.api.routing import segments
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.resource import Stop
-from xmpp_rest.service.files.names import disposition, essence
+from xmpp_rest.service.files.names import disposition, essence, media_type_of
 from xmpp_rest.service.files.refused import FileRefused
 from xmpp_rest.service.files.values import SlotClaims, StoredFile
 
@@ -37,7 +37,7 @@ class PublicFile(ApiResource):
     """One file, or the slot of one."""
 
     head_as_get = True
-    ignored_fields = frozenset({"Accept"})
+    ignored_fields = frozenset({"Accept", "Content-Type"})
     gateway: Gateway
     _file: StoredFile | None = None  # that which is asked for, or has been uploaded already
     _slot: SlotClaims | None = None  # whose token came, and is good
@@ -102,7 +102,7 @@ class PublicFile(ApiResource):
         if "HTTP_CONTENT_RANGE" in environ:
             self.refuse(FileRefused(400, "bad-request", "An upload cannot be resumed; send all of it"))
         kind = environ.get("CONTENT_TYPE", "")
-        if slot.media_type and kind and essence(kind) != essence(slot.media_type):
+        if slot.media_type and kind and essence(media_type_of(kind, slot.name)) != essence(slot.media_type):
             self.refuse(FileRefused(415, "bad-request", f"The slot is for {slot.media_type}"))
         if environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in ("", "identity"):
             self.refuse(FileRefused(415, "bad-request", "Send the file as it is, without Content-Encoding"))

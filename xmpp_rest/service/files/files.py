@@ -19,7 +19,7 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.files.access import FileAccess
 from xmpp_rest.service.files.names import clean_name, is_inline, media_type_of, url_name
-from xmpp_rest.service.files.quotas import FileQuotas, Full
+from xmpp_rest.service.files.quotas import FileQuotas, Full, Stored
 from xmpp_rest.service.files.refused import FileRefused, disk_full, refused_for, too_large
 from xmpp_rest.service.files.slots import OpenSlots, SlotTokens
 from xmpp_rest.service.files.store import FileStore, Opened, Taken, new_id
@@ -72,6 +72,16 @@ class FileService:
     def max_size(self) -> int:
         """How many bytes a file may have."""
         return self._settings.files.max_size
+
+    @property
+    def quota_total(self) -> int:
+        """How many bytes may be stored in all; 0: there is no limit."""
+        return self._settings.files.quota_total
+
+    @property
+    def counted(self) -> Stored:
+        """The files that are known in this process, the leader, without waiting."""
+        return self.quotas.counted
 
     def is_inline(self, media_type: str) -> bool:
         """Whether browsers show files of this type."""

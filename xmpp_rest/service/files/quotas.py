@@ -58,6 +58,7 @@ class FileQuotas:
         self._held: HeldBytes | None = None  # None: not read yet
         remote.offer(self)
         remote.on_left(self._process_left)
+        remote.on_role(self._role_changed)
 
     def configure(self, settings: FileSettings) -> None:
         """Hold these bounds from now on."""
@@ -106,6 +107,11 @@ class FileQuotas:
         with self._lock:
             return Stored(*self._known().of_files())
 
+    @property
+    def counted(self) -> Stored:
+        """All files, as far as they are known already; in the leader. Does not wait."""
+        return Stored(*self._held.of_files()) if self._held is not None else Stored(0, 0)
+
     @on_leader
     def ids(self, owner: JID) -> list[str]:
         """The ids of the files, slots and uploads of this one."""
@@ -124,6 +130,11 @@ class FileQuotas:
             for file_id, file in found.items():
                 if file_id not in before and not file.is_over and known.kind(file_id) is not HeldKind.FILE:
                     known.put(file_id, _of_file(file))
+
+    def _role_changed(self, _: bool) -> None:
+        """Read the folder when it is needed: another process may have changed it meanwhile."""
+        with self._lock:
+            self._held = None
 
     def _process_left(self, process: str) -> None:
         """What it was writing, nobody goes on with."""

@@ -24,7 +24,7 @@ class FileRefused(Exception):
 
 def too_large(max_size: int) -> FileRefused:
     """The file is larger than one may be."""
-    return FileRefused(413, "policy-violation", f"A file has at most {max_size} bytes here", max_size=max_size)
+    return FileRefused(413, "policy-violation", f"A file has at most {max_size} bytes here ([files] max_size)", max_size=max_size)
 
 
 def disk_full() -> FileRefused:
@@ -35,8 +35,8 @@ def disk_full() -> FileRefused:
 def refused_for(full: Full) -> FileRefused:
     """What a sender is told of a bound."""
     if full.bound == OWN:
-        detail = f"{full.used} of the {full.quota} bytes that one uploader may have stored are taken"
+        detail = f"{full.used} of the {full.quota} bytes that one uploader may have stored ([files] quota) are taken"
         return FileRefused(429, "resource-constraint", detail, full.retry_after, used=full.used, quota=full.quota)
     if full.bound == SLOTS:
         return FileRefused(429, "resource-constraint", f"{full.used} slots are open, as many as may be; use them first", full.retry_after)
-    return FileRefused(507, "resource-constraint", "As many bytes are stored here as may be in all", full.retry_after)
+    return FileRefused(507, "resource-constraint", "As many bytes are stored here as may be in all ([files] quota_total)", full.retry_after)

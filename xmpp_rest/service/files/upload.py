@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from xmpp_rest.service.files.refused import too_large
+from xmpp_rest.service.files.refused import FileRefused, too_large
 from xmpp_rest.service.files.store import FileStore, Upload
 from xmpp_rest.service.files.values import NewFile, StoredFile
 
@@ -75,9 +75,20 @@ class FileUpload:
         if size > self._max_size:
             raise too_large(self._max_size)
         if size > self._reserved:
-            self._reserved = min(size + STEP, self._max_size)
-            self._files.reserve(self._upload.new, self._reserved)
+            self._reserved = self._reserve(size)
         self._files.on_disk(lambda: self._upload.write(data))
+
+    def _reserve(self, size: int) -> int:
+        """Set so many bytes aside, and some more if there is room for them; how many that are."""
+        ahead = min(size + STEP, self._max_size)
+        try:
+            self._files.reserve(self._upload.new, ahead)
+        except FileRefused:
+            if ahead == size:
+                raise
+            self._files.reserve(self._upload.new, size)
+            return size
+        return ahead
 
     def commit(self) -> StoredFile:
         """Have it be there for everybody, safe on disk."""
