@@ -50,6 +50,8 @@ def change(client: FlaskClient, api: str, fields: Fields) -> TestResponse:
             return client.post(f"/rest/message/chat/nurse@{DOMAIN}", data="x", headers=fields | {"Content-Type": "text/plain"})
         case "files":
             return client.post("/rest/files", query_string={"to": f"nurse@{DOMAIN}"}, data=b"x", headers=fields | {"Content-Type": "image/png"})
+        case "rooms":
+            return client.put(f"/rest/rooms/hall@conference.{DOMAIN}", json={"create": True}, headers=dict(fields))
         case "rest batch":
             line = b'{"kind":"message","to":"nurse@%b","body":"x"}\n' % DOMAIN.encode()
             return client.post("/rest", data=line, headers=fields | {"Content-Type": "application/x-ndjson"})
@@ -66,7 +68,7 @@ def change(client: FlaskClient, api: str, fields: Fields) -> TestResponse:
     raise AssertionError(api)
 
 
-APIS = ["rest", "rest path", "files", "rest batch", "client", "contacts", "data put", "data post", "data delete"]
+APIS = ["rest", "rest path", "files", "rooms", "rest batch", "client", "contacts", "data put", "data post", "data delete"]
 
 
 @SHARED

@@ -24,6 +24,7 @@ CALLS = {
     "history": ("GET", "/api/messages", None),
     "contacts": ("GET", "/api/contacts", None),
     "rooms": ("GET", "/api/rooms", None),
+    "rooms anywhere": ("GET", "/rest/rooms", None),
     "data": ("GET", "/data/settings", None),
     "credentials": ("GET", "/data/accounts", None),
     "other": ("GET", f"/data/{DOMAIN}/nurse/accounts", None),

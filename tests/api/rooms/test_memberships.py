@@ -171,6 +171,8 @@ def test_bodies_that_are_none(client: FlaskClient, written: Written) -> None:
     assert client.put(PATH, data=b"[" * 20_000_000, content_type="application/json", headers=JULIET).status_code == 413
     assert client.put(PATH, data="", content_type="application/json", headers=JULIET).status_code == 201
     assert len(written.wishes) == 1
+    wrong = client.put(PATH, data="x", content_type="text/plain", headers=JULIET).get_json()
+    assert (wrong["room"], client.put(PATH, json={"x": 1}, headers=JULIET).get_json()["room"]) == (ROOM, ROOM)
 
 
 REFUSED: list[tuple[Any, ...]] = [

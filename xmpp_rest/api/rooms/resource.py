@@ -88,7 +88,8 @@ class MembershipResource(Authenticated):
         if not room.local or room.resource:
             self.fail(422, "jid-malformed", f"{written[:_SHOWN]!r} is not the address of a room, such as garden@conference.example.net")
         if room.domain == settings.rooms_domain:
-            self.fail(422, "feature-not-implemented", "This is a room of MUC Light, which is at /api/rooms", room=str(room))
+            place = f"{self.gateway.settings.client.prefix}/rooms"
+            self.fail(422, "feature-not-implemented", f"This is a room of MUC Light, which is at {place}", room=str(room))
         if room.domain in settings.domains and room.domain != settings.conference_domain:
             self.fail(404, "service-unavailable", "There is no room service at this address", room=str(room), by=room.domain)
         return room
@@ -129,12 +130,17 @@ class MembershipResource(Authenticated):
     # -- errors
 
     def render_error(self, status: int) -> tuple[bytes | str, str]:
-        self.problem = members_for(status, self.problem)
+        self.problem = members_for(status, self.known | self.problem)
         return super().render_error(status)
 
     def fail(self, status: int, condition: str, detail: str, **members: str) -> NoReturn:
         """End the request with a problem document."""
-        raise Stop(problem(status, condition, detail, **members))
+        raise Stop(problem(status, condition, detail, **(self.known | members)))
+
+    @property
+    def known(self) -> dict[str, str]:
+        """The room, once it is known to be one."""
+        return {"room": str(self.room)} if "room" in self.__dict__ else {}
 
     def fail_for(self, refusal: RoomRefusal) -> NoReturn:
         """End the request because the room has refused."""
