@@ -17,6 +17,7 @@ from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.service.rooms import lifecycle
 from xmpp_rest.service.rooms.refused import RoomRefused
+from xmpp_rest.service.rooms.store import RoomStore
 from xmpp_rest.service.rooms.values import Wish
 from xmpp_rest.threads.waits import Wait
 
@@ -81,12 +82,20 @@ def test_a_process_that_takes_over_goes_on_with_all_of_them(make_app: MakeApp, t
     assert follower.parts.room_calls.figures() == {"in": 1, "joining": 0, "out": 0, "held": 0}
     missing = follower.parts.room_calls.join(ACTOR, parse_jid("none@rooms.montague.example"), Wish(), Wait(30))
     assert missing.refusal is not None
+    romeo = parse_jid(f"romeo@{DOMAIN}")
+    assert follower.parts.room_calls.join(romeo, room, REQUEST, Wait(30)).view is not None
+    network.say(network.rooms[FAKE_ROOM].presence(f"{romeo}/xmpp-rest", "unavailable", "307", reason="Too loud", nick="Nurse"))
+    until(lambda: follower.parts.room_calls.figures()["out"] == 1)
+    until(lambda: any(kept.out for kept in RoomStore(leader.driver, DOMAIN, leader.incidents).all()))
     other = FakeNetwork(follower.parts.router)
     other.rooms = network.rooms
     leader.stop()
     assert [p.get("to") for p in network.presences("unavailable")] == ["none@rooms.montague.example/juliet"]
     until(lambda: follower.parts.memberships.counts()["in"] == 1)
     assert len(other.presences()) == 1
+    view = follower.parts.room_calls.get(romeo, room)  # who was put out does not come in again because a process has ended
+    assert view is not None
+    assert (view.state, view.reason and (view.reason.condition, view.reason.text, view.reason.actor)) == ("out", ("not-allowed", "Too loud", "Nurse"))
     follower.stop()
     assert [p.get("to") for p in other.presences("unavailable")] == [f"{FAKE_ROOM}/juliet"]
 

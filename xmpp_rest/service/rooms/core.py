@@ -73,6 +73,8 @@ class RoomCore:
         if before != (state, _said(reason)):
             if not is_told:
                 log_state(membership)
+                if state is RoomState.OUT and membership.is_established:  # so that the next leader leaves it at that
+                    self.keep(membership)
             self.tell(membership)
             for act in self._on_taken:
                 act(membership)
@@ -83,7 +85,8 @@ class RoomCore:
 
     def keep(self, membership: RoomMembership) -> None:
         """Have the storage know what is wanted. Needs the lock."""
-        row = self.store.row_of(membership.place, membership.wish, membership.nick, membership.own_nick, membership.since)
+        out = membership.reason if membership.state is RoomState.OUT else None
+        row = self.store.row_of(membership.place, membership.wish, membership.nick, membership.own_nick, membership.since, out)
         self.work.call(partial(self.store.put, membership.place, row))
 
     def drop(self, membership: RoomMembership) -> None:

@@ -16,7 +16,7 @@ from xmpp_rest.service.rooms.core import RoomCore
 from xmpp_rest.service.rooms.memberships import Memberships
 from xmpp_rest.service.rooms.presences import leaving
 from xmpp_rest.service.rooms.store import KeptMembership
-from xmpp_rest.service.rooms.values import RoomPlace, Wish
+from xmpp_rest.service.rooms.values import Reason, RoomPlace, RoomState, Wish
 
 log = logging.getLogger("xmpp_rest.rooms")
 
@@ -43,17 +43,21 @@ class RoomsLifecycle:
     def begin(self, *, takes_over: bool) -> None:
         """Come into all rooms that are wanted, as the link comes up. Raises StorageError.
 
-        `takes_over`: whether this process was there with the leader before: then memberships on demand move on, else they are forgotten.
+        `takes_over`: whether this process was there with the leader before: then all is as it was. Otherwise memberships on demand are
+        forgotten, and who was put out for good tries once more.
         """
         for kept in list(self._core.store.all()):
             if self._is_over(kept):
                 self._leave_silently(kept)
-            elif kept.wish.stay or takes_over or kept.is_ours:
+            elif takes_over or kept.is_ours:
+                self._restore(kept, kept.out)
+            elif kept.wish.stay:
                 self._restore(kept)
             else:
                 self._core.store.remove(kept.place)
         for place, (by, entry) in self._configured.items():
-            self._memberships.want(place, self._wish(by, place.actor, entry))
+            if self._memberships.state(place) is not RoomState.OUT:
+                self._memberships.want(place, self._wish(by, place.actor, entry))
 
     def give_up(self) -> None:
         """Leave what an earlier process has left on demand, as this one is about to stop too. Raises StorageError."""
@@ -81,8 +85,8 @@ class RoomsLifecycle:
         if kept.wish.stay and place != kept.place and not kept.wish.by.startswith(CALLBACK):
             self._restore(kept._replace(place=place))
 
-    def _restore(self, kept: KeptMembership) -> None:
-        self._memberships.want(kept.place, kept.wish, since=kept.since, own_nick=kept.own_nick)
+    def _restore(self, kept: KeptMembership, out: Reason | None = None) -> None:
+        self._memberships.want(kept.place, kept.wish, since=kept.since, own_nick=kept.own_nick, out=out)
 
     # -- the end
 

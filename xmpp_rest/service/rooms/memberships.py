@@ -20,7 +20,7 @@ from xmpp_rest.service.rooms.membership import RoomMembership
 from xmpp_rest.service.rooms.news import RoomNews
 from xmpp_rest.service.rooms.refused import RoomRefusal, join_refused
 from xmpp_rest.service.rooms.renaming import Renaming
-from xmpp_rest.service.rooms.values import RoomPlace, RoomState, RoomView, Wish
+from xmpp_rest.service.rooms.values import Reason, RoomPlace, RoomState, RoomView, Wish
 from xmpp_rest.service.rooms.watching import Watching
 
 log = logging.getLogger("xmpp_rest.rooms")
@@ -178,8 +178,8 @@ class Memberships:
         else:
             self._core.answer_once_kept([then])
 
-    def want(self, place: RoomPlace, wish: Wish, *, since: float = 0.0, own_nick: str = "") -> None:
-        """Have it as it was kept, or is configured, and come in as soon as the link is up."""
+    def want(self, place: RoomPlace, wish: Wish, *, since: float = 0.0, own_nick: str = "", out: Reason | None = None) -> None:
+        """Have it as it was kept, or is configured, and come in as soon as the link is up, unless it is `out` for good."""
         with self._core.lock:
             found = self._core.table.get(place)
             if found is None:
@@ -189,7 +189,9 @@ class Memberships:
             found.wish, found.nick, found.is_established = wish, wish.nick or found.nick, True
             self._core.router.occupancy.manage(*place)
             self._core.keep(found)
-            if found.attempt is None:
+            if out is not None:
+                self._core.take(found, RoomState.OUT, out)
+            elif found.attempt is None:
                 self._again(found)
 
     @property

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from drivers import Driver, StorageError, Table
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
-from xmpp_rest.service.rooms.values import RoomPlace, Wish
+from xmpp_rest.service.rooms.values import Reason, RoomPlace, Wish
 
 log = logging.getLogger("xmpp_rest.rooms")
 
@@ -29,6 +29,8 @@ class KeptMembership(NamedTuple):
     own_nick: str
     since: float
     is_ours: bool = False
+    out: Reason | None = None
+    """Why it was out for good."""
 
 
 class RoomStore:
@@ -41,10 +43,11 @@ class RoomStore:
         self._domain = domain
         self._incidents = incidents
 
-    def row_of(self, place: RoomPlace, wish: Wish, nick: str, own_nick: str, since: float) -> Row:
+    def row_of(self, place: RoomPlace, wish: Wish, nick: str, own_nick: str, since: float, out: Reason | None = None) -> Row:
         """The membership as it is kept."""
         row: Row = {"room": str(place.room), "resource": place.occupant.resource, "nick": nick, "own_nick": own_nick, "since": since}
         row |= {"is_named": wish.is_named, "stay": wish.stay, "by": wish.by, "began": self._began}
+        row |= {} if out is None else {"out": [out.condition, out.text, list(out.status), out.actor]}
         return row if wish.password is None else {**row, "password": wish.password}
 
     def put(self, place: RoomPlace, row: Row) -> None:
@@ -96,4 +99,11 @@ def _read(actor: JID, row: Any) -> KeptMembership:
         stay=bool(row["stay"]),
         by=str(row["by"]),
     )
-    return KeptMembership(place, wish, str(row["nick"]), str(row["own_nick"]), float(row["since"]))
+    return KeptMembership(place, wish, str(row["nick"]), str(row["own_nick"]), float(row["since"]), out=_read_reason(row.get("out")))
+
+
+def _read_reason(value: Any) -> Reason | None:
+    if value is None:
+        return None
+    condition, text, status, actor = value
+    return Reason(str(condition), str(text), tuple(int(code) for code in status), str(actor))
