@@ -27,6 +27,22 @@ def test_sums_follow_what_is_held() -> None:
     assert held.total == 0
 
 
+def test_what_is_removed_leaves_nothing_behind() -> None:
+    held = HeldBytes()
+    for number in range(10_000):
+        held.put(str(number), Held(JULIET, 1, 50.0 + number, FILE))
+        if number % 10:
+            held.drop(str(number))
+    assert held.total == 1000
+    assert len(held._ends) < 5000
+    held.drop_over(49.0)
+    assert held.total == 1000
+    held.drop_over(50.0 + 5000)
+    assert held.total == 499
+    held.drop_over(20_000.0)
+    assert (held.total, held._ends) == (0, [])
+
+
 def test_when_there_will_be_room() -> None:
     held = HeldBytes()
     for name, size, until in (("a", 10, 30.0), ("b", 10, 20.0), ("c", 10, None)):

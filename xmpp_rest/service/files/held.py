@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from xmpp_rest.protocol.jid import JID
 
+SPARE = 1000  # ends of what is not held any more, which may stay in the heap
+
 
 class HeldKind(Enum):
     """What takes bytes."""
@@ -106,6 +108,9 @@ class HeldBytes:
         own.ids[file_id] = None
         self._count(own, held, 1)
         if held.until is not None:
+            if len(self._ends) > 2 * len(self._held) + SPARE:
+                self._ends = [(each.until, name) for name, each in self._held.items() if each.until is not None and name != file_id]
+                heapq.heapify(self._ends)
             heapq.heappush(self._ends, (held.until, file_id))
 
     def drop(self, file_id: str) -> None:

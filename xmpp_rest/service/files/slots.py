@@ -69,8 +69,11 @@ class SlotTokens:
                 file.write(secrets.token_bytes(KEY_BYTES))
                 file.flush()
                 os.fsync(file.fileno())
-            if not self._path.exists() or self._path.stat().st_size != KEY_BYTES:
-                part.replace(self._path)
+            try:
+                os.link(part, self._path)  # one process is first, and all take its key
+            except FileExistsError:
+                if self._path.stat().st_size != KEY_BYTES:
+                    part.replace(self._path)
         finally:
             part.unlink(missing_ok=True)
 
