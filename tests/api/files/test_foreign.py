@@ -198,3 +198,18 @@ def test_no_answer(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_how_long_it_keeps_a_file_cannot_be_asked_for(client: FlaskClient, server: Server) -> None:
     assert post(client, expire="60").status_code == 422
+
+
+def test_the_status_tells_of_the_service_and_of_its_refusal(client: FlaskClient, server: Server, web: WebServer) -> None:
+    admin = basic("admin@capulet.example")
+    empty = {"own": False, "service": None, "reason": None, "count": 0, "used": 0}
+    assert client.get("/status", headers=admin).get_json()["files"] == empty
+    server.refuses(StanzaError("auth", "forbidden", "Access denied by service policy"))
+    assert post(client).status_code == 403
+    told = client.get("/status", headers=admin).get_json()["files"]
+    reason = f"The upload service {SERVICE} has refused: forbidden (Access denied by service policy)"
+    assert told == empty | {"service": SERVICE, "reason": reason}
+    server.slots(web.url("/put/x"), "https://upload.example/get/x")
+    web.pages["/put/x"] = Page(201)
+    assert post(client).status_code == 201
+    assert client.get("/status", headers=admin).get_json()["files"] == empty | {"service": SERVICE}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,6 +97,40 @@ def test_a_failure_at_any_step_leaves_nothing(store: FileStore, monkeypatch: pyt
             return
     if store.get(upload.new.id) is None:
         assert store.commit(begun(store)).size == 4
+
+
+class ShortWrites(io.FileIO):
+    """As of a disk that is nearly full: a write takes a part, and the next one fails."""
+
+    def __init__(self, path: Path, room: int) -> None:
+        super().__init__(path, "w")
+        self.room = room
+
+    def write(self, data: Any) -> int:
+        taken = min(len(data), 3, self.room)
+        if not taken:
+            raise OSError(errno.ENOSPC, "full")
+        self.room -= taken
+        return super().write(bytes(data[:taken]))
+
+
+def test_a_write_that_takes_a_part_is_gone_on_with(store: FileStore) -> None:
+    upload = begun(store, b"")
+    upload.content.close()
+    upload.content = ShortWrites(upload.path, 100)
+    upload.write(b"a rose by any other name")
+    file = store.commit(upload)
+    opened = store.open(file.id)
+    assert opened is not None
+    with opened.content:
+        assert opened.content.read() == b"a rose by any other name"
+    upload = begun(store, b"")
+    upload.content.close()
+    upload.content = ShortWrites(upload.path, 4)
+    with pytest.raises(OSError, match="full"):
+        upload.write(b"12345")
+    upload.abort()
+    assert names(store) == [file.id, f"{file.id}.json"]
 
 
 def test_one_of_two_uploads_of_an_id_counts(store: FileStore) -> None:

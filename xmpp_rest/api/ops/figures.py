@@ -24,7 +24,7 @@ def figures(gateway: Gateway) -> dict[str, Any]:
         "streams": len(parts.streams.directory.all()),
         "callbacks": parts.callbacks.describe(),
         "rooms": parts.room_calls.figures(),
-        "files": parts.files.figures(),
+        "files": parts.files.figures() | (foreign.state()._asdict() if (foreign := parts.file_sending.foreign) else {}),
         **readiness(gateway),
     }
 

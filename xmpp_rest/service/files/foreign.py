@@ -10,6 +10,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -22,7 +23,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import UPLOAD
 from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.service.callbacks.http_client import target_of
-from xmpp_rest.service.files.foreign_service import ForeignService, ForeignSlot, FoundService, slot_in, slot_request
+from xmpp_rest.service.files.foreign_service import ForeignService, ForeignSlot, ForeignState, FoundService, slot_in, slot_request
 from xmpp_rest.service.files.http_exchange import HttpExchange, HttpFailed
 from xmpp_rest.service.files.names import clean_name, media_type_of
 from xmpp_rest.service.files.refused import FileRefused, disk_full, too_large
@@ -52,8 +53,6 @@ class ForeignUploads:
         self._folder = folder
         self._service = service
         self._sending = sending
-        self.reason: str | None = None
-        """Why the service has refused, the last time that it was asked by this process."""
 
     def configure(self, settings: FileSettings) -> None:
         """Work by these settings from now on."""
@@ -95,15 +94,23 @@ class ForeignUploads:
         slot = slot_in(answer) if answer.get("type") == "result" else None
         if slot is None:
             raise self._refused(answer, service, actor)
-        self.reason = None
+        self._note(None)
         return slot
+
+    def state(self) -> ForeignState:
+        """What `/status` tells of the service. Raises GatewayError."""
+        return self._service.state()
+
+    def _note(self, reason: str | None) -> None:
+        with suppress(GatewayError):  # the leader is told the next time
+            self._service.note(reason)
 
     def _refused(self, answer: Element, service: JID, actor: JID) -> FileRefused:
         if answer.get("type") != "error":
             return FileRefused(502, "undefined-condition", f"The upload service {service} has given no slot")
         error = condition_of(answer)
         said = f"The upload service {service} has refused: {error.condition}" + (f" ({error.text[:200]})" if error.text else "")
-        self.reason = said
+        self._note(said)
         if error.condition in ("forbidden", "not-allowed"):
             return FileRefused(403, error.condition, f"{said}. It does not let {actor.bare} upload: {REMEDY}")
         if error.condition == "not-acceptable" and (most := _bound(answer)) is not None:

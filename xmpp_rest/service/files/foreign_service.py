@@ -125,6 +125,13 @@ def _jid(text: str | None) -> JID | None:
         return None
 
 
+class ForeignState(NamedTuple):
+    """Which service it is, and why it has refused the last time; None: it is not known, or it has not."""
+
+    service: str | None
+    reason: str | None
+
+
 class ForeignService:
     """The service that the leader has found; every process may ask for it."""
 
@@ -136,6 +143,7 @@ class ForeignService:
         self._clock = clock
         self._found: FoundService | None = None
         self._until = 0.0
+        self._reason: str | None = None
         self._remote = remote
         remote.offer(self)
 
@@ -148,6 +156,17 @@ class ForeignService:
     def known(self) -> FoundService | None:
         """What this process, if it leads, knows of it."""
         return self._found if self._clock() < self._until else None
+
+    @on_leader
+    def note(self, reason: str | None) -> None:
+        """Remember why it has refused; None: it has not."""
+        self._reason = reason
+
+    @on_leader
+    def state(self) -> ForeignState:
+        """What `/status` tells. Raises GatewayError."""
+        found = self.known
+        return ForeignState(str(found.address) if found else self._named or None, self._reason)
 
     def find(self) -> FoundService | None:
         """The service; None: there is none. Raises GatewayError."""

@@ -7,6 +7,7 @@ there once `ID.json` is. Neither names nor owners are part of a path, and ids ar
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -70,9 +71,18 @@ class Upload:
 
     def write(self, data: bytes) -> None:
         """Append this."""
-        self.content.write(data)
+        rest = memoryview(data)
+        while rest:  # the last bytes of a disk are written before an error is told
+            rest = rest[self.content.write(rest) :]
         self._hash.update(data)
         self.size += len(data)
+
+    def finish(self) -> None:
+        """Have what was written be safe on disk."""
+        os.fsync(self.content.fileno())
+        if os.fstat(self.content.fileno()).st_size != self.size:
+            raise OSError(errno.EIO, "the file is not as long as what was written")
+        self.content.close()
 
     def abort(self) -> None:
         """Keep nothing of it. May be called again, and after it was committed."""
@@ -113,8 +123,7 @@ class FileStore:
         path = upload.path.with_name(upload.new.id)
         claimed = False
         try:
-            os.fsync(upload.content.fileno())
-            upload.content.close()
+            upload.finish()
             _claim(path)
             claimed = True
             upload.path.replace(path)
