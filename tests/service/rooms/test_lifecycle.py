@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers import StorageError
 from tests.conftest import DOMAIN, MakeApp, register_users
 from tests.link.attached import until
 from tests.service.hooks.network import ROOM as FAKE_ROOM
@@ -177,3 +178,23 @@ def test_hosted_rooms_are_rooms_like_others(make_app: MakeApp) -> None:
     conference = gateway.parts.conference
     assert conference is not None
     until(lambda: conference.occupants("hall") == [] if "hall" in conference.names() else True)
+
+
+def test_what_the_storage_does_not_take_is_not_promised(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeNetwork(gateway.parts.router)
+    gateway.start()
+    calls, room = gateway.parts.room_calls, parse_jid(FAKE_ROOM)
+
+    def fail(*_: object) -> None:
+        raise StorageError("full")
+
+    monkeypatch.setattr(gateway.driver, "update_members", fail)
+    for joined in (calls.join(ACTOR, room, REQUEST, Wait(30)), calls.join_later(parse_jid(f"romeo@{DOMAIN}"), room, REQUEST)):
+        assert joined.refusal is not None
+        assert (joined.refusal.status, joined.refusal.retry_after) == (503, 5)
+    view = calls.get(ACTOR, room)
+    assert view is not None
+    assert (view.state, view.stay) == ("in", False)
+    assert calls.of(parse_jid(f"romeo@{DOMAIN}")) == []
+    monkeypatch.undo()
+    assert calls.join(ACTOR, room, REQUEST, Wait(30)).view is not None

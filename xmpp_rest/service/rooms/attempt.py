@@ -6,9 +6,10 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.conditions import stanza_error
+from xmpp_rest.protocol.jid import JID, InvalidJID
 from xmpp_rest.protocol.stanza import new_id
-from xmpp_rest.service.rooms.refused import RoomRefused
+from xmpp_rest.service.rooms.refused import RoomRefusal, RoomRefused, join_refused
 from xmpp_rest.service.rooms.values import Wish
 from xmpp_rest.threads.timers import Timer
 
@@ -22,6 +23,17 @@ _MOST = 1023  # bytes of a nick (RFC 6122 §2.4)
 def default_nick(actor: JID, configured: str) -> str:
     """The nick of who names none: the configured one, the user name, or the first label of a domain."""
     return configured or actor.local or actor.domain.partition(".")[0]
+
+
+def prepared_nick(room: JID, nick: str) -> str | RoomRefusal:
+    """The nick as rooms compare it, "" for none; or why nobody can be called so."""
+    try:
+        prepared = room.at(nick).resource if nick else ""
+    except InvalidJID as e:
+        return join_refused(stanza_error("jid-malformed", f"This cannot be a nick: {e}"), str(room))
+    if nick and not prepared.strip():
+        return join_refused(stanza_error("jid-malformed", "Blanks alone cannot be a nick"), str(room))
+    return prepared
 
 
 def nicks_to_try(nick: str, wish: Wish, *, again: bool) -> Iterator[str]:

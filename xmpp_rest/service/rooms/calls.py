@@ -8,6 +8,7 @@ from xmpp_rest.processes.group import End, Reply
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.rooms.core import unkept
 from xmpp_rest.service.rooms.memberships import Memberships
 from xmpp_rest.service.rooms.of_actors import Joined
 from xmpp_rest.service.rooms.refused import RoomRefused, not_answered
@@ -87,6 +88,9 @@ class RoomCalls:
         """As `join`, without waiting: the wish is kept, whatever the link is, and the view says how far it is."""
         place = self._memberships.place(actor, room)
         refusal = self._memberships.enter_later(place, wish)
+        if refusal is None and wish.stay and not self._memberships.is_kept(place):
+            self._memberships.leave(place)
+            return Joined(refusal=unkept(place))
         return Joined(refusal=refusal) if refusal is not None else self._joined(place)
 
     @on_leader

@@ -8,19 +8,23 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from xmpp_rest.config.room_tables import RoomsAnywhereSettings
+from xmpp_rest.errors import RETRY_AFTER
 from xmpp_rest.gateway.events import Signal
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.processes.remote import Remote
+from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.service.rooms.attempt import OnEntered
 from xmpp_rest.service.rooms.discovery import Discovery
 from xmpp_rest.service.rooms.membership import RoomMembership
-from xmpp_rest.service.rooms.refused import RoomRefusal
+from xmpp_rest.service.rooms.refused import RoomRefusal, join_refused
 from xmpp_rest.service.rooms.store import RoomStore
 from xmpp_rest.service.rooms.values import Reason, RoomPlace, RoomState, RoomView
 from xmpp_rest.service.rooms.work import RoomWork
+from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.timers import Timer
 
+PATIENCE = 10.0  # seconds for the storage
 log = logging.getLogger("xmpp_rest.rooms")
 
 
@@ -108,16 +112,42 @@ class RoomCore:
         for then in waiting:
             self._pool.submit(partial(self._tell_one, then, refusal))
 
-    def answer_once_kept(self, waiting: Sequence[OnEntered]) -> None:
+    def answer_once_kept(self, waiting: Sequence[OnEntered], membership: RoomMembership) -> None:
         """Tell those who wait that it is in, once the storage has what was to be kept before. Needs the lock."""
         if waiting:
-            self.work.call(partial(self.answer, waiting, None))
+            self.work.call(partial(self._answer_kept, waiting, membership))
+
+    def _answer_kept(self, waiting: Sequence[OnEntered], membership: RoomMembership) -> None:
+        with self.lock:
+            is_promised = membership.wish.stay and membership.wish.by == "request" and self.is_current(membership)
+            if not is_promised or membership.place not in self.store.unkept:
+                self.answer(waiting, None)
+                return
+            membership.wish = membership.wish._replace(stay=False)
+            self.tell(membership)
+        self.answer(waiting, unkept(membership.place))
+
+    def is_kept(self, place: RoomPlace) -> bool:
+        """Whether the storage has all that was wanted of this membership so far; waits for that (bounded), without the lock."""
+        done: OneShot[bool] = OneShot()
+
+        def look() -> None:
+            done.give(place not in self.store.unkept)
+
+        self.work.call(look)
+        return bool(done.wait(PATIENCE))
 
     def _tell_one(self, then: OnEntered, refusal: RoomRefusal | None) -> None:
         try:
             then(None if refusal is None else refusal.raised)
         except Exception as e:
             self.incidents.report(log, "room-entered", "what waits for a room failed: %r", e, level=logging.ERROR, trace=True)
+
+
+def unkept(place: RoomPlace) -> RoomRefusal:
+    """What who is to stay gets where the storage has failed: it is in, and nothing more."""
+    error = StanzaError("wait", "internal-server-error", "The storage failed: it is not kept that the account stays; try again later")
+    return join_refused(error, str(place.room), code=503, retry_after=RETRY_AFTER)
 
 
 def _said(reason: Reason | None) -> Reason | None:

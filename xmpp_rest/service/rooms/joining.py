@@ -193,7 +193,7 @@ class Joining:
         membership.heard = membership.spoken = time.monotonic()
         core.take(membership, RoomState.IN)
         core.keep(membership)
-        core.answer_once_kept([*membership.settle(), *membership.checked()])
+        core.answer_once_kept([*membership.settle(), *membership.checked()], membership)
 
     def failed(self, membership: RoomMembership, attempt: Attempt, refusal: RoomRefusal, why: Reason | None = None) -> None:
         """It has not come in. `why`: if the room has said more than the refusal does."""

@@ -10,8 +10,8 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.config.room_tables import RoomsAnywhereSettings
 from xmpp_rest.gateway.events import Signal
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
-from xmpp_rest.protocol.jid import JID, InvalidJID
-from xmpp_rest.service.rooms.attempt import CALLBACK, HOOK, Attempt, OnEntered, default_nick, merged, nicks_to_try
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.rooms.attempt import CALLBACK, HOOK, Attempt, OnEntered, default_nick, merged, nicks_to_try, prepared_nick
 from xmpp_rest.service.rooms.bounds import JoinBounds
 from xmpp_rest.service.rooms.core import RoomCore
 from xmpp_rest.service.rooms.joining import Joining, again, link_down
@@ -94,13 +94,9 @@ class Memberships:
 
     def enter(self, place: RoomPlace, wish: Wish, then: OnEntered) -> None:
         """Come in, unless it is in. Two that want the same wait for one join."""
-        try:
-            nick = place.room.at(wish.nick).resource if wish.nick else ""
-        except InvalidJID as e:
-            self._core.answer([then], join_refused(stanza_error("jid-malformed", f"This cannot be a nick: {e}"), str(place.room)))
-            return
-        if wish.nick and not nick.strip():
-            self._core.answer([then], join_refused(stanza_error("jid-malformed", "Blanks alone cannot be a nick"), str(place.room)))
+        nick = prepared_nick(place.room, wish.nick)
+        if isinstance(nick, RoomRefusal):
+            self._core.answer([then], nick)
             return
         with self._core.lock:
             found = self._core.table.get(place)
@@ -176,7 +172,7 @@ class Memberships:
         if wish.nick and wish.nick != found.own_nick:
             self._renaming.begin(found, wish.nick, then)
         else:
-            self._core.answer_once_kept([then])
+            self._core.answer_once_kept([then], found)
 
     def want(self, place: RoomPlace, wish: Wish, *, since: float = 0.0, own_nick: str = "", out: Reason | None = None) -> None:
         """Have it as it was kept, or is configured, and come in as soon as the link is up, unless it is `out` for good."""
@@ -217,6 +213,10 @@ class Memberships:
                 return None
         self.enter(place, wish, _told_by_the_membership)
         return None
+
+    def is_kept(self, place: RoomPlace) -> bool:
+        """Whether the storage has all that was wanted of it so far; waits for that (bounded). Not within a handler."""
+        return self._core.is_kept(place)
 
     def _again(self, membership: RoomMembership) -> None:
         """Come in, or be about to until the link is up. Needs the lock."""

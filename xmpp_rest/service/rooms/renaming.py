@@ -83,4 +83,4 @@ class Renaming:
             membership.nick = change.nick
             membership.wish = membership.wish._replace(nick=change.nick, is_named=True)
             self._core.keep(membership)
-            self._core.answer_once_kept([change.then])
+            self._core.answer_once_kept([change.then], membership)

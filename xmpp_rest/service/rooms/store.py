@@ -34,7 +34,7 @@ class KeptMembership(NamedTuple):
 
 
 class RoomStore:
-    """What fails is reported: a membership that cannot be kept holds until the gateway ends."""
+    """What fails is reported, and remembered in `unkept`."""
 
     def __init__(self, driver: Driver, domain: str, incidents: Incidents, began: float = 0.0) -> None:
         """`began`: what all processes that are forked for this gateway have in common, and no later ones."""
@@ -42,6 +42,8 @@ class RoomStore:
         self._driver = driver
         self._domain = domain
         self._incidents = incidents
+        self.unkept: set[RoomPlace] = set()
+        """The memberships whose latest change the storage did not take."""
 
     def row_of(self, place: RoomPlace, wish: Wish, nick: str, own_nick: str, since: float, out: Reason | None = None) -> Row:
         """The membership as it is kept."""
@@ -67,7 +69,10 @@ class RoomStore:
 
         try:
             self._driver.update_members(place.occupant.local or None, place.occupant.domain, STORE, (key,), change)
+            self.unkept.discard(place)
         except StorageError as e:
+            if row is not None:
+                self.unkept.add(place)
             self._incidents.report(log, "room-unkept", "the storage does not keep that %s is in %s: %s", *place, e)
 
     def all(self) -> Iterator[KeptMembership]:
