@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
 from urllib.parse import urlencode
 
-from xmpp_rest.cli.access import Answer
 from xmpp_rest.cli.access.http_client import HttpClient
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.threads.waits import Wait
@@ -52,7 +51,7 @@ def opened(path: Path) -> tuple[BinaryIO, int]:
     return content, size
 
 
-def send_in_pieces(calls: FilePieces, announced: Any, file: LocalFile, seconds: float) -> list[Answer]:
+def send_in_pieces(calls: FilePieces, announced: Any, file: LocalFile, seconds: float) -> list[dict[str, Any]]:
     """Hand it over to the leader; an answer for each recipient. Raises GatewayError, ConnectionError."""
     begun = calls.begin_file(announced)
     if "refused" in begun:
@@ -70,7 +69,7 @@ def send_in_pieces(calls: FilePieces, announced: Any, file: LocalFile, seconds: 
     return _all_refused(file, reply["refused"]) if "refused" in reply else list(reply["messages"])
 
 
-def send_by_http(client: HttpClient, file: LocalFile, seconds: float) -> list[Answer]:
+def send_by_http(client: HttpClient, file: LocalFile, seconds: float) -> list[dict[str, Any]]:
     """POST it to /rest/files; an answer for each recipient. Raises CannotStart."""
     named = {"name": file.name, "caption": file.caption, "type": file.kind, "from": file.sender}
     query = urlencode([*(("to", to) for to in file.to), *((name, value) for name, value in named.items() if value)])
@@ -84,6 +83,6 @@ def send_by_http(client: HttpClient, file: LocalFile, seconds: float) -> list[An
     raise CannotStart(Exit.UNAVAILABLE, f"{client.url}: {reply.status}; is this the URL of a gateway?")
 
 
-def _all_refused(file: LocalFile, error: dict[str, Any]) -> list[Answer]:
+def _all_refused(file: LocalFile, error: dict[str, Any]) -> list[dict[str, Any]]:
     told = {"condition": error.get("condition", ""), "text": error.get("text", "")}
     return [{"to": to, "outcome": "error", "code": error["code"], "error": told} for to in file.to]

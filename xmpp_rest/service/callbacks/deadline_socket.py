@@ -38,6 +38,10 @@ class DeadlineSocket:
         """Another exchange begins."""
         self.end, self.begun = end, False
 
+    def wait_until(self, end: float) -> None:
+        """From now on wait until then (monotonic)."""
+        self.end = end
+
     def close(self) -> None:
         self.socket.close()
 

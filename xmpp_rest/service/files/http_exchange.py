@@ -83,13 +83,13 @@ class HttpExchange:
 
     def send(self, data: bytes) -> None:
         """Send a piece."""
-        self._connected.end = self._end()
+        self._connected.wait_until(self._end())
         with _failures():
             self._connected.send(data)
 
     def answer(self, method: str) -> http.client.HTTPResponse:
         """The head of the answer; its body is read by `read`."""
-        self._connected.end = self._end()
+        self._connected.wait_until(self._end())
         answer = http.client.HTTPResponse(cast("Any", _Incoming(self._connected)), method=method)
         with _failures():
             answer.begin()
@@ -99,7 +99,7 @@ class HttpExchange:
     def read(self, size: int) -> bytes:
         """The next bytes of the body; none at its end."""
         assert self._answer is not None
-        self._connected.end = self._end()
+        self._connected.wait_until(self._end())
         with _failures():
             data = self._answer.read1(size)
         if not data and self._answer.length:
