@@ -30,6 +30,7 @@ PAGES = {  # how many commands there are at least
     "docs/client-rooms-contacts.md": 18,
     "docs/rest.md": 10,
     "docs/rooms.md": 5,
+    "docs/files.md": 4,
     "docs/scheduled.md": 3,
     "docs/data.md": 17,
     "docs/commands.md": 3,

@@ -92,7 +92,9 @@ def test_publishing(topic: Topic, arguments: list[str], members: dict[str, Any])
 def test_a_file_as_the_message(topic: Topic, tmp_path: Path) -> None:
     (tmp_path / "log.txt").write_text("two\nlines\n")
     assert topic.curl("-T", str(tmp_path / "log.txt"))["message"] == "two\nlines"
-    assert topic.curl("-T", str(tmp_path / "log.txt"), "-H", "Filename: log.txt")["code"] == 40014
+    answer = topic.curl("-T", str(tmp_path / "log.txt"), "-H", "Filename: log.txt")
+    assert (answer["message"], answer["attachment"]["name"]) == ("You received a file: log.txt", "log.txt")
+    assert "/files/" in answer["attachment"]["url"]
 
 
 def test_actions(topic: Topic) -> None:

@@ -230,7 +230,6 @@ def test_an_address_elsewhere(client: FlaskClient, sent: list[Element]) -> None:
         ({"Delay": "5s"}, (400, 40005)),
         ({"Delay": "40 days"}, (400, 40006)),
         ({"Priority": "9"}, (400, 40007)),
-        ({"Filename": "a.txt"}, (400, 40014)),
         ({"Actions": "jump"}, (400, 40018)),
         ({"Template": "yes"}, (400, 40043)),
     ],

@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadRequest, NotFound, RequestEntityTooLarge
 
 from drivers import StorageError
 from xmpp_rest.api.ntfy.errors import NtfyError
+from xmpp_rest.api.ntfy.files import FilePublisher
 from xmpp_rest.api.ntfy.messages import line, shown
 from xmpp_rest.api.ntfy.publication import Publication, PublishedRequest, checked_members, read_object, read_publication
 from xmpp_rest.api.ntfy.resource import JSON, TopicBound
@@ -21,6 +22,7 @@ from xmpp_rest.auth.scopes import Use
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.http.request import BadCoding, UnsupportedCoding, read_body
 from xmpp_rest.http.resource import Stop, SwitchHandler
+from xmpp_rest.service.hooks.published import PublishedMessage
 
 PREFETCHING = ("HTTP_PURPOSE", "HTTP_SEC_PURPOSE", "HTTP_X_MOZ")
 
@@ -31,6 +33,8 @@ class Publish(TopicBound):
     methods: tuple[str, ...] = ("OPTIONS", "POST", "PUT")
     use = Use.SEND
     too_large = 41301
+    may_be_file = True
+    """Whether the body may be a file: with its name."""
 
     def content_types_accepted(self) -> tuple[tuple[str, str], ...]:
         return (("*", "publish"),)
@@ -61,13 +65,20 @@ class Publish(TopicBound):
     def publish(self) -> NoReturn:
         """Send the message, and answer with it."""
         try:
-            message = Publisher(self.gateway, self.request, self.signed(), self.set_field).send(self.topic, self.read)
+            message = self._sent()
         except NtfyError as e:
             self.fail(e)
         except (GatewayError, StorageError) as e:
             self.fail_for(e)
         body = line(shown(message, self.topic.name, self.gateway.settings.ntfy.cache))
         raise Stop(Response(body, 200, content_type=JSON))
+
+    def _sent(self) -> PublishedMessage:
+        if self.may_be_file and self.parameters.text("filename") and not self.parameters.text("attach"):
+            files = FilePublisher(self.gateway, self.request, self.parameters, self.set_field)
+            if files.is_offered:
+                return files.send(self.topic)
+        return Publisher(self.gateway, self.request, self.signed(), self.set_field).send(self.topic, self.read)
 
     def read(self) -> Publication:
         """What is to be said. Raises NtfyError."""
@@ -79,6 +90,7 @@ class PublishByGet(Publish):
     """`GET …/publish`, `/send`, `/trigger`: for what can do nothing else. Not for browsers that only look what is there."""
 
     methods = ("GET", "OPTIONS")
+    may_be_file = False
 
     def allowed_methods(self) -> list[str]:
         said = " ".join(str(self.request.environ.get(name, "")) for name in PREFETCHING).lower()
@@ -101,6 +113,7 @@ class PublishAsJson(Publish):
     """`POST` and `PUT` to the prefix: the message as JSON, with its topic."""
 
     too_large = 41303
+    may_be_file = False
 
     @cached_property
     def given(self) -> Mapping[str, Any]:
