@@ -1,16 +1,13 @@
-"""The content of a file: how it is sent, and how it is received, piece by piece."""
+"""The content of a file, as it is sent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-from werkzeug.exceptions import ClientDisconnected
+from collections.abc import Iterator
 
 from xmpp_rest.http.body import FilePart
 from xmpp_rest.threads.tasks import offload
 
-PIECE = 256 << 10  # bytes that are read and written at once
+PIECE = 256 << 10  # bytes that are read at once
 
 
 class StoredContent(FilePart):
@@ -24,18 +21,3 @@ class StoredContent(FilePart):
 
     def read(self, at: int, size: int) -> bytes:
         return offload(lambda: FilePart.read(self, at, size))
-
-
-def received(environ: Mapping[str, Any], length: int) -> Iterator[bytes]:
-    """The body of the request, `length` bytes, in pieces. Raises ClientDisconnected, a BadRequest, if it ends early."""
-    read = environ["wsgi.input"].read
-    left = length
-    while left:
-        try:
-            piece = read(min(PIECE, left))
-        except (OSError, ValueError) as e:  # as Werkzeug's own stream does
-            raise ClientDisconnected from e
-        if not piece:
-            raise ClientDisconnected(f"The body ended {left} bytes early; nothing of it is kept")
-        left -= len(piece)
-        yield piece

@@ -9,7 +9,8 @@ from typing import NoReturn
 
 from flask import Response
 
-from xmpp_rest.api.files.content import StoredContent, received
+from xmpp_rest.api.files.body import BodyPieces, BrokenBody
+from xmpp_rest.api.files.content import PIECE, StoredContent
 from xmpp_rest.api.files.refusal import refusal
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.resource import ApiResource
@@ -23,6 +24,7 @@ from xmpp_rest.service.files.values import SlotClaims, StoredFile
 METHODS = ("GET", "HEAD", "OPTIONS", "PUT")
 LONGEST_AGE = 31536000  # seconds
 LONGEST_PATH = 2048  # characters: a name of 255 bytes has 765 in a URL
+DIGITS = 18  # of a size
 NOT_THERE = "There is no file at this address"
 NO_TOKEN = "Send the Authorization field of the slot: Bearer and its token"  # noqa: S105  # a sentence
 WRONG_TOKEN = "This is not the token of this file's slot, or its time is over; ask for another slot"  # noqa: S105  # a sentence
@@ -95,9 +97,9 @@ class PublicFile(ApiResource):
         if self.request.method != "PUT" or slot is None:
             return True
         length = environ.get("CONTENT_LENGTH", "")
-        if not length.isdecimal():
+        if not (length.isascii() and length.isdigit()):
             self.refuse(FileRefused(411, "bad-request", "Send Content-Length: an upload cannot come in chunks"))
-        if int(length) != slot.size:
+        if len(length) > DIGITS or int(length) != slot.size:
             self.refuse(FileRefused(413, "bad-request", f"The slot is for {slot.size} bytes, and no other number", max_size=slot.size))
         if "HTTP_CONTENT_RANGE" in environ:
             self.refuse(FileRefused(400, "bad-request", "An upload cannot be resumed; send all of it"))
@@ -166,11 +168,15 @@ class PublicFile(ApiResource):
         return True
 
     def take(self) -> bool:
-        """Store what comes; readable at once. Raises ClientDisconnected if it ends early."""
-        slot = self._slot
+        """Store what comes; readable at once."""
+        slot, environ = self._slot, self.request.environ
         assert slot is not None
-        with self.gateway.parts.files.begin_slot(slot.id, self.request.environ.get("CONTENT_TYPE", "")) as upload:
-            for piece in received(self.request.environ, slot.size):
-                upload.write(piece)
+        body = BodyPieces(environ)
+        with self.gateway.parts.files.begin_slot(slot.id, environ.get("CONTENT_TYPE", "")) as upload:
+            try:
+                while piece := body.read(PIECE):
+                    upload.write(piece)
+            except BrokenBody as e:
+                self.refuse(FileRefused(400, "bad-request", str(e)))
             upload.commit()
         return True
