@@ -9,12 +9,12 @@ from xml.etree.ElementTree import Element
 import pytest
 
 from tests.api.rest.rooms_elsewhere import JULIET, NDJSON, OCCUPANT, Elsewhere, stamped
-from tests.conftest import DOMAIN, TOKEN, MakeApp, basic
+from tests.conftest import DOMAIN, TOKEN, MakeApp, basic, register_users
 from tests.link.attached import until
 from tests.link.network import Network
-from tests.service.rooms.scripted import ROOM
+from tests.service.rooms.scripted import ACTOR, ROOM
 from xmpp_rest.protocol.namespaces import STANZA_ID
-from xmpp_rest.protocol.stanza import copied
+from xmpp_rest.protocol.stanza import child, copied, make
 
 
 @pytest.fixture
@@ -333,6 +333,57 @@ def test_commands(elsewhere: Elsewhere) -> None:
     assert (response.status_code, response.get_json()) == (403, "This account may not speak here, or may not set the subject")
     stanza = {"from": f"juliet@{DOMAIN}", "to": ROOM, "stanza": "<message type='groupchat'><body>x</body></message>"}
     assert elsewhere.client.post("/api/send_stanza", json=stanza, headers=admin).status_code == 403
+
+
+def test_several_recipients(elsewhere: Elsewhere) -> None:
+    elsewhere.start()
+    gone, person = "gardn@conference.montague.example", f"nurse@{DOMAIN}"
+    stanza = {"type": "groupchat", "to": [ROOM, gone, person], "id": "m", "body": "Hello"}
+    response = elsewhere.client.post("/rest", json=stanza, headers=JULIET | {"Prefer": "wait=20"})
+    results = response.get_json()["results"]
+    assert (response.status_code, [(r["to"], r["outcome"], r.get("state")) for r in results]) == (
+        202, [(ROOM, "accepted", "reflected"), (gone, "refused", None), (person, "accepted", "confirmed")],
+    )  # fmt: skip
+    assert results[1]["error"]["condition"] == "item-not-found"
+
+
+def test_when_its_time_has_come(elsewhere: Elsewhere) -> None:
+    elsewhere.start()
+    elsewhere.room.rules["join"] = lambda _: "not-authorized"
+    assert elsewhere.post(id="m0", fields={"Delay": "1s"}).status_code == 202
+    until(lambda: elsewhere.outcome("m0")["state"] == "refused")
+    elsewhere.room.rules.clear()
+    assert elsewhere.post(id="m1", fields={"Delay": "1s"}).status_code == 202
+    until(lambda: elsewhere.outcome("m1")["state"] == "reflected")
+    assert elsewhere.outcome("m0")["error"]["condition"] == "not-authorized"
+    assert elsewhere.bodies == ["Hello"]
+
+
+def test_a_token_for_one_room(elsewhere: Elsewhere) -> None:
+    elsewhere.start()
+    assert elsewhere.gateway is not None
+    token = elsewhere.gateway.parts.tokens.issue(ACTOR, [f"send:{ROOM}"], 60)
+    fields = {"Authorization": f"Bearer {token}", "Prefer": "wait=20"}
+    for to, status in ((ROOM, 200), ("gardn@conference.montague.example", 403)):
+        assert elsewhere.client.post("/rest", json={"type": "groupchat", "to": to, "body": "x"}, headers=fields).status_code == status
+    assert elsewhere.client.get("/rest/rooms", headers=fields).status_code == 403
+
+
+def test_without_a_link_nothing_changes(make_app: MakeApp) -> None:
+    app = register_users(make_app())
+    response = app.test_client().post("/rest", json={"type": "groupchat", "to": ROOM, "body": "x"}, headers=JULIET)
+    assert (response.status_code, response.get_json()["error"]["condition"]) == (200, "remote-server-not-found")
+
+
+def test_the_subject_of_a_room_that_gives_it_no_id(elsewhere: Elsewhere) -> None:
+    elsewhere.start()
+    elsewhere.room.rules["message"] = lambda _: ""
+    message = {"type": "groupchat", "to": ROOM, "subject": "Tonight", "id": "s1"}
+    assert elsewhere.client.post("/rest", json=message, headers=JULIET).status_code == 202
+    until(lambda: len(elsewhere.messages) == 1)
+    shown = make("message", child("subject", "Tonight"), type_="groupchat", from_=f"{ROOM}/juliet", to_=OCCUPANT)
+    elsewhere.say(shown)
+    until(lambda: elsewhere.outcome("s1")["state"] == "reflected")
 
 
 def _shown(message: Element) -> Element:
