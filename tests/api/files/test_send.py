@@ -116,6 +116,14 @@ def test_parts_before_and_behind_the_file_count(place: int, client: FlaskClient,
     assert [s.findtext("body") for s in sent] == ["Look\nthere", answer.json["url"]]
 
 
+def test_a_form_has_its_file_itself(client: FlaskClient) -> None:
+    file = ("f", (b"x", "a", "a/b"))
+    assert problem(form(client, file, query={"url": "https://a.example/"}), 422).startswith("url: ")
+    assert problem(form(client, file, ("url", "https://a.example/")), 422).startswith("url: ")
+    assert problem(form(client, file, ("to", "nurse")), 422).startswith("to: ")
+    assert client.get("/rest/files", headers=basic("juliet")).json["used"] == 0  # type: ignore[index]
+
+
 def test_a_name_behind_the_file(client: FlaskClient) -> None:
     answer = form(client, ("f", (b"<b>", "a.html", "text/html")), ("name", "b.txt"))
     assert answer.json is not None

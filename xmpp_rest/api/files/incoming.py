@@ -112,10 +112,12 @@ class TakenFile:
             raise BadParameter("url", str(e)) from e
 
     def _from_form(self) -> FileRequest:
+        self._require_no_url()
         boundary = parse_options_header(self._content_type)[1].get("boundary", "")
         for event in read_form(self._body.read, boundary):
             if isinstance(event, FormField):
                 self._parameters.add(event.name, event.value)
+                self._require_no_url()
             elif isinstance(event, FormFile):
                 self._part = event
                 request = self._parameters.request
@@ -124,6 +126,11 @@ class TakenFile:
             elif self._file is not None:
                 self._file.write(event.data)
         return self._parameters.complete()
+
+    def _require_no_url(self) -> None:
+        """Raise BadParameter: a form has its file itself."""
+        if self._parameters.request.url:
+            raise BadParameter("url", "it goes without a body; send one or the other")
 
     def _named(self, request: FileRequest) -> tuple[str, str]:
         """Name and media type, as far as they are known."""

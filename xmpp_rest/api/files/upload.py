@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any, NoReturn
+from xml.etree.ElementTree import Element
 
 from flask import Response
 
@@ -97,11 +98,13 @@ class FileUploads(FilesResource):
         body = BodyPieces(environ, body_coding(environ))
         content_type, disposition = str(environ.get("CONTENT_TYPE", "")), environ.get("HTTP_CONTENT_DISPOSITION", "")
         with TakenFile(parameters, content_type, disposition, body, self, self.gateway.parts.file_sending.fetching) as taken:
+            self._require_addresses(asked)
             self._require_scope(asked, complete=not taken.is_form)
             self._require_access()
             self._charge()
             self.gateway.parts.file_sending.uploads.require_room(self.actor_jid, taken.least)
             file, request = taken.take()
+            self._require_addresses(request)
             self._require_scope(request, complete=True)
             self._enter(request)
             key = environ.get(KEY_FIELD)
@@ -110,6 +113,14 @@ class FileUploads(FilesResource):
             self.received = self._fingerprint(file, request)
             answer_once(self, key, lambda: self._send(file, request))
         raise AssertionError("it was answered")
+
+    def _require_addresses(self, request: FileRequest) -> None:
+        """Raise BadParameter for a name without a domain."""
+        for to in request.to:
+            try:
+                self.gateway.parts.sending.require_sendable(Element("message"), to)
+            except GatewayError as e:
+                raise BadParameter("to", e.text, "improper-addressing") from e
 
     def _require_scope(self, request: FileRequest, *, complete: bool) -> None:
         """A token that is for messages alone may upload what it sends. Stops with 403."""
@@ -128,6 +139,7 @@ class FileUploads(FilesResource):
 
     def prepare(self, request: FileRequest) -> None:
         """Have the rooms entered that are known by now."""
+        self._require_addresses(request)
         self._require_scope(request, complete=False)
         self._enter(request)
 
@@ -157,7 +169,12 @@ class FileUploads(FilesResource):
 
     def _send(self, file: IncomingFile, request: FileRequest) -> NoReturn:
         offered, wait = file.offer(), self._wait()
-        results = self._tell(offered, request, wait) if self.recipients else []
+        try:
+            results = self._tell(offered, request, wait) if self.recipients else []
+        except GatewayError:  # nothing was sent
+            if offered.id is not None:
+                self.gateway.parts.files.delete(offered.id)
+            raise
         value = described(offered) | {"messages": [told(result) for result in results]}
         applied = {} if wait is None else {"Preference-Applied": f"wait={wait.seconds:g}"}
         raise Stop(Response(dump_json(value), 201, PRIVATE | {"Location": offered.url} | applied, content_type=JSON))

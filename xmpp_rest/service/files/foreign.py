@@ -6,6 +6,7 @@ import errno
 import hashlib
 import math
 import os
+import re
 import socket
 import tempfile
 import time
@@ -14,7 +15,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, TypeVar
-from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.config.file_tables import FileSettings
@@ -37,6 +37,7 @@ PIECE = 256 << 10  # bytes
 FULL = (errno.ENOSPC, errno.EDQUOT)
 PROGRESS = 60.0  # seconds without any, after which a PUT is given up
 SLOT_SECONDS = 30.0
+_HTTP = re.compile(r"https?://[!-~]{1,8000}", re.IGNORECASE)  # it becomes a header field, and a text that clients compare
 LATER = 60  # seconds after which a service that is full is asked again, if it does not say when
 REMEDY = (
     "on Prosody add the gateway's domain to http_file_share_access of the upload component, on ejabberd to the ACL of mod_http_upload's"
@@ -161,7 +162,7 @@ class _ForeignFile:
     def offer(self) -> Offered:
         slot = self._uploads.slot(self._owner.bare, self._service, self._name, self.size, self._media_type)
         for url in (slot.put, slot.get):
-            if urlsplit(url).scheme not in ("http", "https"):
+            if not _HTTP.fullmatch(url):
                 raise FileRefused(502, "undefined-condition", f"The slot of {self._service} has a URL that is not one of HTTP")
         offload(lambda: self._put(slot))
         self.abort()
