@@ -82,6 +82,7 @@ from xmpp_rest.service.monitoring.kept import KeptReports
 from xmpp_rest.service.muc.build import conference as build_conference
 from xmpp_rest.service.muclight.build import muclight as build_muclight
 from xmpp_rest.service.rooms.kept_room_messages import KeptRoomMessages
+from xmpp_rest.service.rooms.speaking import TURNS
 from xmpp_rest.service.rooms.verbs import RoomVerbs
 from xmpp_rest.service.streams.online import Online
 from xmpp_rest.service.streams.registry import Streams
@@ -151,7 +152,8 @@ def build(
     hook_sending = build_hook_sending(
         settings, hooks, driver, router, sending, outcomes, guard, waits, hooks_address, rooms, remote, incidents
     )  # fmt: skip
-    idempotency = Idempotency(driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
+    longest = settings.rest.iq_max_timeout + max(settings.rest.iq_max_timeout, settings.rooms_anywhere.join_timeout + 2 * TURNS)
+    idempotency = Idempotency(driver, longest)  # longer than a request can take
     sessions = Sessions(online, streams, presences, sending, events)
 
     dead = DeadLetters(driver, domain)

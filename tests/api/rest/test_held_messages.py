@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.api.rest.rooms_elsewhere import OCCUPANT, Elsewhere
+from tests.api.rest.rooms_elsewhere import JULIET, OCCUPANT, Elsewhere
 from tests.conftest import DOMAIN, MakeApp
 from tests.link.attached import until
 from tests.link.network import Network
@@ -148,3 +148,17 @@ def test_a_follower(make_app: MakeApp, elsewhere: Elsewhere, tmp_path_factory: p
     assert (response.status_code, response.headers["Stanza-Id"]) == (504, "m4")
     response = elsewhere.post(to="gardn@conference.montague.example")
     assert (response.status_code, response.get_json()["error"]["by"]) == (404, "gardn@conference.montague.example")
+
+
+def test_the_end_of_the_link_ends_what_has_come_in_by_itself(elsewhere: Elsewhere) -> None:
+    elsewhere.start(**LINK)
+    raw = f"juliet@{DOMAIN}/raw"
+    presence = {"kind": "presence", "from": raw, "to": f"{ROOM}/Jules", "muc": {}}
+    assert elsewhere.client.post("/rest", json=presence, headers=JULIET).status_code == 202
+    until(lambda: raw in elsewhere.room.occupants)
+    assert elsewhere.wait("One", sender=raw).headers["Nick"] == "Jules"
+    cut(elsewhere)
+    assert elsewhere.post("Two", sender=raw).status_code == 503
+    mend(elsewhere)
+    assert elsewhere.wait("Three", sender=raw).headers["Nick"] == "juliet"
+    assert [message.get("from") for message in elsewhere.messages] == [raw, OCCUPANT]

@@ -13,6 +13,7 @@ from xmpp_rest.errors import ERRORS, RETRY_AFTER, GatewayError
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.encodings import ACCEPTED
 from xmpp_rest.http.resource import Stop
+from xmpp_rest.service.rooms.refused import RoomRefused
 
 Body = dict[str, Any] | str
 NONE: Mapping[str, str] = {}
@@ -141,8 +142,8 @@ def of_service(error: GatewayError) -> CommandFailure:
     """A service's error that the command says nothing else about: the caller's fault as a text, the gateway's as an object."""
     if error.name == "internal":
         return internal_error()
-    if error.name in ("room-refused", "room-held"):
-        return CommandFailure(error.row.status, error.text, RETRY_AFTER if error.row.status == 503 else 0)
+    if isinstance(error, RoomRefused):
+        return CommandFailure(error.status, error.text, error.retry_after or 0)
     if error.row.status < 500:
         return CommandFailure(error.row.status, error.text)
     return failure(error.row.status, 0, error.text, RETRY_AFTER if error.row.status == 503 else 0)

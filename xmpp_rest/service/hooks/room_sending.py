@@ -76,6 +76,6 @@ class HookSpeech:
         self._listener.heard(error_of_failure(error) if error is not None else BLOCKED_BY_LIST)
 
     def ended(self, answer: Element | RoomRefusal | None, nick: str) -> None:
-        """The room has shown or refused it; neither gives a verdict."""
+        """The room has shown or refused it; where it does neither, no verdict is given."""
         if answer is not None:
             self._listener.heard(answer.error if isinstance(answer, RoomRefusal) else answer)

@@ -34,6 +34,12 @@ class RawOccupants:
         self._watched: OrderedDict[_Key, SpeechListener] = OrderedDict()
         self._lock = Lock()
         router.observe(self.observe)
+        router.on_link(self._link_changed)
+
+    def _link_changed(self, domain: str, online: bool) -> None:
+        """The end of the link ends all: nobody knows whether these are still in."""
+        if not online and domain == self._mailbox.domain:
+            self._router.occupancy.leave()
 
     def is_in(self, sender: JID, room: JID) -> bool:
         """Whether this very address has come into the room."""

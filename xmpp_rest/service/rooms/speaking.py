@@ -11,6 +11,7 @@ from functools import partial
 from itertools import groupby
 from xml.etree.ElementTree import Element
 
+from drivers import StorageError
 from xmpp_rest.config.room_tables import RoomsAnywhereSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import Router
@@ -173,8 +174,11 @@ class Speaking:
                 else:
                     place = self._memberships.place(sender.bare, room)
                     messages.append(self.message(outgoing, place, _wish(outgoing.stanza, nick), listener))
-            except (GatewayError, BadXML) as e:
+            except (GatewayError, BadXML, StorageError) as e:
                 listener.failed(SpokenResult(UNSENT, why=e))
+            except Exception:
+                log.exception("a message of %s to %s is not sent", sender, room)
+                listener.failed(SpokenResult(UNSENT, why=GatewayError("internal")))
         self.hand_in(messages)
 
     def _blocked(self, outgoing: OutboundMessage) -> Element | None:
