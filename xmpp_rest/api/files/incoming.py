@@ -14,7 +14,6 @@ from xmpp_rest.api.files.parameters import BadParameter, FileRequest, ParameterR
 from xmpp_rest.service.files.fetching import BadUrl, FetchedHead, FileFetching
 from xmpp_rest.service.files.names import media_type_of
 from xmpp_rest.service.files.uploads import IncomingFile
-from xmpp_rest.threads.tasks import offload
 
 FORM = "multipart/form-data"
 AROUND = 64 << 10  # bytes of a form beside its file, as far as they are known before: they do not count for the size of the file
@@ -107,7 +106,7 @@ class TakenFile:
 
         try:
             self._fetching.check(request.url)
-            offload(lambda: self._fetching.fetch(request.url, begin))
+            self._fetching.fetch_apart(request.url, begin)
         except BadUrl as e:
             raise BadParameter("url", str(e)) from e
 

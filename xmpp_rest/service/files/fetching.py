@@ -19,6 +19,7 @@ from xmpp_rest.service.callbacks.deadline_socket import Addresses, resolve
 from xmpp_rest.service.callbacks.http_client import target_of
 from xmpp_rest.service.files.http_exchange import HttpExchange, HttpFailed
 from xmpp_rest.service.files.refused import FileRefused, too_large
+from xmpp_rest.threads.apart import Apart
 from xmpp_rest.threads.daemon_pool import DaemonPool
 
 REDIRECTS = 3
@@ -27,6 +28,7 @@ LONGEST_URL = 8190  # characters
 PORTS = (80, 443)
 MOVED = (301, 302, 303, 307, 308)
 RESOLVERS = 8  # threads that look names up; a name server may be slow
+FETCHING = 16  # files that one process fetches at once
 _SHARED = ipaddress.ip_network("100.64.0.0/10")  # RFC 6598
 _TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))  # IPv4 in IPv6
 
@@ -54,6 +56,7 @@ class FileFetching:
     def __init__(self, settings: FileSettings) -> None:
         self._settings = settings
         self._resolvers = DaemonPool(RESOLVERS, "fetched names")
+        self._apart = Apart(FETCHING, "fetched files")
 
     def configure(self, settings: FileSettings) -> None:
         """Work by these settings from now on."""
@@ -72,6 +75,10 @@ class FileFetching:
     def check(self, url: str) -> None:
         """Raise BadUrl for what is never fetched, before anything is looked up."""
         self._target(url)
+
+    def fetch_apart(self, url: str, begin: OnHead) -> None:
+        """As `fetch`; a task parks meanwhile."""
+        self._apart.run(lambda: self.fetch(url, begin))
 
     def fetch(self, url: str, begin: OnHead) -> None:
         """Fetch it. Raises FileRefused, BadUrl."""

@@ -29,12 +29,14 @@ from xmpp_rest.service.files.names import clean_name, media_type_of
 from xmpp_rest.service.files.refused import FileRefused, disk_full, too_large
 from xmpp_rest.service.files.uploads import IncomingFile, Offered
 from xmpp_rest.service.messages.send import Sending
+from xmpp_rest.threads.apart import Apart
 from xmpp_rest.threads.tasks import offload
 from xmpp_rest.threads.waits import Wait
 
 T = TypeVar("T")
 PIECE = 256 << 10  # bytes
 FULL = (errno.ENOSPC, errno.EDQUOT)
+UPLOADING = 16  # files that one process sends at once
 PROGRESS = 60.0  # seconds without any, after which a PUT is given up
 SLOT_SECONDS = 30.0
 _HTTP = re.compile(r"https?://[!-~]{1,8000}", re.IGNORECASE)  # it becomes a header field, and a text that clients compare
@@ -54,6 +56,8 @@ class ForeignUploads:
         self._folder = folder
         self._service = service
         self._sending = sending
+        self.apart = Apart(UPLOADING, "foreign uploads")
+        """What sends to the service."""
 
     def configure(self, settings: FileSettings) -> None:
         """Work by these settings from now on."""
@@ -164,7 +168,7 @@ class _ForeignFile:
         for url in (slot.put, slot.get):
             if not _HTTP.fullmatch(url):
                 raise FileRefused(502, "undefined-condition", f"The slot of {self._service} has a URL that is not one of HTTP")
-        offload(lambda: self._put(slot))
+        self._uploads.apart.run(lambda: self._put(slot))
         self.abort()
         return Offered(slot.get, self._name, self.size, self._media_type, self.sha256)
 
