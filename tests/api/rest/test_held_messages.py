@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.conftest import DOMAIN, MakeApp
 from tests.link.attached import until
 from tests.link.network import Network
 from tests.service.rooms.scripted import ROOM
+from xmpp_rest.link.journal import read_entries
 
 
 @pytest.fixture
@@ -122,6 +124,8 @@ def test_what_is_held_survives_the_gateway(elsewhere: Elsewhere, tmp_path_factor
     until(lambda: elsewhere.outcome("h2")["state"] == "reflected")
     assert elsewhere.bodies == ["One", "0", "1", "2"]
     assert elsewhere.room.occupants[OCCUPANT] == "Jules"
+    journal = Path(data["server_data_dir"]) / "outbox" / f"rooms@{DOMAIN}.journal"
+    until(lambda: read_entries(journal) == {})  # so that a crash repeats nothing
     elsewhere.stop_gateway()
     elsewhere.again(**LINK, **data)
     assert elsewhere.wait("Last").status_code == 200
@@ -161,4 +165,5 @@ def test_the_end_of_the_link_ends_what_has_come_in_by_itself(elsewhere: Elsewher
     assert elsewhere.post("Two", sender=raw).status_code == 503
     mend(elsewhere)
     assert elsewhere.wait("Three", sender=raw).headers["Nick"] == "juliet"
-    assert [message.get("from") for message in elsewhere.messages] == [raw, OCCUPANT]
+    assert elsewhere.messages[-1].get("from") == OCCUPANT
+    assert set(elsewhere.bodies) == {"One", "Three"}

@@ -60,10 +60,17 @@ class KeptMessages:
         except OSError as e:
             raise GatewayError("storage-failed", f"The outbox cannot be written: {e.strerror or e}") from e
 
-    def forget(self, message: SpokenMessage) -> None:
-        """Its end is known."""
-        if self._journal is not None and message.number:
-            self._journal.ack((message.number,))
+    def forget(self, message: SpokenMessage) -> bool:
+        """Its end is known; whether `settle` has something to write by that."""
+        if self._journal is None or not message.number:
+            return False
+        self._journal.ack((message.number,))
+        return True
+
+    def settle(self) -> None:
+        """Have on disk which ends are known: a crash repeats none of those messages. Raises OSError."""
+        if self._journal is not None:
+            self._journal.forget_notes()
 
     def close(self) -> None:
         """Give the journal back. Raises OSError."""

@@ -24,6 +24,7 @@ from xmpp_rest.threads.timers import Timer
 
 log = logging.getLogger("xmpp_rest.rooms")
 
+SETTLE = 0.5  # seconds until known ends are on disk, those of many messages together
 REMEMBERED = 1000  # messages that no room has shown in time, which one may still show
 
 
@@ -56,6 +57,7 @@ class SpeechCore:
         self.unshown: OrderedDict[tuple[RoomPlace, str], SpokenMessage] = OrderedDict()
         self.is_stopping = False
         """Whether occupants are leaving as the gateway stops: what waits is left to the next process."""
+        self._is_settling = False
         self._most = most
         self._share = share or most
         self._remote = remote
@@ -121,6 +123,21 @@ class SpeechCore:
             self.unshown.popitem(last=False)
 
     # -- without the lock
+
+    def forget(self, message: SpokenMessage) -> None:
+        """Its end is known, which is on disk a moment later."""
+        if not self.kept.forget(message):
+            return
+        with self.lock:
+            begins, self._is_settling = not self._is_settling, True
+        if begins:
+            self._remote.timers.after(SETTLE, lambda: self.later(self._settle))
+
+    def _settle(self) -> None:
+        with self.lock:
+            self._is_settling = False
+        if not self.is_stopping:
+            self.kept.settle()
 
     def forget_if_idle(self, queue: RoomQueue) -> None:
         """Forget a queue in which there is nothing."""

@@ -34,7 +34,7 @@ class SpeechEnds:
                 message = next((found for i in ids_of(stanza) if (found := core.unshown.get((place, i))) is not None), None)
                 self._forget_unshown(message)
         if message is not None:
-            core.kept.forget(message)
+            core.forget(message)
             core.outcomes.shown(label_of(message), RoomShown(str(place.room), nick, stanza_id_of(stanza, place.room)))
             message.listener.ended(stanza, nick)
 
@@ -54,7 +54,7 @@ class SpeechEnds:
                 core.count((message,), -1)
             message.end()
             self._forget_unshown(message)
-        core.kept.forget(message)
+        core.forget(message)
         answer = error_stanza(message.stanza, told.error._replace(by=""))
         answer.set("from", told.by)
         core.outcomes.bounced(label_of(message), answer)
@@ -77,5 +77,5 @@ class SpeechEnds:
                 core.count((message,), -1)
                 core.remember(message)
         for message in late:
-            core.kept.forget(message)
+            core.forget(message)
             message.listener.ended(None, core.memberships.own_nick(message.place))
