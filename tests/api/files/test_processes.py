@@ -11,6 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import NamedTuple
@@ -79,8 +80,9 @@ class Growth:
     def __init__(self, workers: TwoWorkers) -> None:
         self.before = {}
         for pid in workers.workers:
-            Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak is that from now on
-            self.before[pid] = memory(pid, "VmRSS")
+            with suppress(OSError):  # where that may not be written, the peak is that of the process's life
+                Path(f"/proc/{pid}/clear_refs").write_text("5")
+            self.before[pid] = memory(pid, "VmHWM")
 
     def most(self) -> int:
         return max(memory(pid, "VmHWM") - before for pid, before in self.before.items())
