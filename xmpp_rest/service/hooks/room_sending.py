@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
@@ -53,8 +54,10 @@ class RoomSending:
 class HookSpeech:
     """The `SpeechListener` of a message to a room elsewhere: tells the `RoomListener` of the hook."""
 
-    def __init__(self, listener: RoomListener) -> None:
+    def __init__(self, listener: RoomListener, explain: Callable[[RoomRefusal], StanzaError]) -> None:
+        """`explain`: the error of a refusal, with what has happened before."""
         self._listener = listener
+        self._explain = explain
         self.is_accepted = False
 
     def claim(self) -> bool:
@@ -72,10 +75,13 @@ class HookSpeech:
 
     def failed(self, said: SpokenResult) -> None:
         """It was not accepted."""
+        if isinstance(said.why, RoomRefusal):
+            self._listener.heard(self._explain(said.why))
+            return
         error = said.error
         self._listener.heard(error_of_failure(error) if error is not None else BLOCKED_BY_LIST)
 
     def ended(self, answer: Element | RoomRefusal | None, nick: str) -> None:
         """The room has shown or refused it; where it does neither, no verdict is given."""
         if answer is not None:
-            self._listener.heard(answer.error if isinstance(answer, RoomRefusal) else answer)
+            self._listener.heard(self._explain(answer) if isinstance(answer, RoomRefusal) else answer)

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
@@ -88,6 +89,7 @@ class HookRooms:
         self._incidents = incidents
         self._unheard: OrderedDict[Key, RoomSending] = OrderedDict()
         self._lock = threading.Lock()
+        memberships.changed.subscribe(self._ways_out.changed)
         hooks.changed.subscribe(self.changed)
         hooks.removed.subscribe(self.removed)
 
@@ -126,8 +128,8 @@ class HookRooms:
         return result is None
 
     def _say_elsewhere(self, message: RoomSending) -> bool:
-        outgoing, told = message.outgoing, HookSpeech(message.listener)
-        place = RoomPlace(outgoing.sender, outgoing.to)
+        outgoing, place = message.outgoing, RoomPlace(message.outgoing.sender, message.outgoing.to)
+        told = HookSpeech(message.listener, partial(self._ways_out.told, place))
         try:
             spoken = self._speaking.message(outgoing, place, _wish(place, message.nick), told)
         except (GatewayError, BadXML) as e:

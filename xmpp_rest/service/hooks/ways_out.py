@@ -6,9 +6,10 @@ import threading
 from collections import OrderedDict
 
 from xmpp_rest.protocol.conditions import StanzaError
+from xmpp_rest.service.hooks.message import HOOK
 from xmpp_rest.service.rooms.losses import DESTROYED, PUT_OUT
 from xmpp_rest.service.rooms.refused import RoomRefusal
-from xmpp_rest.service.rooms.values import Reason, RoomPlace
+from xmpp_rest.service.rooms.values import Reason, RoomPlace, RoomState, RoomView
 
 MOST = 10_000  # occupants
 WHO, WHY = 100, 500  # characters that are told of who put somebody out, and of the reason
@@ -38,6 +39,24 @@ class WaysOut:
             self._told.move_to_end(place)
             if len(self._told) > MOST:
                 self._told.popitem(last=False)
+
+    def changed(self, view: RoomView) -> None:
+        """Something has changed of a membership, perhaps of a hook's: it was put out, or is in."""
+        place = view.place
+        if not place.occupant.resource.startswith(HOOK):
+            return
+        if view.state == RoomState.OUT.value:
+            self.note(place, view.reason)
+        elif view.state == RoomState.IN.value:
+            with self._lock:
+                self._told.pop(place, None)
+
+    def told(self, place: RoomPlace, refusal: RoomRefusal) -> StanzaError:
+        """Why a message is refused, with how the hook was put out before, if it has not come in since."""
+        with self._lock:
+            is_out = place in self._told
+        error = self.explained(place, refusal) if is_out else None
+        return error or refusal.error
 
     def explained(self, place: RoomPlace, refusal: RoomRefusal | None) -> StanzaError | None:
         """Why the room does not let the hook in, with what has happened before; None: it is in, and that counts no more."""
