@@ -271,3 +271,18 @@ def test_the_archive_of_a_room_is_asked_by_the_occupant(house: House) -> None:
     assert answer.status == 200
     (said,) = answer.json() if isinstance(answer.json(), list) else [answer.json()]
     assert (said["from"], said["to"]) == (HALL, f"{ROMEO}/xmpp-rest")
+
+
+def test_what_a_killed_gateway_had_heard_is_answered_by_the_next(house: House) -> None:
+    rules = [Answer(200, "too late", "text/plain", delay=5), Answer(200, "here again", "text/plain")]
+    house.web.answers["/friar"] = lambda request: rules.pop(0) if b"art thou" in request.body and rules else Answer(204)
+    house.says(GARDEN, "art thou there?")
+    first = house.web.wait(lambda r: r.path == "/friar" and b"art thou" in r.body)
+    house.gateway.kill()
+    house.gateway.start()
+    answer = house.juliet.wait_message("here again", timeout=60)
+    assert (answer.get("from"), answer.get("type")) == (f"{GARDEN}/friar", "groupchat")
+    again = house.web.wait(lambda r: r.path == "/friar" and b"art thou" in r.body)
+    assert again.headers["webhook-id"] == first.headers["webhook-id"]
+    house.says(GARDEN, "and now?")
+    assert [stanza["body"] for stanza in house.posted("friar")] == ["and now?"]

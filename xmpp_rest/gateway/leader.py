@@ -76,12 +76,13 @@ class Leader:
         """What `begin` calls, in this order: the outboxes first, since one of them may be unreadable."""
         queues: list[Callable[[], None]] = [queue.start for queue in self._callbacks.queues.values()]
         vacancy = [self._conference.vacancy.start] if self._conference else []
-        last: list[Callable[[], None]] = [*vacancy, self._come_into_rooms, self._retention.start, self._scheduled.start, self._files.start]
+        rooms: list[Callable[[], None]] = [*vacancy, self._come_into_rooms]  # before the callbacks, as these reply there
+        last: list[Callable[[], None]] = [self._retention.start, self._scheduled.start, self._files.start]
         if self._uplink is None:
-            return [lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *queues, *last]
+            return [lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *rooms, *queues, *last]
         uplink = self._uplink
         opened: list[Callable[[], None]] = [partial(uplink.open, self._inbound), partial(self._restore, uplink), self._room_outbox.open]
-        return [*opened, self._queue.start, self._inbound.start, *queues, *last[:-2], self._uplink.start, *last[-2:]]
+        return [*opened, self._queue.start, self._inbound.start, *rooms, *queues, self._uplink.start, *last]
 
     def _restore(self, uplink: Uplink) -> None:
         self._queue.restore(uplink.noted(self._domain))

@@ -17,6 +17,7 @@ from tests.processes.memory import alone
 from tests.webservice import Answer, Service
 from xmpp_rest.config.room_readers import CallbackRoom
 from xmpp_rest.config.table import CallbackSettings
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
@@ -206,6 +207,19 @@ def test_a_room_that_refuses_an_answer_ends_nothing(make_cell: MakeCell, service
         eventually(lambda: cell.said)
         cell.heard()
     assert "a reply is not said in garden@conference.example: forbidden" in caplog.text
+
+
+def test_what_cannot_be_said_now_is_said_later(make_cell: MakeCell, service: Service) -> None:
+    cell = make_cell(room_replies=1)
+    cell.refuse = GatewayError("link-down")
+    with answering(service, Answer(200, "aye", "text/plain")):
+        cell.hear("<body>hark</body>")
+        eventually(lambda: cell.said)
+        cell.refuse = None
+        eventually(lambda: len(cell.said) >= 2)
+        cell.heard()
+    assert len({said.get("id") for said in cell.said}) == 1
+    assert (cell.queue.room_replies.dropped, cell.letters()) == (0, [])
 
 
 def test_a_replayed_letter_is_answered_in_the_room(make_cell: MakeCell, service: Service) -> None:

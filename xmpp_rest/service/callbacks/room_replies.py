@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from enum import Enum
 from xml.etree.ElementTree import Element
 
+from drivers import StorageError
 from xmpp_rest.config.table import CallbackSettings
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.conditions import prosody_phrase
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.callbacks.delivery import Delivery
 from xmpp_rest.service.callbacks.reply import Reply
 from xmpp_rest.service.callbacks.reports import Reports
+from xmpp_rest.service.rooms.refused import RoomRefused
 from xmpp_rest.service.rooms.said import OnSaid
+
+log = logging.getLogger("xmpp_rest.callbacks")
 
 MINUTE = 60.0
 Say = Callable[[Element, OnSaid], object]
 """Says something in a room, as soon as the occupant is in. Must not block."""
+
+
+class Handling(Enum):
+    """What has become of a reply."""
+
+    ELSEWHERE = "elsewhere"
+    """It is not for a room as a whole."""
+    DONE = "done"
+    LATER = "later"
+    """It is to be tried again."""
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether another attempt may not meet this error: the link is down, or too much waits."""
+    if isinstance(error, GatewayError):
+        return error.row.type == "wait"
+    return isinstance(error, StorageError) or (isinstance(error, RoomRefused) and error.status == 503)
 
 
 class RoomReplies:
@@ -54,23 +78,39 @@ class RoomReplies:
         stanza.set("to", str(delivery.sender.bare if is_public else delivery.sender))
         return reply
 
-    def say(self, delivery: Delivery, stanza: Element) -> bool:
-        """Say it in the room, unless too much was said there; False: it is not for the room as a whole. Raises nothing."""
+    def say(self, delivery: Delivery, stanza: Element) -> Handling:
+        """Say it in the room, unless too much was said there. Raises nothing."""
         if stanza.get("type") != "groupchat":
-            return False
+            return Handling.ELSEWHERE
         room = delivery.sender.bare
         if not self._may_say(room):
             self._reports.warning("callback-room-replies", "more than %s replies in a minute in %s: one is dropped", self._rate, room)
-            return True
-        try:
-            self._say(stanza, lambda error: self._report(room, error))
-        except Exception as e:
-            self._report(room, e)
-        return True
+            return Handling.DONE
+        if (error := self._said(stanza, room)) is None:
+            return Handling.DONE
+        with self._lock:
+            self._times[room].pop()
+        log.info("a reply to %s is said later: %s", room, error)
+        return Handling.LATER
 
-    def _report(self, room: JID, error: Exception | None) -> None:
-        if error is not None:
-            self._reports.warning("callback-room-refused", "a reply is not said in %s: %s", room, error)
+    def _said(self, stanza: Element, room: JID) -> Exception | None:
+        """Say it; the error, if it is told at once and another attempt may not meet it."""
+        passing: list[Exception] = []
+        at_once = threading.get_ident()
+
+        def on_said(error: Exception | None) -> None:
+            if error is None:
+                return
+            if threading.get_ident() == at_once and is_passing(error):
+                passing.append(error)
+            else:
+                self._reports.warning("callback-room-refused", "a reply is not said in %s: %s", room, error)
+
+        try:
+            self._say(stanza, on_said)
+        except Exception as e:
+            on_said(e)
+        return passing[0] if passing else None
 
     def _may_say(self, room: JID) -> bool:
         now = self._clock()

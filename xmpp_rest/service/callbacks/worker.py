@@ -22,7 +22,7 @@ from xmpp_rest.service.callbacks.http_client import CallbackAnswer, CallbackClie
 from xmpp_rest.service.callbacks.reply import Reply, error_for, reply_to
 from xmpp_rest.service.callbacks.reply_sender import UNFORESEEN, ReplySender
 from xmpp_rest.service.callbacks.reports import Reports
-from xmpp_rest.service.callbacks.room_replies import RoomReplies
+from xmpp_rest.service.callbacks.room_replies import Handling, RoomReplies
 from xmpp_rest.threads.backoff import Backoff
 from xmpp_rest.threads.keyed_pool import Job
 from xmpp_rest.threads.tasks import offload
@@ -140,8 +140,11 @@ class DeliveryWorker:
             return min(max(attempts.backoff.next(FIRST_RETRY, self._settings.retry_max), reply.retry_after), self._settings.retry_max)
         is_answered = bool(reply.failed) and delivery.replayed  # its sender got that error when it was first given up
         stanza = None if is_answered else reply.stanza
-        if stanza is not None and self._rooms.covers(delivery) and self._rooms.say(delivery, stanza):
-            stanza = None
+        if stanza is not None and self._rooms.covers(delivery):
+            handling = self._rooms.say(delivery, stanza)
+            if handling is Handling.LATER:
+                return attempts.backoff.next(FIRST_RETRY, self._settings.retry_max)
+            stanza = None if handling is Handling.DONE else stanza
         if stanza is not None and (pause := self._replies.pause(delivery, is_empty=reply.empty)):
             if not reply.empty:
                 return pause
