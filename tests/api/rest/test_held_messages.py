@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import pytest
 
@@ -15,6 +17,10 @@ from tests.link.attached import until
 from tests.link.network import Network
 from tests.service.rooms.scripted import ROOM
 from xmpp_rest.link.journal import read_entries
+from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.protocol.stanza import child, make
+from xmpp_rest.service.messages.batch import OutboundMessage, OutboundMessages
+from xmpp_rest.threads.waits import Wait
 
 
 @pytest.fixture
@@ -130,6 +136,31 @@ def test_what_is_held_survives_the_gateway(elsewhere: Elsewhere, tmp_path_factor
     elsewhere.again(**LINK, **data)
     assert elsewhere.wait("Last").status_code == 200
     assert elsewhere.bodies == ["One", "0", "1", "2", "Last"]
+
+
+def test_the_next_leader_knows_what_the_last_one_has_accepted(
+    elsewhere: Elsewhere, network: Network, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = {"server_data_dir": str(tmp_path_factory.mktemp("data"))}
+    elsewhere.start(**LINK, **data)
+    assert elsewhere.wait("One").status_code == 200
+    cut(elsewhere)
+    assert elsewhere.post("Two", id="m2").status_code == 202
+    elsewhere.stop_gateway()
+    network.server.script = network._serve
+    hold = threading.Event()
+
+    def rule(_: Element) -> None:  # nobody comes in until then
+        assert hold.wait(20)
+
+    elsewhere.room.rules["info"] = rule
+    elsewhere.again(**LINK, **data)
+    assert elsewhere.gateway is not None
+    stanza = make("message", child("body", "Two"), type_="groupchat", id_="m2", from_=f"juliet@{DOMAIN}", to_=ROOM)
+    outgoing = OutboundMessage(stanza, parse_jid(f"juliet@{DOMAIN}"), parse_jid(ROOM))
+    threading.Timer(0.5, hold.set).start()
+    (said,) = elsewhere.gateway.parts.speaking.say_all(OutboundMessages([outgoing]), "", 20.0, Wait(30), again=True)
+    assert (said.state, elsewhere.bodies) == ("reflected", ["One", "Two"])
 
 
 def test_a_follower(make_app: MakeApp, elsewhere: Elsewhere, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -15,7 +15,7 @@ from xmpp_rest.config.room_tables import RoomsAnywhereSettings
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.service.rooms.refused import RoomRefusal, message_refused
 from xmpp_rest.service.rooms.room_queue import RoomQueue
-from xmpp_rest.service.rooms.said import NobodyListens
+from xmpp_rest.service.rooms.said import NobodyListens, SpeechListener
 from xmpp_rest.service.rooms.speech_core import SpeechCore, label_of
 from xmpp_rest.service.rooms.speech_deadlines import SpeechDeadlines
 from xmpp_rest.service.rooms.speech_ends import SpeechEnds
@@ -78,6 +78,17 @@ class RoomOutbox:
         with self._core.lock:
             queue = self._core.queues.get(place)
             return queue is not None and queue.found((identifier,)) is not None
+
+    def adopt(self, place: RoomPlace, identifier: str, listener: SpeechListener) -> bool:
+        """Have `listener` told of a message that an earlier process has accepted; False: there is none of this id."""
+        core = self._core
+        with core.lock:
+            queue = core.queues.get(place)
+            message = queue.found((identifier,)) if queue is not None else None
+            is_left = message is not None and message.adopt(listener)
+        if is_left and listener.claim():
+            listener.accepted(core.memberships.own_nick(place), is_held=True)
+        return is_left
 
     def hand_in(self, messages: Sequence[SpokenMessage]) -> None:
         """Take messages of one occupant to one room, in order. May wait for the disk, and never for the room."""

@@ -110,20 +110,33 @@ class Speaking:
         gone = {} if wait is None else {"gone": wait.gone}
         longest = Wait(self._settings.join_timeout + TURNS + (seconds or 0.0), **gone)
         messages = OutboundMessages(stanzas)
-        if self._remote.follows():
-            return partial(self._counted, stanzas[0].sender, seconds, lambda: self.say_all(messages, nick, seconds, longest))
+        if seconds is None and not self._remote.follows():
+            wait_for = self._begin_here(messages, nick, seconds, longest)
+        else:
+            wait_for = partial(self._say_on_leader, messages, nick, seconds, longest)
+        return partial(self._counted, stanzas[0].sender, seconds, wait_for)
+
+    def _say_on_leader(self, stanzas: OutboundMessages, nick: str, seconds: float | None, wait: Wait) -> list[SpokenResult]:
+        try:
+            return self.say_all(stanzas, nick, seconds, wait)
+        except GatewayError as e:
+            if e.name != "unanswered":
+                raise
+        return self.say_all(stanzas, nick, seconds, wait, again=True)  # the next leader knows what the last one has accepted
+
+    def _begin_here(self, stanzas: OutboundMessages, nick: str, seconds: float | None, wait: Wait, *, again: bool = False) -> Results:
         ended: OneShot[list[SpokenResult]] = OneShot()
-        end = self._say(messages, nick, seconds, longest.seconds, ended.give)
+        end = self._say(stanzas, nick, seconds, wait.seconds, ended.give, again=again)
 
         def result() -> list[SpokenResult]:
-            said = ended.wait(*longest)
+            said = ended.wait(*wait)
             if said is None:
                 end()
                 said = ended.wait()
             assert said is not None
             return said
 
-        return partial(self._counted, stanzas[0].sender, seconds, result)
+        return result
 
     def _counted(self, sender: JID, seconds: float | None, wait: Results) -> list[SpokenResult]:
         """Wait, as one of those who may."""
@@ -132,47 +145,46 @@ class Speaking:
 
     # -- in the leader
 
-    def _say_deferred(self, reply: Reply, stanzas: OutboundMessages, nick: str, seconds: float | None, wait: Wait) -> End:
-        return self._say(stanzas, nick, seconds, wait.seconds, reply, in_pool=True)
+    def _say_deferred(
+        self, reply: Reply, stanzas: OutboundMessages, nick: str, seconds: float | None, wait: Wait, again: bool = False
+    ) -> End:
+        return self._say(stanzas, nick, seconds, wait.seconds, reply, in_pool=True, again=again)
 
     @on_leader(deferred=_say_deferred)
-    def say_all(self, stanzas: OutboundMessages, nick: str, seconds: float | None, wait: Wait) -> list[SpokenResult]:
-        """As `say` for each of these; the caller is counted among those who wait."""
-        ended: OneShot[list[SpokenResult]] = OneShot()
-        end = self._say(stanzas, nick, seconds, wait.seconds, ended.give)
-        said = ended.wait(*wait)
-        if said is None:
-            end()
-            said = ended.wait()
-        assert said is not None
-        return said
+    def say_all(
+        self, stanzas: OutboundMessages, nick: str, seconds: float | None, wait: Wait, again: bool = False
+    ) -> list[SpokenResult]:
+        """As `say` for each of these; the caller is counted among those who wait.
+
+        `again`: an earlier leader may have accepted them, and has not said so.
+        """
+        return self._begin_here(stanzas, nick, seconds, wait, again=again)()
 
     def _say(
         self, stanzas: Sequence[OutboundMessage], nick: str, seconds: float | None, longest: float,
-        tell: Callable[[list[SpokenResult]], object], *, in_pool: bool = False,
+        tell: Callable[[list[SpokenResult]], object], *, in_pool: bool = False, again: bool = False,
     ) -> End:  # fmt: skip
         """Hand these in; `tell` is called once. `in_pool`: this thread may not wait for the disk."""
         collected = SaidMany([outgoing.to for outgoing in stanzas], seconds, longest, self._remote.timers, tell)
         runs = [list(run) for _, run in groupby(enumerate(stanzas), lambda pair: (pair[1].sender.bare, pair[1].to))]
-        work = [partial(self._hand_in, [(outgoing, collected.of(n)) for n, outgoing in run], nick) for run in runs]
+        work = [partial(self._hand_in, [(outgoing, collected.of(n)) for n, outgoing in run], nick, again=again) for run in runs]
         if in_pool:
             self._remote.pool.submit(partial(_each, work))
         else:
             _each(work)
         return collected.end
 
-    def _hand_in(self, pairs: Sequence[tuple[OutboundMessage, SpeechListener]], nick: str) -> None:
+    def _hand_in(self, pairs: Sequence[tuple[OutboundMessage, SpeechListener]], nick: str, *, again: bool) -> None:
         """Hand in messages of one actor to one room."""
         sender, room = pairs[0][0].sender, pairs[0][0].to
-        messages = []
+        place, messages = self._memberships.place(sender.bare, room), []
         for outgoing, listener in pairs:
             try:
                 if (refusal := self._blocked(outgoing)) is not None:
                     listener.failed(SpokenResult(BLOCKED, stanza=refusal))
                 elif self._raw.is_in(outgoing.sender, room):
                     self._raw.say(outgoing, listener)
-                else:
-                    place = self._memberships.place(sender.bare, room)
+                elif not (again and self._outbox.adopt(place, outgoing.stanza.get("id", ""), listener)):
                     messages.append(self.message(outgoing, place, _wish(outgoing.stanza, nick), listener))
             except (GatewayError, BadXML, StorageError) as e:
                 listener.failed(SpokenResult(UNSENT, why=e))

@@ -12,7 +12,7 @@ from xmpp_rest.protocol.namespaces import NICK, STANZA_ID
 from xmpp_rest.protocol.stanza import child, copied
 from xmpp_rest.service.rooms.attempt import HOOK
 from xmpp_rest.service.rooms.refused import RoomRefusal
-from xmpp_rest.service.rooms.said import SpeechListener
+from xmpp_rest.service.rooms.said import NobodyListens, SpeechListener
 from xmpp_rest.service.rooms.values import RoomPlace, Wish
 
 _ORIGIN = f"{{{STANZA_ID}}}origin-id"
@@ -84,6 +84,13 @@ class SpokenMessage:
         """Whether it may be written once more."""
         first, self.is_again = not self.is_again, True
         return first
+
+    def adopt(self, listener: SpeechListener) -> bool:
+        """Tell this one from now on, if nobody listens."""
+        is_left = isinstance(self.listener, NobodyListens)
+        if is_left:
+            self.listener = listener
+        return is_left
 
     def tell_held(self) -> None:
         """The room does not take it for now: its listener hears of that, and that it is accepted when it is written again."""
