@@ -42,7 +42,7 @@ def romeo(anywhere: Gateway) -> Guest:
 
 @pytest.fixture
 def garden(romeo: Guest, juliet: User) -> Iterator[OwnRoom]:
-    """A room in which romeo is, too."""
+    """A room in which romeo is as well."""
     garden = OwnRoom(juliet, f"garden-{uuid4().hex[:8]}", persistentroom="1")
     assert romeo.put(garden.room).status == 201
     garden.sees("romeo")

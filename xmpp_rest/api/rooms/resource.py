@@ -65,7 +65,7 @@ class MembershipResource(Authenticated):
         if actor != own and not self.caller.admin and self.caller.kind is not CallerKind.COMPONENT:
             self.fail(403, "forbidden", f"These credentials show the rooms of {own} only; leave `of` out")
         if actor.domain != self.gateway.settings.gateway.domain:
-            self.fail(403, "forbidden", f"{str(actor)[:_SHOWN]} is no address of {self.gateway.settings.gateway.domain}")
+            self.fail(403, "forbidden", f"{str(actor)[:_SHOWN]} is not an address of {self.gateway.settings.gateway.domain}")
         return actor
 
     def refuse_foreign(self) -> NoReturn:
