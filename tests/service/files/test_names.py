@@ -71,6 +71,10 @@ def test_long_names_keep_all_that_fits() -> None:
         ("a/b/c", "a.svg", "image/svg+xml"),
         ("application/vnd.x+json", "x", "application/vnd.x+json"),
         ("", "https://x/y.html", "text/html"),
+        ("", "x.tar.gz", "application/gzip"),
+        ("", "drawing.SVGZ", "application/gzip"),
+        ("", "voice.m4a", "audio/mp4"),
+        ("", ".", "application/octet-stream"),
     ],
 )
 def test_the_media_type(given: str, name: str, expected: str) -> None:

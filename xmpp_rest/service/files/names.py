@@ -13,6 +13,12 @@ LONGEST = 255  # bytes of UTF-8
 LONGEST_ENDING = 32  # bytes, the dot included, that are kept of a name that is too long
 NO_NAME = "file"
 NO_TYPE = "application/octet-stream"
+PACKED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
+MORE_TYPES = {
+    "flac": "audio/flac", "m4a": "audio/mp4", "oga": "audio/ogg", "ogg": "audio/ogg", "mkv": "video/x-matroska", "jxl": "image/jxl",
+    "md": "text/markdown", "apk": "application/vnd.android.package-archive", "7z": "application/x-7z-compressed",
+}  # fmt: skip
+"""Types by ending that not every system has in a table."""
 _UNSAFE_INLINE = frozenset({"image/svg+xml"})
 """Never shown on the gateway's origin, whatever `inline` says: it may have scripts."""
 _WORD = r"[A-Za-z0-9!#$%&'+.^_`|~-]+"  # a token (RFC 9110 §5.6.2), but for `*`, which stands for all types
@@ -54,7 +60,10 @@ def media_type_of(given: str, name: str) -> str:
     if match := _TYPE.fullmatch(given.strip()):
         charset = _charset(match[2]) if match[2] else ""
         return match[1].lower() + (f"; charset={charset}" if charset else "")
-    return mimetypes.guess_type(f"x{name[-300:]}", strict=False)[0] or NO_TYPE
+    kind, packed = mimetypes.guess_type(f"x{name[-300:]}", strict=False)
+    if packed:  # the bytes are those of the packed file
+        return PACKED.get(packed, NO_TYPE)
+    return kind or MORE_TYPES.get(name.rpartition(".")[2].lower(), NO_TYPE)
 
 
 def _charset(parameters: str) -> str:
