@@ -132,6 +132,43 @@ def test_of_two_uploads_at_once_one_counts(client: FlaskClient, gateway: Gateway
     assert [p.suffix for p in (gateway.data_dir / "files").rglob("*.part")] == []
 
 
+def test_an_upload_counts_for_as_long_as_it_takes(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a slow one would make room for the next as soon as its slot is over, and all of them would be kept."""
+    app = register_users(make_app(files_quota="15"))
+    gateway: Gateway = app.extensions["gateway"]
+    client, juliet, now = app.test_client(), parse_jid(JULIET), time.time()
+    path, fields = slot(gateway, 10)
+
+    def meanwhile() -> None:
+        broken = app.test_client().put(path, data=b"012", headers=fields, environ_overrides={"CONTENT_LENGTH": "10"})
+        assert broken.status_code == 400
+        monkeypatch.setattr("time.time", lambda: now + 301)
+        assert gateway.parts.files.used(juliet) == 10
+        assert condition(asked(gateway, request(6))) == ("wait", "resource-constraint")
+
+    answer = client.put(path, headers=fields, environ_overrides={"wsgi.input": Slow(meanwhile), "CONTENT_LENGTH": "10"})
+    assert answer.status_code == 201
+    assert gateway.parts.files.used(juliet) == 10
+
+
+def test_a_slot_whose_upload_broke_off_counts_until_its_end(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, fields = slot(gateway, 10)
+    assert client.put(path, data=b"012", headers=fields, environ_overrides={"CONTENT_LENGTH": "10"}).status_code == 400
+    assert gateway.parts.files.used(parse_jid(JULIET)) == 10
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now + 301)
+    assert gateway.parts.files.used(parse_jid(JULIET)) == 0
+
+
+def test_a_slot_that_a_killed_process_was_using_counts(client: FlaskClient, gateway: Gateway) -> None:
+    path, _ = slot(gateway, 10)
+    upload = gateway.parts.files.begin_slot(path.split("/")[2], "")
+    quotas = gateway.parts.files.quotas
+    quotas._process_left(gateway.parts.remote.group.id)
+    assert gateway.parts.files.used(parse_jid(JULIET)) == 10
+    upload.abort()
+
+
 def test_a_disk_that_is_full(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     path, fields = slot(gateway, 10)
 

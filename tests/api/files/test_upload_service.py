@@ -57,14 +57,14 @@ def test_a_slot(gateway: Gateway) -> None:
         (request(5).replace(" filename='rose.png'", ""), ("modify", "bad-request")),
         (request(5, ""), ("modify", "bad-request")),
         (request(5, " "), ("modify", "bad-request")),
-        (request(5, "x" * 5000), ("modify", "bad-request")),
         (request("").replace(" size=''", ""), ("modify", "bad-request")),
         (request(""), ("modify", "bad-request")),
         (request(0), ("modify", "bad-request")),
         (request(-1), ("modify", "bad-request")),
         (request("5.0"), ("modify", "bad-request")),
         (request("\u0665"), ("modify", "bad-request")),
-        (request("9" * 40), ("modify", "bad-request")),
+        (request("9" * 40), ("modify", "not-acceptable")),
+        (request("9" * 5000), ("modify", "not-acceptable")),
         (request(104857601), ("modify", "not-acceptable")),
     ],
 )
@@ -74,6 +74,11 @@ def test_requests_that_are_refused(gateway: Gateway, payload: str, expected: tup
     if expected[1] == "not-acceptable":
         assert answer.findtext(f".//{{{UPLOAD}}}file-too-large/{{{UPLOAD}}}max-file-size") == "104857600"
     assert gateway.parts.files.used(parse_jid(JULIET)) == 0
+
+
+@pytest.mark.parametrize(("name", "expected"), [("x" * 5000 + ".png", "x" * 251 + ".png"), (" .hidden", "hidden"), ("..", "file")])
+def test_names_that_are_made_harmless(gateway: Gateway, name: str, expected: str) -> None:
+    assert slot(gateway, 5, name).path.endswith(f"/{expected}")
 
 
 def test_strangers_get_no_slot(gateway: Gateway) -> None:

@@ -22,6 +22,8 @@ INLINE = ("image/*", "video/*", "audio/*", "text/plain")
         ("..", "file"),
         (".htaccess", "htaccess"),
         ("...x", "x"),
+        (" .htaccess", "htaccess"),
+        (". . x ", "x"),
         ("", "file"),
         ("/", "file"),
         ("a\0b\r\nc\x7f\x85.txt", "abc.txt"),
@@ -89,6 +91,11 @@ def test_what_browsers_may_show() -> None:
     assert not is_inline("image/svg+xml", (*INLINE, "image/svg+xml"))
     assert not is_inline("Image/SVG+xml; charset=x", INLINE)
     assert is_inline("application/pdf", ("application/pdf",))
+
+
+@pytest.mark.parametrize("kind", ["image/x+xml", "audio/x+xml", "text/html", "text/xml", "text/xsl", "text/javascript", "text/x-javascript1.5", "image/svg"])
+def test_what_browsers_may_run_is_never_shown(kind: str) -> None:
+    assert not is_inline(f"{kind}; charset=utf-8", (*INLINE, "text/*", kind))
 
 
 def test_the_field_of_a_name() -> None:

@@ -203,3 +203,22 @@ def test_content_that_was_lost_is_no_file(store: FileStore) -> None:
     assert store.open(file.id) is None
     content.unlink()
     assert store.open(file.id) is None
+
+
+def test_content_that_a_crash_has_left_undescribed_makes_room(store: FileStore) -> None:
+    """An upload was killed before it was there for anybody: who sends it again is not told that it is."""
+    first = begun(store)
+    path = first.path.with_name(first.new.id)
+    first.content.close()
+    first.path.replace(path)
+    with pytest.raises(Taken):  # it may be about to be described
+        store.begin(first.new)
+    os.utime(path, (0, time.time() - 61))
+    again = store.begin(first.new)
+    again.write(b"tulip")
+    file = store.commit(again)
+    assert store.get(file.id) == file
+    os.utime(path, (0, 0))
+    with pytest.raises(Taken):
+        store.begin(first.new)
+    assert path.read_bytes() == b"tulip"

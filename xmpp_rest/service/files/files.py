@@ -160,7 +160,13 @@ class FileService:
         kind = slot.media_type or media_type_of(media_type, slot.name)
         new = NewFile(slot.id, slot.owner, slot.name, kind, self._end(None))
         self._require_disk(slot.size)
-        return FileUpload(self, self.on_disk(lambda: self.store.begin(new)), slot.size, slot.size, of_slot=True)
+        upload = self.on_disk(lambda: self.store.begin(new))
+        try:
+            self.quotas.upload_begins(slot, self._remote.group.id)
+        except BaseException:
+            self.on_disk(upload.abort)
+            raise
+        return FileUpload(self, upload, slot.size, slot.size, slot)
 
     def _end(self, expire: float | None) -> float | None:
         """When a file that is stored now goes."""
@@ -211,6 +217,10 @@ class FileService:
     def aborted(self, new: NewFile) -> None:
         """Nothing of it counts any more."""
         self._tell(lambda: self.quotas.gone(new.id))
+
+    def slot_left(self, slot: Slot) -> None:
+        """Nothing is kept of an upload by this slot, which stays open."""
+        self._tell(lambda: self.quotas.upload_failed(slot))
 
     def _tell(self, tell: Callable[[], None]) -> None:
         try:

@@ -21,13 +21,14 @@ class HeldKind(Enum):
 
 
 class Held(NamedTuple):
-    """Bytes that are taken until then (Unix time; None: for good). `process`: in which an upload is under way."""
+    """Bytes that are taken until then (Unix time; None: for good). `process`: in which an upload is under way; `uploads`: how many are."""
 
     owner: JID
     size: int
     until: float | None
     kind: HeldKind
     process: str = ""
+    uploads: int = 0
 
 
 @dataclass(slots=True)
@@ -55,6 +56,10 @@ class HeldBytes:
         self._file_bytes = 0
         self.total = 0
         """Bytes of all."""
+
+    def get(self, file_id: str) -> Held | None:
+        """What this id has."""
+        return self._held.get(file_id)
 
     def size(self, file_id: str) -> int:
         """The bytes of this id."""

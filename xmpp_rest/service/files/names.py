@@ -19,18 +19,20 @@ MORE_TYPES = {
     "md": "text/markdown", "apk": "application/vnd.android.package-archive", "7z": "application/x-7z-compressed",
 }  # fmt: skip
 """Types by ending that not every system has in a table."""
-_UNSAFE_INLINE = frozenset({"image/svg+xml"})
-"""Never shown on the gateway's origin, whatever `inline` says: it may have scripts."""
+_MAY_HAVE_SCRIPTS = re.compile(r".+\+xml|.+/(?:xml|xsl|html|svg|svg-xml|x-mixed-replace|.*(?:java|ecma|j|live)script.*)")
+"""Types that are never shown on the gateway's origin, whatever `inline` says. Browsers read every `…+xml` as XML, which may have scripts."""
 _WORD = r"[A-Za-z0-9!#$%&'+.^_`|~-]+"  # a token (RFC 9110 §5.6.2), but for `*`, which stands for all types
 _TYPE = re.compile(rf"({_WORD}/{_WORD})[ \t]*(?:;(.*))?", re.DOTALL)
 _LEFT_OUT = re.compile('["\\x00-\\x1f\\x7f-\\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]')
 """Control characters, quotation marks, and what XML 1.0 §2.2 forbids or advises against."""
+_LEADING = re.compile(r"\A[.\s]+")
 
 
 def clean_name(given: str) -> str:
     """The name of a file by what was given: without a path, in NFC, at most LONGEST bytes; `file` if nothing is left."""
     name = re.split(r"[/\\]", given)[-1]
-    name = unicodedata.normalize("NFC", _LEFT_OUT.sub("", unicodedata.normalize("NFC", name))).lstrip(".").strip()
+    name = unicodedata.normalize("NFC", _LEFT_OUT.sub("", unicodedata.normalize("NFC", name)))
+    name = _LEADING.sub("", name).rstrip()
     return _shortened(name) or NO_NAME
 
 
@@ -86,7 +88,7 @@ def essence(media_type: str) -> str:
 def is_inline(media_type: str, inline: Sequence[str]) -> bool:
     """Whether browsers may show it: it is among the types `inline`, also written `image/*`."""
     kind = essence(media_type)
-    return kind not in _UNSAFE_INLINE and (kind in inline or f"{kind.partition('/')[0]}/*" in inline)
+    return not _MAY_HAVE_SCRIPTS.fullmatch(kind) and (kind in inline or f"{kind.partition('/')[0]}/*" in inline)
 
 
 def disposition(name: str, *, inline: bool) -> str:

@@ -56,6 +56,7 @@ class FileQuotas:
         self._remote = remote
         self._lock = OrderLock()
         self._held: HeldBytes | None = None  # None: not read yet
+        self._has_slots = False  # whether the slots on disk were read
         remote.offer(self)
         remote.on_left(self._process_left)
         remote.on_role(self._role_changed)
@@ -67,7 +68,8 @@ class FileQuotas:
     @on_leader
     def reserve(self, file_id: str, owner: JID, size: int, process: str) -> Full | None:
         """Set so many bytes aside for an upload under way in `process`, in place of those that were before; None: done."""
-        return self._take(file_id, Held(owner, size, None, HeldKind.UPLOAD, process))
+        with self._lock:
+            return self._take(file_id, Held(owner, size, None, HeldKind.UPLOAD, process))
 
     @on_leader
     def room(self, owner: JID, size: int) -> Full | None:
@@ -81,7 +83,23 @@ class FileQuotas:
         with self._lock:
             if (count := self._known().count(slot.owner, HeldKind.SLOT)) >= MOST_SLOTS:
                 return Full(SLOTS, count, MOST_SLOTS, self._settings.slot_seconds)
-        return self._take(slot.id, Held(slot.owner, slot.size, slot.until, HeldKind.SLOT))
+            return self._take(slot.id, _of_slot(slot))
+
+    @on_leader
+    def upload_begins(self, slot: Slot, process: str) -> None:
+        """The slot is used in `process`: its bytes stay taken until that ends, though its time may be over before."""
+        with self._lock:
+            held = (known := self._known()).get(slot.id)
+            if held is None or held.kind is not HeldKind.FILE:
+                known.put(slot.id, Held(slot.owner, slot.size, None, HeldKind.UPLOAD, process, (held.uploads if held else 0) + 1))
+
+    @on_leader
+    def upload_failed(self, slot: Slot) -> None:
+        """It was not used after all, and may be until its end."""
+        with self._lock:
+            held = (known := self._known()).get(slot.id)
+            if held is not None and held.kind is HeldKind.UPLOAD:
+                known.put(slot.id, held._replace(uploads=held.uploads - 1) if held.uploads > 1 else _of_slot(slot))
 
     @on_leader
     def stored(self, file: StoredFile) -> None:
@@ -141,26 +159,28 @@ class FileQuotas:
         with self._lock:
             if self._held is not None:
                 self._held.process_left(process)
-
-    def _take(self, file_id: str, held: Held) -> Full | None:
-        with self._lock:
-            known = self._known()
-            full = self._full(known, held.owner, held.size - known.size(file_id))
-            if full is None:
-                known.put(file_id, held)
-            return full
+                self._has_slots = False  # those that it was using are open again
 
     # under the lock
+
+    def _take(self, file_id: str, held: Held) -> Full | None:
+        known = self._known()
+        full = self._full(known, held.owner, held.size - known.size(file_id))
+        if full is None:
+            known.put(file_id, held)
+        return full
 
     def _known(self) -> HeldBytes:
         if self._held is None:
             held = HeldBytes()
             for file in self._walk():
                 held.put(file.id, _of_file(file))
+            self._held, self._has_slots = held, False
+        if not self._has_slots:
             for slot in self._slots():
-                if not held.size(slot.id):
-                    held.put(slot.id, Held(slot.owner, slot.size, slot.until, HeldKind.SLOT))
-            self._held = held
+                if self._held.get(slot.id) is None:
+                    self._held.put(slot.id, _of_slot(slot))
+            self._has_slots = True
         self._held.drop_over(time.time())
         return self._held
 
@@ -175,6 +195,10 @@ class FileQuotas:
 
 def _of_file(file: StoredFile) -> Held:
     return Held(file.owner, file.size, file.expires, HeldKind.FILE)
+
+
+def _of_slot(slot: Slot) -> Held:
+    return Held(slot.owner, slot.size, slot.until, HeldKind.SLOT)
 
 
 def _seconds(until: float | None) -> int:

@@ -25,6 +25,7 @@ ID = re.compile(r"[A-Za-z0-9_-]{22,64}")
 ID_BYTES = 18  # 144 bits
 PARTS = 3  # uploads of one id that may be under way at once: a client repeats what has broken off before the server knows that it has
 STALE = 86400.0  # seconds after which what was left by a crash goes
+CLAIM = 60.0  # seconds after which content that nothing describes is of a crash: another upload of this id may take its place
 
 
 class Taken(Exception):
@@ -113,7 +114,7 @@ class FileStore:
         path = self._path(new.id)
         if path is None:
             raise ValueError("this is not an id")
-        if path.exists():
+        if path.exists() and not _unclaimed(path):
             raise Taken
         make_folder(path.parent)
         return Upload(new, path)
@@ -126,6 +127,7 @@ class FileStore:
             upload.finish()
             _claim(path)
             claimed = True
+            os.utime(upload.path)  # the claim begins now, however long the upload has taken
             upload.path.replace(path)
             _sync_folder(path.parent)  # before the description: content is never missing where there is one
             stored = StoredFile(*upload.new[:4], upload.size, upload.sha256, time.time(), upload.new.expires)
@@ -214,6 +216,17 @@ def _claim(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     except FileExistsError:
         raise Taken from None
+
+
+def _unclaimed(path: Path) -> bool:
+    """Whether the content at this path was left by a crash; it is removed then."""
+    try:
+        if _beside(path, "json").exists() or path.stat().st_mtime > time.time() - CLAIM:
+            return False
+    except FileNotFoundError:  # it failed just now
+        return True
+    path.unlink(missing_ok=True)
+    return True
 
 
 def _write(path: Path, data: bytes) -> None:

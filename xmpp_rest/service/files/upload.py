@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from xmpp_rest.service.files.refused import FileRefused, too_large
 from xmpp_rest.service.files.store import FileStore, Upload
-from xmpp_rest.service.files.values import NewFile, StoredFile
+from xmpp_rest.service.files.values import NewFile, Slot, StoredFile
 
 T = TypeVar("T")
 STEP = 16 << 20  # bytes that are set aside at once for an upload whose length nobody knows
@@ -33,6 +33,9 @@ class Storing(Protocol):
     def aborted(self, new: NewFile, /) -> None:
         """Nothing of it is kept."""
 
+    def slot_left(self, slot: Slot, /) -> None:
+        """Nothing is kept of an upload by this slot, which stays open."""
+
 
 class FileUpload:
     """A file that is being uploaded: `write` pieces, then `commit`, or `abort`. As a context manager it is aborted unless committed.
@@ -40,13 +43,13 @@ class FileUpload:
     Each piece is written by another thread, where that frees this one. All methods raise FileRefused.
     """
 
-    def __init__(self, files: Storing, upload: Upload, max_size: int, reserved: int, *, of_slot: bool = False) -> None:
-        """`reserved`: how many bytes are set aside. `of_slot`: by a slot, which stays open until there is a file."""
+    def __init__(self, files: Storing, upload: Upload, max_size: int, reserved: int, slot: Slot | None = None) -> None:
+        """`reserved`: how many bytes are set aside. `slot`: by which it comes; it stays open until there is a file."""
         self._files = files
         self._upload = upload
         self._max_size = max_size
         self._reserved = reserved
-        self._of_slot = of_slot
+        self._slot = slot
         self._is_over = False
 
     def __enter__(self) -> FileUpload:
@@ -102,5 +105,7 @@ class FileUpload:
         if not self._is_over:
             self._is_over = True
             self._files.on_disk(self._upload.abort)
-            if not self._of_slot:
+            if self._slot is None:
                 self._files.aborted(self._upload.new)
+            else:
+                self._files.slot_left(self._slot)

@@ -21,8 +21,8 @@ from xmpp_rest.service.files.values import Slot
 
 REQUEST, INFO = f"{{{UPLOAD}}}request", f"{{{DISCO_INFO}}}query"
 IDENTITY = ("store", "file", "xmpp-rest")
-LONGEST_NAME = 4096  # characters of a name that is asked for; what is longer is not taken for one
-_SIZE = re.compile("[0-9]{1,18}")
+_SIZE = re.compile("0*([1-9][0-9]*)")
+DIGITS = 19  # of a size that are read: all numbers that have so many are too large
 FULL = ("wait", "resource-constraint")
 CONDITIONS = {403: ("auth", "forbidden"), 413: ("modify", "not-acceptable"), 429: FULL, 507: FULL}
 """Status of HTTP → type and condition of the error; another one is internal-server-error."""
@@ -54,11 +54,11 @@ class UploadService:
     def _slot(self, sender: JID, request: Element) -> Element:
         """Raises StanzaRefused, FileRefused, GatewayError."""
         name, size = request.get("filename", ""), request.get("size", "")
-        if not name.strip() or len(name) > LONGEST_NAME:
+        if not name.strip():
             raise StanzaRefused("bad-request", "filename is missing")
-        if not _SIZE.fullmatch(size) or not int(size):
+        if (digits := _SIZE.fullmatch(size)) is None:
             raise StanzaRefused("bad-request", "size must be a number of bytes, above 0")
-        slot = self._files.give_slot(sender, name, int(size), request.get("content-type", "")[:255])
+        slot = self._files.give_slot(sender, name, int(digits[1][:DIGITS]), request.get("content-type", "")[:255])
         return self._described(slot)
 
     def _described(self, slot: Slot) -> Element:
