@@ -23,7 +23,7 @@ class FileSettings:
     expire: int = setting("604800", readers.number(0, 10**9), "Seconds until a file is removed. 0: never.")
     slot_seconds: int = setting("300", readers.number(1, 86400), "Seconds until the slot of an upload has to be used.")
     folder: str = setting("files", readers.folder, "Folder of the files, relative to data_dir. Created if missing, with mode 0700.")
-    inline: tuple[str, ...] = setting("image/*, video/*, audio/*, text/plain", file_readers.media_types, "Media types that browsers show; all others, and image/svg+xml always, they save.")
+    inline: tuple[str, ...] = setting("image/*, video/*, audio/*, text/plain", file_readers.media_types, "Media types that browsers show; all others, and SVG, HTML, XML and scripts always, they save.")
     fetch: bool = setting("no", readers.yes_or_no, "yes: `url=` makes the gateway fetch a file from elsewhere.")
     fetch_hosts: tuple[str, ...] = setting("", file_readers.hosts, "Hosts, also `*.example.net`, that files may be fetched from, with a port or without; by name and port they may have any address. Empty: any public one.")
     fetch_timeout: float = setting("30", readers.seconds(0.1, 3600), "Maximum number of seconds that fetching a file takes.")

@@ -20,7 +20,7 @@ MORE_TYPES = {
 }  # fmt: skip
 """Types by ending that not every system has in a table."""
 _MAY_HAVE_SCRIPTS = re.compile(r".+\+xml|.+/(?:xml|xsl|html|svg|svg-xml|x-mixed-replace|.*(?:java|ecma|j|live)script.*)")
-"""Types that are never shown on the gateway's origin, whatever `inline` says. Browsers read every `…+xml` as XML, which may have scripts."""
+"""Types that browsers never show, whatever `inline` says. They read every `…+xml` as XML, which may have scripts."""
 _WORD = r"[A-Za-z0-9!#$%&'+.^_`|~-]+"  # a token (RFC 9110 §5.6.2), but for `*`, which stands for all types
 _TYPE = re.compile(rf"({_WORD}/{_WORD})[ \t]*(?:;(.*))?", re.DOTALL)
 _LEFT_OUT = re.compile('["\\x00-\\x1f\\x7f-\\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]')
