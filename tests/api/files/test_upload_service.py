@@ -125,6 +125,21 @@ def test_slots_of_one_are_bounded(gateway: Gateway, monkeypatch: pytest.MonkeyPa
     assert gateway.parts.files.used(parse_jid(JULIET)) == 1
 
 
+def test_slots_of_all_are_bounded(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xmpp_rest.service.files.quotas.MOST_SLOTS_IN_ALL", 2)
+    slot(gateway, 1)
+    slot(gateway, 1, sender=f"nurse@{DOMAIN}/x")
+    assert condition(asked(gateway, request(1))) == ("wait", "resource-constraint")
+
+
+def test_files_of_one_are_bounded(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xmpp_rest.service.files.quotas.MOST_FILES", 2)
+    slot(gateway, 1)
+    slot(gateway, 1)
+    assert condition(asked(gateway, request(1))) == ("wait", "resource-constraint")
+    slot(gateway, 1, sender=f"nurse@{DOMAIN}/x")
+
+
 def test_open_slots_are_known_after_a_restart(gateway: Gateway, make_app: MakeApp) -> None:
     path, fields = slot(gateway, 10)
     slot(gateway, 20)

@@ -52,6 +52,8 @@ class HeldBytes:
         self._held: dict[str, Held] = {}
         self._owners: dict[JID, _Own] = {}
         self._ends: list[tuple[float, str]] = []  # a heap
+        self.slots = 0
+        """How many slots there are."""
         self._files = 0
         self._file_bytes = 0
         self.total = 0
@@ -82,6 +84,11 @@ class HeldBytes:
         if own is None:
             return 0
         return own.slots if kind is HeldKind.SLOT else sum(self._held[i].kind is kind for i in own.ids)
+
+    def number(self, owner: JID) -> int:
+        """How many files, slots and uploads one uploader has."""
+        own = self._owners.get(owner)
+        return len(own.ids) if own else 0
 
     def ids(self, owner: JID) -> list[str]:
         """The ids of what one uploader has, the oldest first."""
@@ -131,6 +138,7 @@ class HeldBytes:
     def _count(self, own: _Own, held: Held, sign: int) -> None:
         own.count(held, sign)
         self.total += sign * held.size
+        self.slots += sign * (held.kind is HeldKind.SLOT)
         if held.kind is HeldKind.FILE:
             self._files += sign
             self._file_bytes += sign * held.size

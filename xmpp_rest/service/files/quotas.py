@@ -19,12 +19,14 @@ from xmpp_rest.service.files.values import Slot, StoredFile
 from xmpp_rest.threads.tasks import OrderLock
 
 DAY = 86400
-MOST_SLOTS = 100
-OWN, TOTAL, SLOTS = "own", "total", "slots"
+MOST_SLOTS = 100  # of one uploader
+MOST_SLOTS_IN_ALL = 10_000  # each is a small file; users of other servers may be any number
+MOST_FILES = 100_000  # of one uploader: those of a byte take more than that
+OWN, TOTAL, SLOTS, FILES = "own", "total", "slots", "files"
 
 
 class Full(NamedTuple):
-    """There is no room. `bound`: OWN, TOTAL or SLOTS; `used` of `quota` are taken; `retry_after`: seconds until there may be room."""
+    """There is no room. `bound`: one of those above; `used` of `quota` are taken; `retry_after`: seconds until there may be room."""
 
     bound: str
     used: int
@@ -75,13 +77,14 @@ class FileQuotas:
     def room(self, owner: JID, size: int) -> Full | None:
         """Whether there is room for so many bytes; None: there is."""
         with self._lock:
-            return self._full(self._known(), owner, size)
+            return self._crowded(self._known(), owner) or self._full(self._known(), owner, size)
 
     @on_leader
     def take_slot(self, slot: Slot) -> Full | None:
         """Set the bytes of a slot aside."""
         with self._lock:
-            if (count := self._known().count(slot.owner, HeldKind.SLOT)) >= MOST_SLOTS:
+            known = self._known()
+            if (count := known.count(slot.owner, HeldKind.SLOT)) >= MOST_SLOTS or known.slots >= MOST_SLOTS_IN_ALL:
                 return Full(SLOTS, count, MOST_SLOTS, self._settings.slot_seconds)
             return self._take(slot.id, _of_slot(slot))
 
@@ -165,7 +168,8 @@ class FileQuotas:
 
     def _take(self, file_id: str, held: Held) -> Full | None:
         known = self._known()
-        full = self._full(known, held.owner, held.size - known.size(file_id))
+        crowded = self._crowded(known, held.owner) if known.kind(file_id) is None else None
+        full = crowded or self._full(known, held.owner, held.size - known.size(file_id))
         if full is None:
             known.put(file_id, held)
         return full
@@ -183,6 +187,12 @@ class FileQuotas:
             self._has_slots = True
         self._held.drop_over(time.time())
         return self._held
+
+    @staticmethod
+    def _crowded(known: HeldBytes, owner: JID) -> Full | None:
+        """Whether one more is too many, however small."""
+        number = known.number(owner)
+        return Full(FILES, number, MOST_FILES, _seconds(known.free_at(owner, 1))) if number >= MOST_FILES else None
 
     def _full(self, known: HeldBytes, owner: JID, more: int) -> Full | None:
         used, settings = known.sum(owner), self._settings

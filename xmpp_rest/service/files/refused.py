@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xmpp_rest.service.files.quotas import OWN, SLOTS, Full
+from xmpp_rest.service.files.quotas import FILES, OWN, SLOTS, Full
 
 
 class FileRefused(Exception):
@@ -37,6 +37,9 @@ def refused_for(full: Full) -> FileRefused:
     if full.bound == OWN:
         detail = f"{full.used} of the {full.quota} bytes that one uploader may have stored ([files] quota) are taken"
         return FileRefused(429, "resource-constraint", detail, full.retry_after, used=full.used, quota=full.quota)
+    if full.bound == FILES:
+        return FileRefused(429, "resource-constraint", f"{full.used} files are stored, as many as one uploader may have", full.retry_after)
     if full.bound == SLOTS:
-        return FileRefused(429, "resource-constraint", f"{full.used} slots are open, as many as may be; use them first", full.retry_after)
+        detail = f"As many slots are open as may be, {full.used} of them your own; use them first"
+        return FileRefused(429, "resource-constraint", detail, full.retry_after)
     return FileRefused(507, "resource-constraint", "As many bytes are stored here as may be in all ([files] quota_total)", full.retry_after)
