@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.files.slots import JULIET, path_of, slot, stored
+from tests.api.files.slots import JULIET, asked, path_of, request, slot, stored
 from tests.conftest import DOMAIN, MakeApp, basic, register_users
+from xmpp_rest.errors import Unanswered
 from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.processes.on_leader import offers_of
 from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.service.files.quotas import FileQuotas, Full
 from xmpp_rest.service.files.refused import FileRefused
 
 ADMIN = basic(f"admin@{DOMAIN}")
@@ -161,3 +166,32 @@ def test_the_gauges_of_files(gateway: Gateway) -> None:
     stored(gateway, b"rose")
     found = gateway.parts.gauges(True)
     assert (found["files"], found["files_bytes"], found["files_limit_bytes"]) == (1, 4, 10737418240)
+
+
+def test_a_leader_that_ends_before_it_answers(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was sent: the client may try again, and what may have been set aside is free again."""
+    quotas = gateway.parts.files.quotas
+    assert all(offer.repeatable for offer in offers_of(FileQuotas))  # else it would be a failure that nobody may repeat
+
+    def unanswered(call: Callable[..., Full | None]) -> Callable[..., Full | None]:
+        def run(*args: Any) -> Full | None:
+            call(*args)
+            raise Unanswered("it has ended")
+
+        return run
+
+    with monkeypatch.context() as patched:
+        patched.setattr(quotas, "reserve", unanswered(quotas.reserve))
+        patched.setattr(quotas, "take_slot", unanswered(quotas.take_slot))
+        answer = client.post("/rest/files", data=b"rose", headers=basic(JULIET))
+        assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+        assert "Retry-After" in answer.headers
+        assert asked(gateway, request(4)).get("type") == "error"
+    assert gateway.parts.files.used(parse_jid(JULIET)) == 0
+    assert kept(gateway) == []
+    path, fields = slot(gateway, 4)
+    with monkeypatch.context() as patched:
+        patched.setattr(quotas, "upload_begins", unanswered(quotas.upload_begins))
+        assert client.put(path, data=b"rose", headers=fields).status_code == 503
+    assert client.put(path, data=b"rose", headers=fields).status_code == 201
+    assert gateway.parts.files.used(parse_jid(JULIET)) == 4

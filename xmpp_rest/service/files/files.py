@@ -108,8 +108,8 @@ class FileService:
             raise too_large(settings.max_size)
         new = NewFile(new_id(), owner.bare, *self.description(name, media_type, expire))
         self._require_disk(size or 0)
-        self.reserve(new, size or 0)
         try:
+            self.reserve(new, size or 0)
             upload = self.on_disk(lambda: self.store.begin(new))
         except BaseException:
             self.aborted(new)
@@ -132,8 +132,8 @@ class FileService:
         kind = media_type_of(media_type, name) if media_type else ""
         slot = Slot(new_id(), owner.bare, name, size, kind, time.time() + settings.slot_seconds)
         self._require_disk(size)
-        self._require(lambda: self.quotas.take_slot(slot))
         try:
+            self._require(lambda: self.quotas.take_slot(slot))
             self.on_disk(lambda: self._slots.add(slot))
         except BaseException:
             self._tell(lambda: self.quotas.gone(slot.id))
@@ -160,13 +160,13 @@ class FileService:
         kind = slot.media_type or media_type_of(media_type, slot.name)
         new = NewFile(slot.id, slot.owner, slot.name, kind, self._end(None))
         self._require_disk(slot.size)
-        upload = self.on_disk(lambda: self.store.begin(new))
+        upload = FileUpload(self, self.on_disk(lambda: self.store.begin(new)), slot.size, slot.size, slot)
         try:
             self.quotas.upload_begins(slot, self._remote.group.id)
         except BaseException:
-            self.on_disk(upload.abort)
+            upload.abort()
             raise
-        return FileUpload(self, upload, slot.size, slot.size, slot)
+        return upload
 
     def _end(self, expire: float | None) -> float | None:
         """When a file that is stored now goes."""

@@ -67,19 +67,19 @@ class FileQuotas:
         """Hold these bounds from now on."""
         self._settings = settings
 
-    @on_leader
+    @on_leader(repeatable=True)
     def reserve(self, file_id: str, owner: JID, size: int, process: str) -> Full | None:
         """Set so many bytes aside for an upload under way in `process`, in place of those that were before; None: done."""
         with self._lock:
             return self._take(file_id, Held(owner, size, None, HeldKind.UPLOAD, process))
 
-    @on_leader
+    @on_leader(repeatable=True)
     def room(self, owner: JID, size: int) -> Full | None:
         """Whether there is room for so many bytes; None: there is."""
         with self._lock:
             return self._crowded(self._known(), owner) or self._full(self._known(), owner, size)
 
-    @on_leader
+    @on_leader(repeatable=True)
     def take_slot(self, slot: Slot) -> Full | None:
         """Set the bytes of a slot aside."""
         with self._lock:
@@ -88,7 +88,7 @@ class FileQuotas:
                 return Full(SLOTS, count, MOST_SLOTS, self._settings.slot_seconds)
             return self._take(slot.id, _of_slot(slot))
 
-    @on_leader
+    @on_leader(repeatable=True)
     def upload_begins(self, slot: Slot, process: str) -> None:
         """The slot is used in `process`: its bytes stay taken until that ends, though its time may be over before."""
         with self._lock:
@@ -96,7 +96,7 @@ class FileQuotas:
             if held is None or held.kind is not HeldKind.FILE:
                 known.put(slot.id, Held(slot.owner, slot.size, None, HeldKind.UPLOAD, process, (held.uploads if held else 0) + 1))
 
-    @on_leader
+    @on_leader(repeatable=True)
     def upload_failed(self, slot: Slot) -> None:
         """It was not used after all, and may be until its end."""
         with self._lock:
@@ -104,25 +104,25 @@ class FileQuotas:
             if held is not None and held.kind is HeldKind.UPLOAD:
                 known.put(slot.id, held._replace(uploads=held.uploads - 1) if held.uploads > 1 else _of_slot(slot))
 
-    @on_leader
+    @on_leader(repeatable=True)
     def stored(self, file: StoredFile) -> None:
         """The file is there; what was set aside for it is taken."""
         with self._lock:
             self._known().put(file.id, _of_file(file))
 
-    @on_leader
+    @on_leader(repeatable=True)
     def gone(self, file_id: str) -> None:
         """The bytes of this id are free again."""
         with self._lock:
             self._known().drop(file_id)
 
-    @on_leader
+    @on_leader(repeatable=True)
     def used_by(self, owner: JID) -> int:
         """The bytes of the files and open slots of this one, and of its uploads under way."""
         with self._lock:
             return self._known().sum(owner)
 
-    @on_leader
+    @on_leader(repeatable=True)
     def total(self) -> Stored:
         """All files."""
         with self._lock:
@@ -133,7 +133,7 @@ class FileQuotas:
         """All files, as far as they are known already; in the leader. Does not wait."""
         return Stored(*self._held.of_files()) if self._held is not None else Stored(0, 0)
 
-    @on_leader
+    @on_leader(repeatable=True)
     def ids(self, owner: JID) -> list[str]:
         """The ids of the files, slots and uploads of this one."""
         with self._lock:
