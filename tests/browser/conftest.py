@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 SECTIONS: Sections = {
     "link": {"kind": "none"},
     "server": {"workers": 1, "proxies": 1},
-    "files": {"inline": "image/*, text/plain, text/html"},  # HTML is shown nowhere else: it must not run even so
+    "files": {"inline": "image/*, text/*, application/xhtml+xml"},  # what may have scripts is saved even so
 }
 
 
