@@ -92,10 +92,8 @@ def test_what_cannot_be_taken_is_refused_at_once(gateway: Gateway) -> None:
     with socket.create_connection((LOOPBACK, gateway.port), 60) as sock:
         head = f"POST /rest/files HTTP/1.1\r\nHost: x\r\nAuthorization: {AUTHORIZATION}\r\nExpect: 100-continue\r\nContent-Length: {MOST + 1}\r\n\r\n"
         sock.sendall(head.encode())
-        came = sock.recv(65536)
-        if came == b"HTTP/1.1 100 Continue\r\n\r\n":  # gunicorn's own workers say so before they ask the application
-            came = sock.recv(65536)
-        assert came.startswith(b"HTTP/1.1 413 ")
+        came = sock.recv(65536).removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")  # gunicorn's own workers say so before they ask
+        assert (came or sock.recv(65536)).startswith(b"HTTP/1.1 413 ")
     assert post(gateway, pieces(MOST + len(PIECE)), Transfer_Encoding="chunked")[0] == 413
     assert used(gateway) == before
 

@@ -115,7 +115,9 @@ class Exchange:
                 raise AssertionError("start_response was called already")
             if self._answer.begun:
                 raise exc_info[1].with_traceback(exc_info[2])
-        keep_alive = self._host.alive and not self.request.body.failed
+        body = self.request.body
+        # RFC 9110 §10.1.1: who was not told to go on may send the body, or the next request: nobody could tell
+        keep_alive = self._host.alive and not body.failed and (self._continued or body.over)
         self._answer = ResponseWriter(self.request.head, status, fields, keep_alive=keep_alive)
         return self._write_old
 
