@@ -15,6 +15,7 @@ from xmpp_rest.protocol.stanza import make
 from xmpp_rest.service.rooms import bounds, joining
 from xmpp_rest.service.rooms.refused import RoomRefused
 from xmpp_rest.service.rooms.values import Subject, Wish
+from xmpp_rest.threads.waits import Wait
 
 OCCUPANT = f"juliet@{DOMAIN}/xmpp-rest"
 OWNER = f"{{{MUC}#owner}}query"
@@ -143,12 +144,31 @@ def test_joins_are_shared_and_have_bounds(scripted: Scripted, monkeypatch: pytes
     assert [view.room for view in scripted.memberships.of(ACTOR)] == rooms[1:4]
     assert statuses(scripted.enter(REQUEST, rooms[4])) == [None]
     often = scripted.enter(Wish(), rooms[0])
+    assert [view.room for view in scripted.memberships.of(ACTOR)] == rooms[2:5]  # none has made place for what is refused
     assert often is not None
     assert (often.status, often.error.condition) == (429, "policy-violation")
     assert 0 < (often.retry_after or 0) <= 60
     other = scripted.memberships.place(parse_jid(f"romeo@{DOMAIN}"), parse_jid(rooms[0]))
     scripted.memberships.enter(other, Wish(), told.put)
     assert told.get(timeout=30) is None
+
+
+def test_what_nobody_waits_for_any_more_is_not_joined_later(scripted: Scripted) -> None:
+    scripted.start(rooms_anywhere_joins_at_once="1", rooms_anywhere_join_timeout="600")
+    assert scripted.gateway is not None
+    calls, slow = scripted.gateway.parts.room_calls, f"slow@{SERVICE}"
+    scripted.rooms[slow] = ScriptedRoom(slow)
+    scripted.rooms[slow].rules["join"] = lambda _: ""
+    told: queue.SimpleQueue[RoomRefused | None] = queue.SimpleQueue()
+    scripted.memberships.enter(scripted.place(slow), REQUEST, told.put)
+    refusal = calls.join(ACTOR, parse_jid(ROOM), REQUEST, Wait(0.2)).refusal  # its turn has not come
+    assert refusal is not None
+    assert refusal.status == 504
+    assert scripted.view() is None
+    assert calls.leave_room(ACTOR, parse_jid(slow), "")
+    assert statuses(told.get(timeout=30)) == [(409, "recipient-unavailable")]
+    assert scripted.enter(REQUEST) is None
+    assert len([p for p in scripted.presences() if p.get("to") == f"{ROOM}/juliet"]) == 1
 
 
 def test_a_change_of_the_nick_is_asked_for_and_not_made_alone(scripted: Scripted) -> None:

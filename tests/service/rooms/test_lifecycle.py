@@ -158,6 +158,23 @@ def test_without_waiting_the_wish_is_kept_whatever_comes_of_it(gateway: Gateway)
     assert calls.join(ACTOR, parse_jid(FAKE_ROOM), REQUEST, Wait(30)).view is not None
 
 
+def test_the_wish_is_kept_also_where_an_attempt_is_under_way_that_fails(scripted: Scripted) -> None:
+    scripted.start(rooms_anywhere_join_timeout="1")
+    assert scripted.gateway is not None
+    scripted.rooms[ROOM].rules["join"] = lambda _: ""
+    told: queue.SimpleQueue[RoomRefused | None] = queue.SimpleQueue()
+    scripted.memberships.enter(scripted.place(), Wish(), told.put)
+    joined = scripted.gateway.parts.room_calls.join_later(ACTOR, parse_jid(ROOM), REQUEST)
+    assert joined.view is not None
+    assert (joined.view.state, joined.view.stay, joined.view.by) == ("joining", True, "request")
+    assert [kept.wish.stay for kept in scripted.store.all()] == [True]
+    refused = told.get(timeout=30)
+    assert refused is not None
+    assert refused.status == 504
+    scripted.rooms[ROOM].rules.clear()
+    assert scripted.until_state("in").stay
+
+
 def test_hosted_rooms_are_rooms_like_others(make_app: MakeApp) -> None:
     gateway: Gateway = register_users(make_app()).extensions["gateway"]
     gateway.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from collections.abc import Callable
 
 import pytest
 
@@ -15,6 +16,7 @@ from xmpp_rest.protocol.stanza import make
 from xmpp_rest.service.rooms import joining, memberships
 from xmpp_rest.service.rooms.refused import RoomRefused
 from xmpp_rest.service.rooms.values import RoomView, Wish
+from xmpp_rest.threads.timers import Timer
 
 OCCUPANT = f"juliet@{DOMAIN}/xmpp-rest"
 REQUEST = Wish(by="request", stay=True)
@@ -105,6 +107,25 @@ def test_silence_is_followed_by_a_self_ping(scripted: Scripted) -> None:
     until(lambda: len(scripted.presences()) == 2)
     room.rules.clear()
     scripted.until_state("in")
+
+
+def test_self_pings_without_an_answer_do_not_add_up(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted.start(rooms_anywhere_self_ping="0.1", rooms_anywhere_retry_max="600")
+    assert scripted.gateway is not None
+    timers, made = scripted.gateway.parts.remote.timers, []
+    after = timers.after
+
+    def noted(seconds: float, act: Callable[[], None], grain: float = 0.0) -> Timer:
+        timer = after(seconds, act, grain)
+        if "_ping_again" in repr(act):
+            made.append(timer)
+        return timer
+
+    monkeypatch.setattr(timers, "after", noted)
+    scripted.rooms[ROOM].rules["ping"] = lambda _: "remote-server-timeout"
+    assert scripted.enter(REQUEST) is None
+    until(lambda: len(made) > 10)  # one after each silence
+    assert sum(timer.act is not None for timer in made[5:10]) == 0
 
 
 def test_each_reconnect_is_followed_by_a_self_ping_before_anything_is_said(scripted: Scripted) -> None:

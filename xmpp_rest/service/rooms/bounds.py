@@ -39,20 +39,25 @@ class JoinBounds:
             return None
         if wish.by.startswith(CALLBACK):
             return None
-        if is_new and not self._has_place(place):
+        if is_new and not self._may_have_place(place):
             return join_refused(stanza_error("resource-constraint", FULL), str(place.room), code=403)
-        return self._too_often(place)
+        if (refusal := self._too_often(place)) is None and is_new:
+            self._make_place(place)
+        return refusal
 
-    def _has_place(self, place: RoomPlace) -> bool:
-        own = [m for m in self._core.table.values() if m.place.occupant == place.occupant]
-        if len(own) < self._core.settings.rooms:
-            return True
+    def _may_have_place(self, place: RoomPlace) -> bool:
+        return len(self._own(place)) < self._core.settings.rooms or bool(self._idle(place))
+
+    def _make_place(self, place: RoomPlace) -> None:
+        if len(self._own(place)) >= self._core.settings.rooms:
+            self._watching.leave(min(self._idle(place), key=_spoken), "Another room takes its place")
+
+    def _own(self, place: RoomPlace) -> list[RoomMembership]:
+        return [m for m in self._core.table.values() if m.place.occupant == place.occupant]
+
+    def _idle(self, place: RoomPlace) -> list[RoomMembership]:
         before = time.monotonic() - IDLE
-        idle = [m for m in own if m.is_on_demand and m.spoken <= before]
-        if not idle:
-            return False
-        self._watching.leave(min(idle, key=_spoken), "Another room takes its place")
-        return True
+        return [m for m in self._own(place) if m.is_on_demand and m.spoken <= before]
 
     def _make_place_for_hook(self) -> None:
         of_hooks = [m for m in self._core.table.values() if m.wish.by.startswith(HOOK)]

@@ -47,13 +47,15 @@ class RoomCalls:
         """As `figures`, of this process, which leads."""
         return {**self._memberships.counts(), "held": self._held()}
 
-    def _begin_join(self, actor: JID, room: JID, wish: Wish, give: Callable[[Joined], object]) -> None:
+    def _begin_join(self, actor: JID, room: JID, wish: Wish, give: Callable[[Joined], object]) -> Callable[[], None]:
+        """Begin; what is returned is called when nobody waits for it any more."""
         place = self._memberships.place(actor, room)
 
         def entered(refused: RoomRefused | None) -> None:
             give(Joined(refusal=refused.refusal) if refused is not None else self._joined(place))
 
         self._memberships.enter(place, wish, entered)
+        return lambda: self._memberships.withdraw(place, entered)
 
     def _joined(self, place: RoomPlace) -> Joined:
         view = self._memberships.view(place)
@@ -68,10 +70,17 @@ class RoomCalls:
                 reply(joined)
 
         timers, late = self._remote.timers, Joined(refusal=not_answered(str(room)))
-        timer = Timer(lambda: end(late))
+        withdraw = OneShot[Callable[[], None]]()
+
+        def give_up() -> None:
+            end(late)
+            if (begun := withdraw.value) is not None:
+                begun()
+
+        timer = Timer(give_up)
         timers.set(timer, wait.seconds)
-        self._begin_join(actor, room, wish, end)
-        return lambda: end(late)
+        withdraw.give(self._begin_join(actor, room, wish, end))
+        return give_up
 
     @on_leader(deferred=_join_deferred)
     def join(self, actor: JID, room: JID, wish: Wish, wait: Wait) -> Joined:
@@ -80,8 +89,11 @@ class RoomCalls:
         Of what is refused nothing is kept.
         """
         ended: OneShot[Joined] = OneShot()
-        self._begin_join(actor, room, wish, ended.give)
-        return ended.wait(*wait) or Joined(refusal=not_answered(str(room)))
+        withdraw = self._begin_join(actor, room, wish, ended.give)
+        if (joined := ended.wait(*wait)) is not None:
+            return joined
+        withdraw()
+        return Joined(refusal=not_answered(str(room)))
 
     @on_leader
     def join_later(self, actor: JID, room: JID, wish: Wish) -> Joined:

@@ -95,7 +95,7 @@ class RoomCore:
 
     def drop(self, membership: RoomMembership) -> None:
         """Forget it. Needs the lock."""
-        self.cancel(membership.retry, membership.watch)
+        self.cancel(membership.retry, membership.watch, membership.next_ping)
         if self.is_current(membership):
             del self.table[membership.place]
             self.router.occupancy.unmanage(*membership.place)

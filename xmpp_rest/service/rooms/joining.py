@@ -11,14 +11,14 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.stanza import condition_of
-from xmpp_rest.service.rooms.attempt import Attempt, Turns, nicks_to_try
+from xmpp_rest.service.rooms.attempt import Attempt, Turns, merged, nicks_to_try
 from xmpp_rest.service.rooms.core import RoomCore
 from xmpp_rest.service.rooms.discovery import PATIENCE, RoomInfo
 from xmpp_rest.service.rooms.losses import FOR_GOOD, reason_of_error
 from xmpp_rest.service.rooms.membership import RoomMembership
 from xmpp_rest.service.rooms.presences import CREATED, RoomSaid, destruction, entering, leaving, unlocking
 from xmpp_rest.service.rooms.refused import RoomRefusal, join_refused, not_answered
-from xmpp_rest.service.rooms.values import Reason, RoomState
+from xmpp_rest.service.rooms.values import Reason, RoomState, Wish
 from xmpp_rest.threads.waits import Wait
 
 log = logging.getLogger("xmpp_rest.rooms")
@@ -248,3 +248,11 @@ def again(membership: RoomMembership, *, was_out: bool = False) -> Attempt:
     """An attempt by the wish that counts."""
     wish = membership.wish
     return Attempt(wish, wish, nicks_to_try(membership.nick, wish, again=True), was_out=was_out)
+
+
+def asked_for(membership: RoomMembership, wish: Wish, *, is_message: bool) -> Attempt:
+    """An attempt by the wish of a request, or of a message, over the one that counts so far. Needs the lock."""
+    kept = membership.wish if is_message else merged(membership.wish, wish)
+    goes = kept._replace(history=wish.history, create=wish.create, password=kept.password if wish.password is None else wish.password)
+    nicks = nicks_to_try(wish.nick or membership.nick, wish if wish.nick else kept, again=not (wish.nick and wish.is_named))
+    return Attempt(goes, kept, nicks, was_out=membership.state is RoomState.OUT)

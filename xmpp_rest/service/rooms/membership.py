@@ -51,6 +51,8 @@ class RoomMembership:
         self.for_check: list[OnEntered] = []
         """Who waits for the answer to a self-ping."""
         self.silences = Backoff()
+        self.next_ping: Timer | None = None
+        """The next self-ping, where the last one was not answered."""
         self.joins: deque[float] = deque()
 
     def take(self, state: RoomState, reason: Reason | None) -> None:

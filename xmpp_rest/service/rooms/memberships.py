@@ -14,7 +14,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.rooms.attempt import CALLBACK, HOOK, Attempt, OnEntered, default_nick, merged, nicks_to_try, prepared_nick
 from xmpp_rest.service.rooms.bounds import JoinBounds
 from xmpp_rest.service.rooms.core import RoomCore
-from xmpp_rest.service.rooms.joining import Joining, again, link_down
+from xmpp_rest.service.rooms.joining import Joining, again, asked_for, link_down
 from xmpp_rest.service.rooms.losses import reason_of_error, refusal_of
 from xmpp_rest.service.rooms.membership import RoomMembership
 from xmpp_rest.service.rooms.news import RoomNews
@@ -112,8 +112,7 @@ class Memberships:
         membership = self._new(place, wish)
         membership.waiting.append(then)
         self._core.tell(membership)
-        nicks = nicks_to_try(membership.nick, wish, again=False)
-        self._joining.begin(membership, Attempt(wish, wish, nicks, was_out=False))
+        self._joining.begin(membership, Attempt(wish, wish, nicks_to_try(membership.nick, wish, again=False), was_out=False))
 
     def _not_now(self, place: RoomPlace, wish: Wish) -> RoomRefusal | None:
         if not self._core.can_reach(place):
@@ -146,15 +145,7 @@ class Memberships:
             self._core.answer([then], refusal)
             return
         found.waiting.append(then)
-        self._joining.begin(found, self._attempt(found, wish, is_message=is_message))
-
-    def _attempt(self, found: RoomMembership, wish: Wish, *, is_message: bool) -> Attempt:
-        kept = found.wish if is_message else merged(found.wish, wish)
-        nick = wish.nick or found.nick
-        by = wish if wish.nick else kept
-        goes = kept._replace(history=wish.history, create=wish.create, password=kept.password if wish.password is None else wish.password)
-        nicks = nicks_to_try(nick, by, again=not (wish.nick and wish.is_named))
-        return Attempt(goes, kept, nicks, was_out=found.state is RoomState.OUT)
+        self._joining.begin(found, asked_for(found, wish, is_message=is_message))
 
     def _enter_in(self, found: RoomMembership, wish: Wish, then: OnEntered, *, is_message: bool) -> None:
         if wish.by.startswith(HOOK) and wish.nick != found.nick:  # of another nick now: it comes in again
@@ -173,6 +164,15 @@ class Memberships:
             self._renaming.begin(found, wish.nick, then)
         else:
             self._core.answer_once_kept([then], found)
+
+    def withdraw(self, place: RoomPlace, then: OnEntered) -> None:
+        """Forget who waits for a join, which is called off if nobody else does, and nothing was kept of it."""
+        with self._core.lock:
+            found = self._core.table.get(place)
+            if found is not None and then in found.waiting:
+                found.waiting.remove(then)
+                if not found.waiting and not found.is_established:
+                    self._watching.leave(found, "")
 
     def want(self, place: RoomPlace, wish: Wish, *, since: float = 0.0, own_nick: str = "", out: Reason | None = None) -> None:
         """Have it as it was kept, or is configured, and come in as soon as the link is up, unless it is `out` for good."""
@@ -205,12 +205,12 @@ class Memberships:
                     return refusal
                 found = found or self._new(place, wish)
                 found.is_established = True
+            if found.state is not RoomState.IN:
+                found.wish = merged(found.wish, wish)  # kept whatever becomes of an attempt that is under way
                 self._core.keep(found)
-            if found.state is not RoomState.IN and found.attempt is None:
-                found.wish = merged(found.wish, wish)
-                self._core.keep(found)
-                self._again(found)
-                return None
+                if found.attempt is None:
+                    self._again(found)
+                    return None
         self.enter(place, wish, _told_by_the_membership)
         return None
 

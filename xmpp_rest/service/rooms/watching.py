@@ -129,12 +129,14 @@ class Watching:
             if isinstance(answer, GatewayError) and not core.can_reach(membership.place):
                 return  # the link has gone: it is asked again once that is up
             delay = membership.silences.next(1.0, core.settings.retry_max)
-            core.timers.after(delay, partial(self._ping_again, membership))
+            core.cancel(membership.next_ping)  # another one may have been asked for meanwhile: the pauses would not grow
+            membership.next_ping = core.timers.after(delay, partial(self._ping_again, membership))
         else:
             self.lost(membership, reason_of_error(error, rejoin=True))
 
     def _ping_again(self, membership: RoomMembership) -> None:
         with self._core.lock:
+            membership.next_ping = None
             if self._core.is_current(membership):
                 self.ping(membership)
 
