@@ -15,6 +15,8 @@ from tests.api.files.slots import JULIET, asked, condition, path_of, request, sl
 from tests.conftest import DOMAIN, MakeApp, register_users
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.service.files.quotas import NOBODY
+from xmpp_rest.service.files.refused import FileRefused
 
 CONTENT = b"0123456789"
 
@@ -149,6 +151,31 @@ def test_an_upload_counts_for_as_long_as_it_takes(make_app: MakeApp, monkeypatch
     answer = client.put(path, headers=fields, environ_overrides={"wsgi.input": Slow(meanwhile), "CONTENT_LENGTH": "10"})
     assert answer.status_code == 201
     assert gateway.parts.files.used(juliet) == 10
+
+
+def test_an_upload_whose_owner_is_removed_meanwhile(client: FlaskClient, gateway: Gateway) -> None:
+    """Else the next account of this address would have the file."""
+    juliet = parse_jid(JULIET)
+    path, fields = slot(gateway, 10)
+    assert client.get(path).status_code == 404  # with the first request the process takes its role
+    with gateway.parts.files.begin(juliet, "x") as upload:
+        upload.write(b"1")
+        body = Slow(lambda: gateway.parts.files.remove_all(juliet))
+        answer = client.put(path, headers=fields, environ_overrides={"wsgi.input": body, "CONTENT_LENGTH": "10"})
+        assert (answer.status_code, answer.get_json()["condition"]) == (403, "forbidden")
+        upload.write(b"2" * (17 << 20))
+        with pytest.raises(FileRefused, match="was removed"):
+            upload.commit()
+    assert [p for p in (gateway.data_dir / "files").rglob("*") if p.is_file()] == []
+    assert gateway.parts.files.used(juliet) == 0
+    assert gateway.parts.files.of(juliet) == []
+    assert gateway.parts.files.used(NOBODY) == 0
+    path, fields = slot(gateway, 10)
+    body = Slow(lambda: gateway.parts.files.remove_all(juliet))
+    assert client.put(path, headers=fields, environ_overrides={"wsgi.input": body, "CONTENT_LENGTH": "11"}).status_code == 413
+    body._parts[1:] = [b""]
+    assert client.put(path, headers=fields, environ_overrides={"wsgi.input": body, "CONTENT_LENGTH": "10"}).status_code == 400
+    assert gateway.parts.files.used(juliet) == gateway.parts.files.used(NOBODY) == 0
 
 
 def test_a_slot_whose_upload_broke_off_counts_until_its_end(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:

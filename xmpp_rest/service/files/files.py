@@ -212,7 +212,9 @@ class FileService:
     def stored(self, file: StoredFile) -> None:
         """It counts as stored now, and its slot is used. It is there also if the leader cannot be told."""
         self._tell(lambda: self._slots.close(file.id))
-        self._tell(lambda: self.quotas.stored(file))
+        if self._tell(lambda: self.quotas.stored(file)) is False:
+            self.on_disk(lambda: self.store.delete(file.id))
+            raise FileRefused(403, "forbidden", f"{file.owner} was removed meanwhile; nothing is kept of the file")
 
     def aborted(self, new: NewFile) -> None:
         """Nothing of it counts any more."""
@@ -222,11 +224,12 @@ class FileService:
         """Nothing is kept of an upload by this slot, which stays open."""
         self._tell(lambda: self.quotas.upload_failed(slot))
 
-    def _tell(self, tell: Callable[[], None]) -> None:
+    def _tell(self, tell: Callable[[], T]) -> T | None:
         try:
-            tell()
+            return tell()
         except (GatewayError, OSError) as e:  # it is read again with the next pruning
             self._incidents.report(log, "files-count", "what is stored could not be counted: %s", e)
+            return None
 
     # what is there
 
@@ -261,7 +264,9 @@ class FileService:
         """Remove the files and slots of this one, who is removed. Raises GatewayError alone."""
         try:
             with self._refusing():
-                ids = self.quotas.ids(owner.bare)
+                under_way, ids = self.quotas.disown(owner.bare), self.quotas.ids(owner.bare)
+            for file_id in under_way:
+                self.on_disk(partial(self._slots.close, file_id))
             for file_id in ids:
                 self.on_disk(partial(self._remove, file_id, owner.bare))
                 self._tell(partial(self.quotas.gone, file_id))

@@ -19,6 +19,8 @@ from xmpp_rest.service.files.values import Slot, StoredFile
 from xmpp_rest.threads.tasks import OrderLock
 
 DAY = 86400
+NOBODY = JID("", "", "")
+"""Has the uploads under way of those who were removed: nothing is kept of them."""
 MOST_SLOTS = 100  # of one uploader
 MOST_SLOTS_IN_ALL = 10_000  # each is a small file; users of other servers may be any number
 MOST_FILES = 100_000  # of one uploader: those of a byte take more than that
@@ -71,7 +73,8 @@ class FileQuotas:
     def reserve(self, file_id: str, owner: JID, size: int, process: str) -> Full | None:
         """Set so many bytes aside for an upload under way in `process`, in place of those that were before; None: done."""
         with self._lock:
-            return self._take(file_id, Held(owner, size, None, HeldKind.UPLOAD, process))
+            held = self._known().get(file_id)
+            return self._take(file_id, Held(held.owner if held else owner, size, None, HeldKind.UPLOAD, process))
 
     @on_leader(repeatable=True)
     def room(self, owner: JID, size: int) -> Full | None:
@@ -101,14 +104,35 @@ class FileQuotas:
         """It was not used after all, and may be until its end."""
         with self._lock:
             held = (known := self._known()).get(slot.id)
-            if held is not None and held.kind is HeldKind.UPLOAD:
-                known.put(slot.id, held._replace(uploads=held.uploads - 1) if held.uploads > 1 else _of_slot(slot))
+            if held is None or held.kind is not HeldKind.UPLOAD:
+                return
+            if held.uploads > 1:
+                known.put(slot.id, held._replace(uploads=held.uploads - 1))
+            elif held.owner is NOBODY:
+                known.drop(slot.id)
+            else:
+                known.put(slot.id, _of_slot(slot))
 
     @on_leader(repeatable=True)
-    def stored(self, file: StoredFile) -> None:
-        """The file is there; what was set aside for it is taken."""
+    def stored(self, file: StoredFile) -> bool:
+        """The file is there; what was set aside for it is taken. False: its owner was removed meanwhile, so it must not be kept."""
         with self._lock:
-            self._known().put(file.id, _of_file(file))
+            held = (known := self._known()).get(file.id)
+            if held is not None and held.owner is NOBODY:
+                known.drop(file.id)
+                return False
+            known.put(file.id, _of_file(file))
+            return True
+
+    @on_leader(repeatable=True)
+    def disown(self, owner: JID) -> list[str]:
+        """The owner is removed: keep nothing of the uploads that are under way. Their ids."""
+        with self._lock:
+            known = self._known()
+            uploads = [(i, held) for i in known.ids(owner) if (held := known.get(i)) is not None and held.kind is HeldKind.UPLOAD]
+            for file_id, held in uploads:
+                known.put(file_id, held._replace(owner=NOBODY))
+        return [file_id for file_id, _ in uploads]
 
     @on_leader(repeatable=True)
     def gone(self, file_id: str) -> None:
