@@ -1,4 +1,4 @@
-"""KeptRoomMessages messages: the last messages of each room that an actor is in, for resuming and reading (rooms-anywhere §8.1)."""
+"""The last messages of each room that an actor is in, for resuming and reading (rooms-anywhere §8.1)."""
 
 from __future__ import annotations
 

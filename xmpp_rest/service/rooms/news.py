@@ -11,7 +11,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import STANZA_ERRORS
 from xmpp_rest.protocol.stanza import is_delayed, new_id
 from xmpp_rest.service.rooms.core import RoomCore
-from xmpp_rest.service.rooms.joining import Joining
+from xmpp_rest.service.rooms.joining import GRACE, Joining
 from xmpp_rest.service.rooms.losses import reason_of_absence, reason_of_error, refusal_of
 from xmpp_rest.service.rooms.membership import RoomMembership
 from xmpp_rest.service.rooms.presences import RENAMED, SELF, TEXT, RoomSaid, leaving, renaming, said_by
@@ -146,9 +146,11 @@ class RoomNews:
             if subject is None or stanza.find("body") is not None or stanza.get("type") != "groupchat":
                 return found.attempt is None or found.attempt.wish.history > 0 or not is_delayed(stanza)
             nick = stanza.get("from", "").partition("/")[2]
-            found.subject = Subject((subject.text or "")[: 64 * TEXT], nick) if subject.text else None
+            before, found.subject = found.subject, Subject((subject.text or "")[: 64 * TEXT], nick) if subject.text else None
             if (attempt := found.attempt) is None:
-                return True
+                # ejabberd 23 says it twice to who comes in again while it takes him to be there
+                is_of_join = found.state is RoomState.IN and time.monotonic() - found.changed_at < GRACE
+                return not is_of_join or (found.subject != before and not is_delayed(stanza))
             attempt.has_subject = True
             self._joining.end_if_complete(found, attempt)
             return False
