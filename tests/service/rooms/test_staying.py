@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 from collections.abc import Callable
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.conftest import DOMAIN
 from tests.link.attached import until
-from tests.service.rooms.scripted import ROOM, SERVICE, Scripted, ScriptedRoom, gone_x, status
+from tests.service.rooms.scripted import ROOM, SERVICE, Scripted, ScriptedRoom, error_presence, gone_x, status
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.namespaces import PING
 from xmpp_rest.protocol.stanza import make
@@ -107,6 +108,24 @@ def test_silence_is_followed_by_a_self_ping(scripted: Scripted) -> None:
     until(lambda: len(scripted.presences()) == 2)
     room.rules.clear()
     scripted.until_state("in")
+
+
+def test_of_a_long_refusal_the_beginning_is_kept(scripted: Scripted, caplog: pytest.LogCaptureFixture) -> None:
+    scripted.start()
+    assert scripted.enter(REQUEST) is None
+    scripted.rooms[ROOM].rules["join"] = lambda _: ""
+    scripted.put_out("333")
+    until(lambda: len(scripted.presences()) == 2)
+    told: queue.SimpleQueue[RoomRefused | None] = queue.SimpleQueue()
+    scripted.memberships.enter(scripted.place(), REQUEST, told.put)
+    with caplog.at_level(logging.INFO):
+        scripted.say(error_presence(ROOM, "juliet", OCCUPANT, "forbidden", "No! " * 25_000))
+        refused = told.get(timeout=30)
+        reason = scripted.until_state("out").reason
+    assert refused is not None
+    assert reason is not None
+    assert refused.error.text == reason.text == ("No! " * 125)
+    assert max(len(record.getMessage()) for record in caplog.records) < 1000
 
 
 def test_self_pings_without_an_answer_do_not_add_up(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.service.rooms.presences import RoomSaid
-from xmpp_rest.service.rooms.refused import RoomRefusal, join_refused
+from xmpp_rest.service.rooms.refused import RoomRefusal, bounded, join_refused
 from xmpp_rest.service.rooms.values import Reason, RoomPlace
 
 PUT_OUT = {
@@ -40,7 +40,8 @@ def reason_of_absence(said: RoomSaid) -> Reason:
 
 def reason_of_error(error: StanzaError, *, rejoin: bool) -> Reason:
     """Why an occupant is not in, by an error."""
-    return Reason(error.condition, error.text, rejoin=rejoin)
+    told = bounded(error)
+    return Reason(told.condition, told.text, rejoin=rejoin)
 
 
 def refusal_of(place: RoomPlace, reason: Reason) -> RoomRefusal:

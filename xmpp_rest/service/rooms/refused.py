@@ -27,6 +27,7 @@ STATUS = {
 }
 """Condition → status. Any other: 502."""
 RETRY_FULL = 30  # seconds that a room which is full asks for
+TEXT, WORD, ADDRESS = 500, 64, 3071  # characters of what a room tells, which may be anything: a text, a name, an address
 
 JOIN_SENTENCES = {
     "conflict": "Somebody has this nick in the room already",
@@ -121,6 +122,11 @@ def status_of(error: StanzaError) -> int:
     return STATUS.get(error.condition, 502)
 
 
+def bounded(error: StanzaError) -> StanzaError:
+    """The error with no more of its texts than is told, logged and kept."""
+    return StanzaError(error.type[:WORD], error.condition[:WORD], error.text[:TEXT], error.by[:ADDRESS])
+
+
 def join_refused(error: StanzaError, by: str, *, location: str = "", retry_after: int | None = None, code: int = 0) -> RoomRefusal:
     """The refusal of a join."""
     return _refusal(error, by, JOIN_SENTENCES, location, retry_after, code)
@@ -137,8 +143,9 @@ def not_answered(by: str, text: str = "") -> RoomRefusal:
 
 
 def _refusal(error: StanzaError, by: str, sentences: dict[str, str], location: str, retry_after: int | None, code: int) -> RoomRefusal:
+    error = bounded(error)
     said = error if error.text else error._replace(text=_sentence(error, sentences))
-    refusal = RoomRefusal(said, by, location, retry_after, code, bool(error.text))
+    refusal = RoomRefusal(said, by[:ADDRESS], location, retry_after, code, bool(error.text))
     return refusal._replace(retry_after=RETRY_FULL) if refusal.status == 503 and retry_after is None else refusal
 
 
