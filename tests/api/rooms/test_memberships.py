@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 
 from tests.conftest import DOMAIN, TOKEN, basic
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.service.rooms.of_actors import Joined
 from xmpp_rest.service.rooms.refused import join_refused
 from xmpp_rest.service.rooms.values import Wish
 
@@ -126,6 +128,16 @@ def test_put_without_waiting(client: FlaskClient, written: Written) -> None:
     answer = client.put(PATH, headers=JULIET | {"Prefer": "respond-async"})
     assert (answer.status_code, answer.get_json()["state"]) == (202, "joining")
     assert answer.headers["Preference-Applied"] == "respond-async"
+
+
+def test_a_change_of_the_nick_that_nobody_waits_for_is_not_said_to_be_done(
+    client: FlaskClient, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = written.put(ME, nick="juliet")
+    monkeypatch.setattr(written, "join_later", lambda actor, room, wish: Joined(view))  # the room has not answered
+    for nick, status in ("Jule", 202), ("juliet", 200):
+        answer = client.put(PATH, headers=JULIET | {"Prefer": "respond-async"}, json={"nick": nick})
+        assert (answer.status_code, answer.get_json()["nick"]) == (status, "juliet")
 
 
 BAD_BODIES: list[tuple[Any, ...]] = [

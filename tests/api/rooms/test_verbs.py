@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 from xml.etree.ElementTree import Element
@@ -22,7 +22,7 @@ from xmpp_rest.protocol.stanza import refusal, result
 from xmpp_rest.service.messages.batch import OutboundMessage
 from xmpp_rest.service.messages.outcomes import Outcome
 from xmpp_rest.service.rooms.refused import message_refused
-from xmpp_rest.service.rooms.values import RoomOccupant
+from xmpp_rest.service.rooms.values import RoomOccupant, Subject
 from xmpp_rest.service.rooms.verbs import RoomVerbs
 from xmpp_rest.threads.waits import Wait
 
@@ -33,7 +33,7 @@ FORBIDDEN = StanzaError("auth", "forbidden", "Only moderators")
 
 
 class ScriptedRoom:
-    """What sends, and the room behind it. `error`: its answer; `failure`: why there is none; `state`: what becomes of messages."""
+    """What sends, and the room behind it. `error`: its answer; `failure`: why there is none; `state`: what becomes of messages; `shows`: what it does by the way."""
 
     def __init__(self) -> None:
         self.sent: list[Element] = []
@@ -41,6 +41,7 @@ class ScriptedRoom:
         self.failure: Exception | None = None
         self.bounced: dict[str, StanzaError] = {}  # by whom is invited
         self.state = "reflected"
+        self.shows: Callable[[], object] = bool
 
     def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]:
         self.sent.append(iq)
@@ -52,6 +53,7 @@ class ScriptedRoom:
         self.sent.append(stanza)
         if self.failure is not None:
             raise self.failure
+        self.shows()
         return None, self.state
 
     def send_many(self, messages: Sequence[OutboundMessage]) -> list[None]:
@@ -143,6 +145,22 @@ def test_what_a_room_has_against_it(client: FlaskClient, room: ScriptedRoom, ver
     down = post(client, verb, body)
     assert (down.status_code, "Retry-After" in down.headers) == (503, True)
     assert detail(down)
+
+
+def test_a_subject_that_is_shown_already_is_done(client: FlaskClient, room: ScriptedRoom, written: Written) -> None:
+    written.put(ME, subject=Subject("One\nTwo", "juliet"))
+    room.state = "written"
+    assert post(client, "subject", {"subject": "One\r\nTwo"}).status_code == 204
+    assert [stanza.tag for stanza in room.sent] == ["iq"]
+    room.error = StanzaError("cancel", "not-acceptable")
+    assert post(client, "subject", {"subject": "One\nTwo"}).status_code == 409
+    room.failure = GatewayError("link-down")
+    assert post(client, "subject", {"subject": "One\nTwo"}).status_code == 503
+    room.failure = None
+    written.put(ME, subject=Subject("One", "romeo"))
+    assert post(client, "subject", {"subject": "One"}).status_code == 504  # somebody else's: it is for the room to show it again
+    room.shows = lambda: written.put(ME, subject=Subject("Two", "juliet"))  # by another request, for both
+    assert post(client, "subject", {"subject": "Two"}).status_code == 204
 
 
 def test_the_subject_is_done_when_it_is_shown(client: FlaskClient, room: ScriptedRoom) -> None:

@@ -76,7 +76,7 @@ class MembershipItem(MembershipResource):
         except BadRoomMember as e:
             self.fail_member(e)
         rooms = self.gateway.parts.room_calls
-        if _ASYNC.search(self.request.environ.get("HTTP_PREFER", "")):
+        if self._is_async:
             joined = rooms.join_later(self.actor, self.room, wish)
             self.set_field("Preference-Applied", "respond-async")
         else:
@@ -84,11 +84,12 @@ class MembershipItem(MembershipResource):
                 joined = rooms.join(self.actor, self.room, wish, self.wait(self._patience))
         if joined.view is None:
             self.fail_for(joined.refusal or not_answered(str(self.room)))
-        return self._answer(joined.view)
+        return self._answer(joined.view, wish.nick)
 
-    def _answer(self, view: RoomView) -> bool | Accepted:
+    def _answer(self, view: RoomView, nick: str) -> bool | Accepted:
+        """`nick`: the one that is wanted. A change of it that nobody waits for may still be refused."""
         self.set_body(view.details())
-        if view.state != RoomState.IN.value:
+        if view.state != RoomState.IN.value or (self._is_async and nick not in ("", view.nick)):
             return Accepted()
         if not self.exists:
             self.set_field("Location", self._location)
@@ -100,6 +101,11 @@ class MembershipItem(MembershipResource):
         if "nick" not in asked and field is not None:
             asked = asked | {"nick": nick_of_field(field)}
         return Wish(is_named="nick" in asked, stay=asked.get("stay", True), by="request", **{k: v for k, v in asked.items() if k != "stay"})
+
+    @property
+    def _is_async(self) -> bool:
+        """Whether the client does not wait for the room."""
+        return _ASYNC.search(self.request.environ.get("HTTP_PREFER", "")) is not None
 
     @property
     def _patience(self) -> float:

@@ -128,9 +128,11 @@ def ids_of(stanza: Element) -> tuple[str, ...]:
 
 
 def subject_in(stanza: Element) -> str | None:
-    """The subject that the message sets, if that is all that it says (XEP-0045 §8.1)."""
+    """The subject that the message sets, if that is all that it says (XEP-0045 §8.1), with line ends as XML has them (§2.11)."""
     subject = stanza.find("subject")
-    return None if subject is None or stanza.find("body") is not None else subject.text or ""
+    if subject is None or stanza.find("body") is not None:
+        return None
+    return (subject.text or "").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def stanza_id_of(stanza: Element, room: JID) -> str:

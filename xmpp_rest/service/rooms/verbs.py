@@ -19,7 +19,9 @@ from xmpp_rest.request_notes import current_id
 from xmpp_rest.service.messages.batch import OutboundMessage
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.rooms.refused import MESSAGE_SENTENCES, RoomRefusal, RoomRefused, message_refused, not_answered
-from xmpp_rest.service.rooms.values import RoomOccupant, RoomState, RoomView
+from xmpp_rest.service.rooms.spoken_message import subject_in
+from xmpp_rest.service.rooms.values import RoomOccupant, RoomState, RoomView, Subject
+from xmpp_rest.service.rooms.watching import STILL_IN
 from xmpp_rest.threads.waits import Wait
 
 NOT_IN = "Not in the room; PUT /rest/rooms/{room} joins it"
@@ -49,13 +51,19 @@ class RoomVerbs:
         if not _is_in(view):
             return _not_in(room)
         stanza, sender, to = _message(view, room, child("subject", text), type_="groupchat")[:3]
+        subject = subject_in(stanza) or ""
+        if view.subject == Subject(subject, view.nick):  # Prosody does not show it once more
+            gone = self._ping(view, room, wait)
+            return None if gone is None or gone.error.condition in STILL_IN else gone
         try:
             refusal, state = self._sending.send_and_wait(stanza, sender, to, wait)
         except RoomRefused as e:
             return e.refusal
         if refusal is not None:
             return _refusal_in(refusal, view.room)
-        return None if state in _DONE else not_answered(view.room)
+        if state in _DONE or _shows(self._memberships.get(actor, room), subject):
+            return None
+        return not_answered(view.room)
 
     def kick(self, actor: JID, room: JID, nick: str, reason: str, wait: Wait) -> RoomRefusal | None:
         """Take the role of an occupant, who is out of the room by that."""
@@ -103,6 +111,10 @@ class RoomVerbs:
             return not_answered(view.room)
         return _refusal_in(answer, view.room) if answer.get("type") == "error" else None
 
+    def _ping(self, view: RoomView, room: JID, wait: Wait) -> RoomRefusal | None:
+        """Ask the room whether the occupant is in (XEP-0410)."""
+        return self._ask(view, str(room._replace(resource=view.nick)), "get", child(f"{{{PING}}}ping"), wait)
+
     # -- invitations
 
     def invite(self, actor: JID, room: JID, people: Sequence[JID], reason: str, wait: Wait, *, direct: bool) -> RoomRefusal | None:
@@ -131,7 +143,7 @@ class RoomVerbs:
 
         An error is an answer as well.
         """
-        refusal = self._ask(view, str(room._replace(resource=view.nick)), "get", child(f"{{{PING}}}ping"), wait)
+        refusal = self._ping(view, room, wait)
         return refusal if refusal is not None and refusal.error.condition == "remote-server-timeout" else None
 
     def _outcome(self, outgoing: OutboundMessage, wait: Wait) -> RoomRefusal | None:
@@ -144,6 +156,11 @@ class RoomVerbs:
 
 def _is_in(view: RoomView | None) -> TypeGuard[RoomView]:
     return view is not None and view.state == RoomState.IN.value
+
+
+def _shows(view: RoomView | None, subject: str) -> bool:
+    """Whether the room shows this as what the occupant has set. Of two that set the same at once Prosody shows one."""
+    return _is_in(view) and (view.subject or Subject("", view.nick)) == Subject(subject, view.nick)
 
 
 def _found(view: RoomView, nick: str) -> RoomOccupant | None:
