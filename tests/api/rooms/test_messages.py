@@ -81,3 +81,18 @@ def test_without_a_membership_there_are_none(client: FlaskClient, written: Writt
     written.put(ME)
     assert bodies(client) == ([], True)
     assert client.post(f"{PATH}/messages", json={}, headers=JULIET).status_code == 405
+
+
+def test_a_room_of_the_gateway_is_spoken_in_by_the_occupant(app: Flask, client: FlaskClient) -> None:
+    app.extensions["gateway"].start()
+    room = f"hall@conference.{DOMAIN}"
+    assert client.put(f"/rest/rooms/{room}", json={"create": True}, headers=JULIET).status_code == 201
+
+    def said(body: str, **more: str) -> int:
+        message = {"kind": "message", "type": "groupchat", "to": room, "body": body} | more
+        return client.post("/rest", json=message, headers=JULIET).status_code
+
+    assert said("of nobody") == 200  # an error
+    assert said("hark", **{"from": f"{ME}/xmpp-rest"}) == 202
+    kept = client.get(f"/rest/rooms/{room}/messages", headers=JULIET).get_json()
+    assert [message["body"] for message in kept["messages"]] == ["hark"]
