@@ -77,7 +77,8 @@ def test_redirects_are_followed_three_times(client: FlaskClient, web: WebServer)
         (Page(404), 502), (Page(204), 502), (Page(200, {}, b"x" * 300_001), 413), (Page(200, {}, b"x" * 300_001, -1), 413),
         (Page(200, {}, b"x" * 10, 20), 502), (Page(200, {}, b""), 422), (Page(302, {"Location": "http://localhost:1/"}), 422),
         (Page(302, {"Location": "http://127.0.0.1/"}), 403), (Page(302, {"Location": "file:///etc/passwd"}), 422),
-        (Page(302, {"Location": "http://10.0.0.1/x"}), 403), (Page(302), 502),
+        (Page(302, {"Location": "http://10.0.0.1/x"}), 403), (Page(302), 502), (Page(302, {"Location": "http://[bad"}), 422),
+        (Page(200, {"Content-Encoding": "gzip"}, b"x"), 502),
     ],
 )  # fmt: skip
 def test_what_comes_is_looked_at(page: Page, status: int, client: FlaskClient, web: WebServer) -> None:

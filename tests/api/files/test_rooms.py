@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 import pytest
 from werkzeug.test import TestResponse
@@ -14,6 +15,7 @@ from tests.conftest import MakeApp
 from tests.link.attached import until
 from tests.link.network import Network
 from tests.service.rooms.scripted import ROOM
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.namespaces import STANZA_ID
 
 PNG = b"\x89PNG" + b"x" * 100
@@ -63,6 +65,32 @@ def test_with_wait_it_is_told_as_the_room_shows_it(elsewhere: Elsewhere) -> None
     assert (room["outcome"], room["stanza_id"], person["type"]) == ("reflected", None, "chat")
     assert person["outcome"] in ("accepted", "refused")
     assert elsewhere.bodies == ["Hi", answer.get_json()["url"]]
+
+
+def test_a_wait_takes_one_place_of_the_account(make_app: MakeApp, network: Network) -> None:
+    elsewhere = Elsewhere(partial(make_app, server_waits_per_account="1"), network)
+    elsewhere.start()
+    answer = post(elsewhere, {"to": ROOM, "caption": "Hi"}, {"Prefer": "wait=20"})
+    assert answer.status_code == 201, answer.text
+    (one,) = answer.get_json()["messages"]
+    assert one["outcome"] == "reflected"
+    elsewhere.stop()
+
+
+def test_a_file_stays_that_somebody_was_told_of(elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere.start()
+    assert elsewhere.gateway is not None
+
+    def gone(*_: object, **__: object) -> NoReturn:
+        raise GatewayError("unanswered")
+
+    monkeypatch.setattr(elsewhere.gateway.parts.speaking, "begin_and_wait", lambda *_, **__: gone)
+    answer = post(elsewhere, [("to", ROOM), ("to", "nobody@montague.example/x")], {"Prefer": "wait=1"})
+    assert answer.status_code == 201, answer.text
+    room, _ = answer.get_json()["messages"]
+    assert (room["outcome"], room["code"]) == ("error", 500)
+    path = "/" + answer.get_json()["url"].split("/", 3)[3]
+    assert elsewhere.client.get(path).data == PNG
 
 
 def test_what_is_not_shown_in_time_is_an_error(elsewhere: Elsewhere) -> None:

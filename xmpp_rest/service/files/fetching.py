@@ -99,10 +99,12 @@ class FileFetching:
                 answer = exchange.answer("GET")
                 location = answer.headers.get("Location")
                 if answer.status in MOVED and location:
-                    url = urljoin(url, location)
+                    url = _moved(url, location)
                     continue
                 if answer.status != 200:
                     raise FileRefused(502, "undefined-condition", f"The file could not be fetched: the server has answered {answer.status}")
+                if answer.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):  # which was not asked for
+                    raise FileRefused(502, "undefined-condition", "The file could not be fetched: the server sends it compressed")
                 self._take(exchange, FetchedHead(
                     answer.headers.get("Content-Type", ""), answer.length, answer.headers.get("Content-Disposition", ""), url
                 ), begin)  # fmt: skip
@@ -157,6 +159,14 @@ class FileFetching:
                 403, "policy-violation", f"{target.host} is not public, and [files] fetch_hosts does not name it with its port"
             )
         return found
+
+
+def _moved(url: str, location: str) -> str:
+    """Where a redirect leads. Raises BadUrl."""
+    try:
+        return urljoin(url, location)
+    except ValueError as e:
+        raise BadUrl(f"it leads to what is not a URL: {e}") from e
 
 
 def _fits(pattern: str, target: Endpoint, *, with_port: bool) -> bool:

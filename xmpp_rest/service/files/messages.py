@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
+from drivers import StorageError
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import child, make, new_id
 from xmpp_rest.request_notes import current_id
@@ -110,9 +112,13 @@ class FileMessages:
         end = time.monotonic() + wait.seconds
         speaks = [n for n in sorted(in_rooms) if results[n].result is None]
         if speaks:
-            spoken = self._speaking.begin_and_wait([pairs[n].file for n in speaks], said.nick, wait.seconds, wait)()
+            begun = self._speaking.begin_and_wait([pairs[n].file for n in speaks], said.nick, wait.seconds, wait)
+            try:
+                spoken = [results[n]._replace(spoken=one) for n, one in zip(speaks, begun(), strict=True)]
+            except (GatewayError, StorageError) as e:  # others may have been told of the file by now, and it may be on its way to rooms
+                spoken = [results[n]._replace(result=e) for n in speaks]
             for n, one in zip(speaks, spoken, strict=True):
-                results[n] = results[n]._replace(spoken=one)
+                results[n] = one
         return [self._decided(pair.file.sender, one, end, wait) for pair, one in zip(pairs, results, strict=True)]
 
     def _decided(self, sender: JID, one: FileResult, end: float, wait: Wait) -> FileResult:

@@ -103,7 +103,10 @@ class Speaking:
         return self._begin(stanzas, "", None, None)
 
     def begin_and_wait(self, stanzas: Sequence[OutboundMessage], nick: str, seconds: float, wait: Wait) -> Results:
-        """As `begin_many`, and what is returned waits so many seconds for the rooms to show them, all side by side; `nick`: as of `say`."""
+        """As `begin_many`, and what is returned waits so many seconds for the rooms to show them, all side by side; `nick`: as of `say`.
+
+        The caller has a place for the wait.
+        """
         return self._begin(stanzas, nick, seconds, wait)
 
     def _begin(self, stanzas: Sequence[OutboundMessage], nick: str, seconds: float | None, wait: Wait | None) -> Results:
@@ -114,7 +117,7 @@ class Speaking:
             wait_for = self._begin_here(messages, nick, seconds, longest)
         else:
             wait_for = partial(self._say_on_leader, messages, nick, seconds, longest)
-        return partial(self._counted, stanzas[0].sender, seconds, wait_for)
+        return partial(self._counted, wait_for) if seconds is None else wait_for
 
     def _say_on_leader(self, stanzas: OutboundMessages, nick: str, seconds: float | None, wait: Wait) -> list[SpokenResult]:
         try:
@@ -138,9 +141,9 @@ class Speaking:
 
         return result
 
-    def _counted(self, sender: JID, seconds: float | None, wait: Results) -> list[SpokenResult]:
+    def _counted(self, wait: Results) -> list[SpokenResult]:
         """Wait, as one of those who may."""
-        with self._waits.calling() if seconds is None else self._waits.holding(str(sender.bare)):
+        with self._waits.calling():
             return wait()
 
     # -- in the leader
