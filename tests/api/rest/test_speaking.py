@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from threading import Thread
+from typing import Any
 from xml.etree.ElementTree import Element
 
 import pytest
@@ -12,7 +14,7 @@ from tests.api.rest.rooms_elsewhere import JULIET, NDJSON, OCCUPANT, Elsewhere, 
 from tests.conftest import DOMAIN, TOKEN, MakeApp, basic, register_users
 from tests.link.attached import until
 from tests.link.network import Network
-from tests.service.rooms.scripted import ACTOR, ROOM
+from tests.service.rooms.scripted import ACTOR, ROOM, ScriptedRoom
 from xmpp_rest.protocol.namespaces import STANZA_ID
 from xmpp_rest.protocol.stanza import child, copied, make
 
@@ -345,6 +347,61 @@ def test_several_recipients(elsewhere: Elsewhere) -> None:
         202, [(ROOM, "accepted", "reflected"), (gone, "refused", None), (person, "accepted", "confirmed")],
     )  # fmt: skip
     assert results[1]["error"]["condition"] == "item-not-found"
+
+
+def test_several_rooms_are_waited_for(elsewhere: Elsewhere) -> None:
+    elsewhere.start(server_waits_per_account="1", rooms_anywhere_reflection_timeout="60")
+    silent = "orchard@conference.montague.example"
+    elsewhere.rooms[silent] = ScriptedRoom(silent)
+    elsewhere.rooms[silent].rules["message"] = lambda _: ""
+    stanza: dict[str, Any] = {"type": "groupchat", "to": [silent, ROOM], "id": "m", "body": "Hello"}
+    response = elsewhere.client.post("/rest", json=stanza, headers=JULIET | {"Prefer": "wait=2", "Nick": "Jules%20C"})
+    first, second = response.get_json()["results"]
+    assert (response.status_code, first["outcome"], first["error"]["condition"]) == (202, "unknown", "remote-server-timeout")
+    assert first["error"]["text"] == "The room did not show the message within 2 s; ask /rest/outcome/m-1"
+    assert (second["outcome"], second["state"]) == ("accepted", "reflected")
+    assert elsewhere.rooms[silent].occupants[OCCUPANT] == elsewhere.room.occupants[OCCUPANT] == "Jules C"
+    alone = elsewhere.client.post("/rest", json=stanza | {"to": [silent]}, headers=JULIET | {"Prefer": "wait=1"})
+    assert (alone.status_code, alone.get_json()["results"][0]["outcome"]) == (504, "unknown")
+
+
+def test_who_waits_for_a_room_is_counted(elsewhere: Elsewhere) -> None:
+    elsewhere.start(server_waits_per_account="1", rooms_anywhere_reflection_timeout="60")
+    elsewhere.room.rules["message"] = lambda _: ""
+    assert elsewhere.post(id="m0").status_code == 202
+    first = Thread(target=elsewhere.wait, kwargs={"id": "m1"})
+    first.start()
+    until(lambda: len(elsewhere.messages) == 2)
+    response = elsewhere.wait(id="m2")
+    assert (response.status_code, response.get_json()["error"]["condition"]) == (503, "resource-constraint")
+    assert len(elsewhere.messages) == 2, "nothing was sent"
+    elsewhere.say(_shown(elsewhere.messages[1]))
+    first.join()
+
+
+def test_the_nick_of_many_messages(elsewhere: Elsewhere) -> None:
+    elsewhere.start()
+    line = b'{"type":"groupchat","to":"%s","body":"x"}' % ROOM.encode()
+    fields = JULIET | {"Content-Type": NDJSON}
+    several = {"type": "groupchat", "to": [ROOM], "body": "x"}
+    for response in (
+        elsewhere.client.post("/rest", data=line, headers=fields | {"Nick": "%20"}),
+        elsewhere.client.post("/rest", json=several, headers=JULIET | {"Nick": "%FF"}),
+    ):
+        assert (response.status_code, response.get_json()["error"]["condition"]) == (422, "jid-malformed")
+    assert elsewhere.came == []
+    taken = elsewhere.client.post("/rest", data=line, headers=fields | {"Nick": "other"})
+    assert json.loads(taken.data)["error"]["condition"] == "conflict"
+    assert json.loads(elsewhere.client.post("/rest", data=line, headers=fields | {"Nick": "Jules"}).data)["outcome"] == "accepted"
+    assert elsewhere.room.occupants[OCCUPANT] == "Jules"
+
+
+def test_a_command_does_not_say_that_it_was_shown(elsewhere: Elsewhere) -> None:
+    elsewhere.start(rooms_anywhere_join_timeout="1", rooms_anywhere_reflection_timeout="60")
+    elsewhere.room.rules["message"] = lambda _: ""
+    said = {"type": "groupchat", "from": f"juliet@{DOMAIN}", "to": ROOM, "subject": "", "body": "Hello"}
+    response = elsewhere.client.post("/api/send_message", json=said, headers=basic(f"admin@{DOMAIN}"))
+    assert (response.status_code, response.get_json()) == (504, "The room did not show the message within 1 s; it may still do so")
 
 
 def test_when_its_time_has_come(elsewhere: Elsewhere) -> None:

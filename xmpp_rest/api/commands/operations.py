@@ -47,7 +47,17 @@ ANSWERED_500 = {
     "stats_host": "a figure that there is not",
 }
 """Command → the mistake in its arguments that it answers with 500, as ejabberd's does, and its clients know (commands-api §9)."""
+OF_ROOMS = {
+    409: "The nick is taken in the room, or the room has lost the account for good.",
+    410: "The room was destroyed.",
+    422: "The room cannot read this, or the id of the stanza is too long.",
+    502: "There is no such server of rooms, or the room has refused this for a reason of its own.",
+    504: "The room has not answered, or not shown the message in time.",
+}
+"""What is answered to messages to rooms elsewhere (rooms-anywhere §5)."""
 MORE = {name: refusals({422: "The id of the stanza is too long."}, AS_ERROR) for name in ("send_stanza", "send_stanza_c2s")} | {
+    name: refusals(OF_ROOMS, AS_ERROR) for name in ("send_message", "send_stanza")
+} | {
     name: refusals({500: f"As in ejabberd, {mistake}. Else: {TEXTS[500][0].lower()}{TEXTS[500][1:]}"}, AS_ERROR)
     for name, mistake in ANSWERED_500.items()
 }

@@ -40,7 +40,7 @@ class Patience(NamedTuple):
 class StanzaSender(Protocol):
     """What sends the stanzas; `Sending` is one."""
 
-    def begin_many(self, stanzas: Sequence[OutboundMessage]) -> Results: ...
+    def begin_many(self, stanzas: Sequence[OutboundMessage], nick: str = "") -> Results: ...
     def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]: ...
 
 
@@ -57,8 +57,10 @@ NOTHING = LinesUnderWay((), list)
 class Batch:
     """The stanzas of one request, sent in the order of their lines."""
 
-    def __init__(self, sending: StanzaSender, caller: Caller, bounds: BodyLimits, patience: Patience) -> None:
+    def __init__(self, sending: StanzaSender, caller: Caller, bounds: BodyLimits, patience: Patience, nick: str = "") -> None:
+        """`nick`: under which to come into rooms elsewhere, if the request names one."""
         self._sending = sending
+        self._nick = nick
         self._caller = caller
         self._bounds = bounds
         self._each, self._left, self._gone = patience
@@ -89,9 +91,10 @@ class Batch:
         """Begin to send messages and presences, which wait for the disk together."""
         lines = [(number, addressed) for number, addressed in items if isinstance(addressed, Addressed)]
         if not self._refused_joins:  # the usual case
-            return LinesUnderWay(lines, self._sending.begin_many([OutboundMessage(*addressed) for _, addressed in lines]))
+            return LinesUnderWay(lines, self._sending.begin_many([OutboundMessage(*addressed) for _, addressed in lines], self._nick))
         known = [self._refused_joins.get(_place(addressed)) for _, addressed in lines]
-        results = self._sending.begin_many([OutboundMessage(*a) for (_, a), error in zip(lines, known, strict=True) if error is None])
+        unknown = [OutboundMessage(*a) for (_, a), error in zip(lines, known, strict=True) if error is None]
+        results = self._sending.begin_many(unknown, self._nick)
         return LinesUnderWay(lines, partial(_filled, known, results))
 
     def _tell(self, lines: Sequence[tuple[int, Addressed]], results: Sequence[Result]) -> Iterator[Answer]:

@@ -10,6 +10,7 @@ from xmpp_rest.api.rest.batch import Answer, Batch, Patience
 from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.idempotent import KEY_FIELD
 from xmpp_rest.api.rest.idempotent import Answer as SentAnswer
+from xmpp_rest.api.rest.room_answers import nick_for_all
 from xmpp_rest.api.rest.send import ACCEPTED, UNTYPED, Send
 from xmpp_rest.api.rest.several import several_recipients
 from xmpp_rest.api.rest.time_fields import wanted_time
@@ -46,15 +47,17 @@ class SendMany(Send):
             self.fail(failure("idempotency_batch"))
         if wanted_time(self.request):
             self.fail(failure("schedule_batch"))
+        nick = nick_for_all(self)
         self.charge()
         try:
-            raise Stop(answer_lines(self._answers()))
+            raise Stop(answer_lines(self._answers(nick)))
         except BadCoding as e:
             self.fail(failure("parse", error=e.description))
 
-    def _answers(self) -> Iterator[Answer]:
+    def _answers(self, nick: str) -> Iterator[Answer]:
         settings = self.gateway.settings.rest
         bounds = BodyLimits(settings.stanza_size_limit, settings.batch_stanzas, self.limit)
         lines = whole_lines(self.request, bounds)
-        batch = Batch(self.gateway.parts.sending, self.caller, bounds, Patience(self._timeout(), settings.iq_max_timeout, self.gone))
+        patience = Patience(self._timeout(), settings.iq_max_timeout, self.gone)
+        batch = Batch(self.gateway.parts.sending, self.caller, bounds, patience, nick)
         yield from batch.send(grouped(lines))

@@ -15,6 +15,7 @@ from xmpp_rest.api.rest.addressing import Addressed, Rejected, address
 from xmpp_rest.api.rest.errors import RestFailure, error_object, failure
 from xmpp_rest.api.rest.refused import REFUSED, failure_for, fields_of
 from xmpp_rest.api.rest.resource import Failed
+from xmpp_rest.api.rest.room_answers import nick_for_all, unshown
 from xmpp_rest.api.rest.send import Send
 from xmpp_rest.api.rest.several import SeveralRecipients
 from xmpp_rest.api.rest.timing import time_of, to_schedule
@@ -27,6 +28,8 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import addressed as readdressed
 from xmpp_rest.protocol.stanza import condition_of, new_id
 from xmpp_rest.service.messages.batch import OutboundMessage, Result
+from xmpp_rest.service.messages.send import Sending
+from xmpp_rest.service.rooms.said import REFLECTED, UNSHOWN, SpokenResult
 from xmpp_rest.threads.waits import Wait
 
 BY_RECIPIENT = 502
@@ -102,15 +105,40 @@ def send_to_all(resource: Send, messages: Sequence[OneOfMany]) -> NoReturn:
 
 def _send(resource: Send, messages: Sequence[OneOfMany]) -> list[ManyResult]:
     sending = resource.gateway.parts.sending
-    outbound = [OutboundMessage(*one.message) for one in messages]
-    seconds = resource.wanted_wait()
+    seconds, nick = resource.wanted_wait(), nick_for_all(resource)
     if seconds is None:
-        return [_result(one, result) for one, result in zip(messages, sending.send_many(outbound), strict=True)]
+        return _send_now(sending, messages, nick)
     with resource.gateway.parts.waits.holding(str(resource.caller.jid.bare)):
         resource.set_field("Preference-Applied", f"wait={seconds:g}")
-        results = [_result(one, result) for one, result in zip(messages, sending.send_many(outbound), strict=True)]
+        in_rooms = [one for one in messages if seconds and sending.is_for_room(*one.message)]
+        results = _send_now(sending, [one for one in messages if one not in in_rooms], nick)
         end = time.monotonic() + seconds
+        results += _say(sending, in_rooms, nick, Wait(seconds, resource.gone))
         return [_decided(resource.gateway, result, Wait(max(0.0, end - time.monotonic()), resource.gone)) for result in results]
+
+
+def _send_now(sending: Sending, messages: Sequence[OneOfMany], nick: str) -> list[ManyResult]:
+    results = sending.send_many([OutboundMessage(*one.message) for one in messages], nick) if messages else []
+    return [_result(one, result) for one, result in zip(messages, results, strict=True)]
+
+
+def _say(sending: Sending, messages: Sequence[OneOfMany], nick: str, wait: Wait) -> list[ManyResult]:
+    """Say it in rooms elsewhere, and wait for them to show it: without that it is not accepted (rooms-anywhere §3.1)."""
+    if not messages:
+        return []
+    try:
+        results = sending.say_many([OutboundMessage(*one.message) for one in messages], nick, wait)
+    except REFUSED as e:  # what the others have got is told none the less
+        return [ManyResult(one, failure_for(e)) for one in messages]
+    return [_said(one, said, wait.seconds) for one, said in zip(messages, results, strict=True)]
+
+
+def _said(one: OneOfMany, said: SpokenResult, seconds: float) -> ManyResult:
+    if said.state == REFLECTED:
+        return ManyResult(one, more={"state": said.state})
+    if said.state == UNSHOWN:
+        return ManyResult(one, unshown(one.message.to, one.message.stanza.attrib["id"], seconds))
+    return _result(one, said.error or said.blocked)
 
 
 def _result(one: OneOfMany, result: Result) -> ManyResult:
@@ -124,7 +152,7 @@ def _of_recipient(error: StanzaError) -> RestFailure:
 
 
 def _decided(gateway: Gateway, result: ManyResult, wait: Wait) -> ManyResult:
-    if result.failure is not None:
+    if result.failure is not None or result.more is not None:
         return result
     stanza, sender, _ = result.one.message
     outcome = gateway.parts.sending.outcome_within(sender, stanza.attrib["id"], wait)

@@ -120,12 +120,12 @@ class OwnCalls(LeaderCalls):
 
 
 class _BatchSending:
-    """What a Batch sends with."""
+    """What a Batch sends with. The command line names no nick."""
 
     def __init__(self, calls: GatewayCalls) -> None:
         self._calls = calls
 
-    def begin_many(self, stanzas: Sequence[OutboundMessage]) -> Results:
+    def begin_many(self, stanzas: Sequence[OutboundMessage], nick: str = "") -> Results:
         results: list[Result]
         try:
             results = self._calls.send_many(OutboundMessages(stanzas))

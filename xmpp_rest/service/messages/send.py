@@ -96,11 +96,21 @@ class Sending:
         outgoing = OutboundMessage(stanza, sender, to, request_id=current_id() or "")
         return self._speaking.say(outgoing, nick, wait.seconds if wait is not None else None, wait)
 
+    def say_many(self, stanzas: Sequence[OutboundMessage], nick: str, wait: Wait) -> list[SpokenResult]:
+        """As `say` of each, which can be sent, and all are waited for side by side; the caller is counted among those who wait.
+
+        Raises GatewayError, if what became of them is not known.
+        """
+        request_id = current_id() or ""
+        for outgoing in stanzas:
+            self._counts.handed_in(outgoing.stanza.tag)
+        return self._speaking.begin_and_wait([o._replace(request_id=request_id) for o in stanzas], nick, wait.seconds, wait)()
+
     def _one(self, outgoing: OutboundMessage) -> Element | None:
         self.require_sendable(outgoing.stanza, outgoing.to)
         self._counts.handed_in(outgoing.stanza.tag)
         if self._speaking.is_for_room(*outgoing[:3]):
-            return _answer_of(self._speaking.say(outgoing))
+            return self._speaking.say(outgoing).answer()
         try:
             return self._sent(outgoing)
         except GatewayError as e:
@@ -140,11 +150,11 @@ class Sending:
             self._outcomes.processed(sender, identifier, refusal)
         return refusal
 
-    def send_many(self, stanzas: Sequence[OutboundMessage]) -> list[Result]:
-        """As `send` for each of them, in order, with fewer waits for the disk; what `send` would raise is among the results."""
-        return self.begin_many(stanzas)()
+    def send_many(self, stanzas: Sequence[OutboundMessage], nick: str = "") -> list[Result]:
+        """As `send` for each of them, in order, with fewer waits for the disk; what it would raise is a result. `nick`: of `say`."""
+        return self.begin_many(stanzas, nick)()
 
-    def begin_many(self, stanzas: Sequence[OutboundMessage]) -> Results:
+    def begin_many(self, stanzas: Sequence[OutboundMessage], nick: str = "") -> Results:
         """As `send_many`, in two steps. Raises nothing.
 
         A follower has told the leader when this returns; the function that is returned waits for it, and is called before
@@ -156,7 +166,7 @@ class Sending:
         for outgoing in good:
             self._counts.handed_in(outgoing.stanza.tag)
         try:
-            begun = self._begin_with_rooms(good)
+            begun = self._begin_with_rooms(good, nick)
         except Exception as e:
             begun = partial(_raise, e)
 
@@ -175,13 +185,13 @@ class Sending:
             self._count_if_full(result)
         return result
 
-    def _begin_with_rooms(self, stanzas: Sequence[OutboundMessage]) -> Results:
+    def _begin_with_rooms(self, stanzas: Sequence[OutboundMessage], nick: str = "") -> Results:
         """As `_begin_many`; but what is said in rooms elsewhere goes its own way, so that coming into them holds up nothing else."""
         is_said = [self._speaking.is_for_room(*outgoing[:3]) for outgoing in stanzas]
         if not any(is_said):
             return self._begin_many(stanzas)
         others = self._begin_many([outgoing for outgoing, said in zip(stanzas, is_said, strict=True) if not said])
-        rooms = self._speaking.begin_many([outgoing for outgoing, said in zip(stanzas, is_said, strict=True) if said])
+        rooms = self._speaking.begin_many([outgoing for outgoing, said in zip(stanzas, is_said, strict=True) if said], nick)
 
         def finish() -> list[Result]:
             sent, spoken = iter(others()), iter(rooms())
@@ -327,7 +337,7 @@ class Sending:
         """
         if self._speaking.is_for_room(stanza, sender, to):
             said = self.say(stanza, sender, to, wait=wait)
-            return _answer_of(said), "reflected" if said.state == REFLECTED else "accepted"
+            return said.answer(), "reflected" if said.state == REFLECTED else "accepted"
         with self._waits.holding(str(sender.bare)):
             if (refusal := self.send(stanza, sender, to)) is not None:
                 return refusal, "refused"
@@ -376,12 +386,6 @@ def _result_of(said: SpokenResult, outgoing: OutboundMessage) -> Result:
     if said.state == REFUSED and isinstance(said.why, RoomRefusal):
         return refusal_of(outgoing.stanza, said.why.error._replace(by=said.why.by))
     return said.error or said.blocked
-
-
-def _answer_of(said: SpokenResult) -> Element | None:
-    if (error := said.error) is not None:
-        raise error
-    return said.blocked
 
 
 def _raise(error: Exception) -> NoReturn:

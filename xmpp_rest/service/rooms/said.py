@@ -43,6 +43,12 @@ class SpokenResult(NamedTuple):
         """What is to be raised where it did not come to the room: RoomRefused, if that has refused it."""
         return self.why.raised if isinstance(self.why, RoomRefusal) else self.why
 
+    def answer(self) -> Element | None:
+        """What is answered at once; None: it was accepted. Raises `error`."""
+        if (error := self.error) is not None:
+            raise error
+        return self.blocked
+
     @property
     def blocked(self) -> Element | None:
         """The error with which a list of the account denies it."""

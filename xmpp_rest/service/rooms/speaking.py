@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from itertools import groupby
 from xml.etree.ElementTree import Element
@@ -95,12 +96,17 @@ class Speaking:
         `seconds`: for which the room is waited for, once the message is accepted; None: not at all. `wait` says when the client has gone.
         Raises GatewayError: waits-full, before anything is done; client-gone, unanswered.
         """
-        (said,) = self._begin((outgoing,), nick, seconds, wait)()
+        result = self._begin((outgoing,), nick, seconds, wait)
+        with nullcontext() if seconds is None else self._waits.holding(str(outgoing.sender.bare)):
+            (said,) = result()
         return said
 
-    def begin_many(self, stanzas: Sequence[OutboundMessage]) -> Results:
-        """Say these, in order for each room; waits for no room to show them. What is returned waits until they are accepted, or not."""
-        return self._begin(stanzas, "", None, None)
+    def begin_many(self, stanzas: Sequence[OutboundMessage], nick: str = "") -> Results:
+        """Say these, in order for each room; waits for no room to show them. What is returned waits until they are accepted, or not.
+
+        `nick`: as of `say`.
+        """
+        return self._begin(stanzas, nick, None, None)
 
     def begin_and_wait(self, stanzas: Sequence[OutboundMessage], nick: str, seconds: float, wait: Wait) -> Results:
         """As `begin_many`, and what is returned waits so many seconds for the rooms to show them, all side by side; `nick`: as of `say`.
