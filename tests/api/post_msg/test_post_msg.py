@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.conftest import DOMAIN, TOKEN, MakeApp, basic, register_users
+from tests.link.fake import attach
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
@@ -55,12 +56,28 @@ def test_what_clients_say_of_the_answer_keeps_no_message_back(client: FlaskClien
     assert len(received(gateway)) == 1
 
 
-def test_all_that_a_message_may_have(client: FlaskClient, sent: list[Element]) -> None:
+def in_rooms(make_app: MakeApp, **settings: str) -> tuple[FlaskClient, list[Element]]:
+    """A client of a gateway with a link, and what goes out by that."""
+    app = register_users(make_app(**{f"rooms_anywhere_{key}": value for key, value in settings.items()}))
+    out: list[Element] = []
+    attach(app.extensions["gateway"].parts.router, lambda _, stanza: out.append(stanza))
+    return app.test_client(), out
+
+
+def test_all_that_a_message_may_have(make_app: MakeApp) -> None:
+    client, sent = in_rooms(make_app, no_join="rooms.example")
     message = {"to": "hall@rooms.example", "type": "groupchat", "body": "b", "subject": "s", "html": "<body><p>b</p></body>"}
     assert client.post("/msg", json=message, headers=JULIET).status_code == 201
     (stanza,) = sent
     assert (stanza.get("type"), stanza.findtext("subject")) == ("groupchat", "s")
     assert stanza.find("{http://jabber.org/protocol/xhtml-im}html/{http://www.w3.org/1999/xhtml}body") is not None
+
+
+def test_a_room_that_does_not_let_the_sender_in(make_app: MakeApp) -> None:
+    client, sent = in_rooms(make_app, join_timeout="0.1")
+    answer = post(client, "", '{"to": "hall@rooms.example", "type": "groupchat", "body": "b"}', "application/json")
+    assert (answer.status_code, answer.get_json()["detail"]) == (504, "The room does not answer")
+    assert "message" not in {stanza.tag for stanza in sent}
 
 
 @pytest.mark.parametrize(

@@ -23,14 +23,18 @@ from xmpp_rest.api.post_msg.reading import TYPES
 TEXTS = {
     400: "The body cannot be read.",
     401: "No credentials, or wrong ones.",
-    403: "The credentials are not good for this.",
+    403: "The credentials are not good for this, or the room does not let the sender in.",
+    404: "There is no such room.",
+    409: "The nick is taken in the room, or the room does not allow it.",
+    410: "The room was destroyed.",
     413: "The body is too large.",
     415: "The body has a type or a coding that is not known here.",
     422: "There is no recipient, or it is not an address, or there is nothing to send.",
     429: "Too many wrong credentials, or too many messages.",
     500: "The gateway has met an error of its own.",
     502: "The recipient refuses the message.",
-    503: "Not now: the link, the storage or a limit.",
+    503: "Not now: the link, the storage, the room or a limit.",
+    504: "The room does not answer.",
 }
 DUE = record({"id": STRING, "at": STRING, "stanza_id": STRING})
 SENT = ApiAnswer("Accepted and kept.", {}, {"Stanza-Id": "The id of the stanza, for `/rest/outcome/{id}`."})

@@ -56,7 +56,12 @@ class OneSaid:
         self._give(said)
 
     def ended(self, answer: Element | RoomRefusal | None, nick: str) -> None:
-        """The room has shown or refused it; None: neither, and the time that the caller has set goes on."""
+        """The room has shown or refused it; None: neither, and the time that the caller has set goes on.
+
+        Who does not wait for the room is told that the message was accepted, however fast the room is.
+        """
+        if self._seconds is None and not isinstance(answer, RoomRefusal):
+            return
         if isinstance(answer, RoomRefusal):
             self._give(SpokenResult(REFUSED, nick, why=answer))
         elif answer is not None:
