@@ -70,9 +70,11 @@ class HttpExchange:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._answer is not None:
-            self._answer.close()
-        self._connected.close()
+        try:
+            if self._answer is not None:
+                self._answer.close()
+        finally:
+            self._connected.close()
 
     def send_head(self, method: str, fields: Mapping[str, str]) -> None:
         """Send the request without its body."""
@@ -91,9 +93,9 @@ class HttpExchange:
         """The head of the answer; its body is read by `read`."""
         self._connected.wait_until(self._end())
         answer = http.client.HTTPResponse(cast("Any", _Incoming(self._connected)), method=method)
+        self._answer = answer  # before its head is read: one that is broken is closed too
         with _failures():
             answer.begin()
-        self._answer = answer
         return answer
 
     def read(self, size: int) -> bytes:
