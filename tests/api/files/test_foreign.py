@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +16,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.api.files.webserver import Page, WebServer, serving
-from tests.conftest import MakeApp, basic, register_users
+from tests.conftest import PASSWORD, MakeApp, basic, register_users
 from tests.link.fake import attach
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.jid import parse_jid
@@ -156,6 +159,9 @@ RETRY = f"<retry xmlns='{UPLOAD}' stamp='2020-01-01T00:00:00Z'/>"
         (StanzaError("modify", "not-acceptable"), TOO_LARGE, 413, {"max_size": 3}),
         (StanzaError("wait", "resource-constraint"), RETRY, 429, {}),
         (StanzaError("wait", "resource-constraint"), "", 429, {}),
+        (StanzaError("wait", "resource-constraint"), f"<retry xmlns='{UPLOAD}' stamp='soon'/>", 429, {}),
+        (StanzaError("modify", "not-acceptable"), TOO_LARGE.replace(">3<", ">x<"), 502, {"condition": "not-acceptable"}),
+        (StanzaError("wait", "remote-server-timeout"), "", 504, {}),
         (StanzaError("cancel", "service-unavailable", "Not today"), "", 502, {}),
     ],
 )
@@ -169,7 +175,7 @@ def test_what_it_refuses(error: StanzaError, more: str, status: int, members: di
         assert "http_file_share_access" in answer.json["detail"]
         assert SERVICE in answer.json["detail"]
     if status == 429:
-        assert answer.headers["Retry-After"] == ("1" if more else "60")
+        assert answer.headers["Retry-After"] == ("1" if "2020" in more else "60")
     assert server.messages == []
 
 
@@ -185,6 +191,127 @@ def test_a_put_that_fails(client: FlaskClient, server: Server, web: WebServer) -
     server.slots("http://127.0.0.1:1/", "https://upload.example/x")
     assert post(client).status_code == 502
     assert (server.messages, len(web.taken)) == ([], 2)
+
+
+def test_a_put_that_is_refused_before_all_was_sent(make_app: MakeApp) -> None:
+    """The service closes the connection without reading: its answer counts, not that the rest could not be sent."""
+    app = register_users(make_app(gateway_domain="capulet.example", files_domain="", files_service=SERVICE))
+    server = Server(app)
+    server.answers[SERVICE, "query"] = INFO.replace("1000", "100000000")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def refuse() -> None:
+            taken, _ = listening.accept()
+            with taken:
+                taken.recv(1)
+                taken.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                taken.shutdown(socket.SHUT_WR)
+                while taken.recv(1 << 20):  # or the answer would be lost by a reset
+                    pass
+
+        thread = threading.Thread(target=refuse, daemon=True)
+        thread.start()
+        server.slots(f"http://127.0.0.1:{listening.getsockname()[1]}/put", "https://upload.example/x")
+        answer = post(app.test_client(), b"x" * (4 << 20))
+        thread.join(30)
+    assert answer.status_code == 502
+    assert "413" in answer.json["detail"]  # type: ignore[index]
+    assert server.messages == []
+
+
+@pytest.mark.parametrize("url", ["http://a..b/", "http://[::1/", "ftp://127.0.0.1/", "http://127.0.0.1:99999/"])
+def test_a_slot_whose_url_leads_nowhere(url: str, client: FlaskClient, server: Server) -> None:
+    server.slots(url, "https://upload.example/x")
+    answer = post(client)
+    assert (answer.status_code, server.messages) == (502, [])
+    assert SERVICE in answer.json["detail"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("slot", [f"<slot xmlns='{UPLOAD}'/>", f"<slot xmlns='{UPLOAD}'><put url='http://a/'/></slot>", "<x xmlns='y'/>"])
+def test_an_answer_without_a_slot(slot: str, client: FlaskClient, server: Server) -> None:
+    server.answers[SERVICE, "request"] = slot
+    answer = post(client)
+    assert (answer.status_code, server.messages) == (502, [])
+    assert "has given no slot" in answer.json["detail"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 507), (errno.EDQUOT, 507), (errno.EIO, 503)])
+def test_a_disk_that_takes_nothing(number: int, status: int, client: FlaskClient, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(**_: object) -> None:
+        raise OSError(number, "it does not work")
+
+    monkeypatch.setattr("xmpp_rest.service.files.foreign.tempfile.TemporaryFile", fails)
+    answer = post(client)
+    assert (answer.status_code, server.messages) == (status, [])
+    assert not [iq for iq in server.asked if iq[0].tag == f"{{{UPLOAD}}}request"]
+
+
+def test_what_has_no_length_is_counted(client: FlaskClient, server: Server, web: WebServer) -> None:
+    web.pages["/put"] = Page(201)
+    server.slots(web.url("/put"), "https://upload.example/x")
+
+    def chunked(size: int) -> TestResponse:
+        environ = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+        return client.post("/rest/files", input_stream=io.BytesIO(b"x" * size), headers=basic("juliet"), environ_overrides=environ)
+
+    assert chunked(1000).status_code == 201
+    answer = chunked(1001)
+    assert (answer.status_code, answer.json["max_size"]) == (413, 1000)  # type: ignore[index]
+    assert [len(put.body) for put in web.taken] == [1000]
+
+
+@pytest.mark.parametrize(("last", "status", "name"), [(("name", "b.txt"), 201, "b.txt"), (("expire", "60"), 422, None)])
+def test_what_a_form_says_behind_its_file(
+    last: tuple[str, str], status: int, name: str | None, client: FlaskClient, server: Server, web: WebServer
+) -> None:
+    web.pages["/put"] = Page(201)
+    server.slots(web.url("/put"), "https://upload.example/x")
+    lines = (
+        '--B\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\nContent-Type: text/plain\r\n\r\nrose\r\n'
+        f'--B\r\nContent-Disposition: form-data; name="{last[0]}"\r\n\r\n{last[1]}\r\n--B--\r\n'
+    )
+    answer = client.post("/rest/files", data=lines, headers=basic("juliet") | {"Content-Type": "multipart/form-data; boundary=B"})
+    assert answer.status_code == status, answer.text
+    requests = [iq[0].get("filename") for iq in server.asked if iq[0].tag == f"{{{UPLOAD}}}request"]
+    assert requests == ([] if name is None else [name])
+
+
+def test_a_service_that_is_named_counts_whatever_it_tells(make_app: MakeApp, web: WebServer) -> None:
+    app = register_users(make_app(gateway_domain="capulet.example", files_domain="", files_service=SERVICE))
+    server = Server(app)
+    server.answers[SERVICE, "query"] = OTHER
+    server.slots(web.url("/put"), "https://upload.example/x")
+    web.pages["/put"] = Page(201)
+    assert post(app.test_client(), b"x" * 1001).status_code == 201
+    assert {iq.get("to") for iq in server.asked} == {SERVICE}
+
+
+def test_what_is_listed_is_looked_at_in_its_order(client: FlaskClient, server: Server, web: WebServer) -> None:
+    """Items with a node and those that are no addresses are left out; a service without a form has no bound."""
+    names = [f"item{number}.example" for number in range(12)]
+    listed = "".join(f"<item jid='{name}'/>" for name in ("@", *names, SERVICE))
+    server.answers = dict.fromkeys([(name, "query") for name in names], OTHER)
+    server.answers["example", "query"] = f"<query xmlns='{DISCO_ITEMS}'><item jid='{SERVICE}' node='x'/><item/>{listed}</query>"
+    server.answers[SERVICE, "query"] = INFO.replace(FORM, "")
+    server.slots(web.url("/put"), "https://upload.example/x")
+    web.pages["/put"] = Page(201)
+    assert post(client, b"x" * 1001).status_code == 201
+    queried = [iq.get("to") for iq in server.asked if iq[0].tag != f"{{{UPLOAD}}}request"]
+    assert queried == ["example", *names, SERVICE]
+
+
+def test_without_a_stream_there_is_no_service(app: Flask) -> None:
+    answer = post(app.test_client())
+    assert answer.status_code == 501, answer.text
+
+
+def test_a_gateway_without_a_parent_has_to_be_told(make_app: MakeApp) -> None:
+    app = make_app(gateway_domain="capulet", files_domain="")
+    app.extensions["gateway"].parts.accounts.register(parse_jid("juliet@capulet"), PASSWORD)
+    server = Server(app)
+    answer = app.test_client().post("/rest/files", data=b"rose", headers=basic("juliet@capulet"))
+    assert (answer.status_code, server.asked) == (501, [])
+    assert "the parent domain" in answer.json["detail"]  # type: ignore[index]
 
 
 def test_no_answer(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
