@@ -43,7 +43,9 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkers]:
     workers.stop()
 
 
-def ask(workers: TwoWorkers, method: str, path: str, body: bytes | Iterator[bytes] | None = None, fields: dict[str, str] | None = None) -> Said:
+def ask(
+    workers: TwoWorkers, method: str, path: str, body: bytes | Iterator[bytes] | None = None, fields: dict[str, str] | None = None
+) -> Said:
     """One request on a connection of its own, which goes to any of the processes."""
     connection = HTTPConnection("127.0.0.1", workers.port, timeout=60)
     try:

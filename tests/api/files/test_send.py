@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import io
 from typing import Any
@@ -13,10 +14,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from drivers import StorageError
 from tests.conftest import DOMAIN, TOKEN, MakeApp, basic, register_users
 from tests.link.fake import attach
+from tests.raising import raising
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.service.files.refused import FileRefused
 
 ROMEO, TYBALT = "romeo@montague.example", "tybalt@montague.example"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -140,6 +145,9 @@ DISPOSITIONS = {
     'filename="z.png"': "z.png",
     'attachment; filename="../../etc/passwd.png"': "passwd.png",
     "nonsense": "file.png",
+    "attachment; filename*=UTF-8''%ff; filename=u.png": "u.png",
+    'attachment; filename="r\u00f6se.png"': "r\u00f6se.png",
+    'attachment; filename="r\u00c3\u00b6se.png"': "r\u00f6se.png",
 }
 
 
@@ -157,12 +165,79 @@ def test_the_name_in_content_disposition(field: str, client: FlaskClient) -> Non
         ({"expire": "0"}, "expire"), ({"expire": "1.5"}, "expire"), ({"expire": "604801"}, "expire"), ({"width": "-1"}, "width"),
         ({"height": "x"}, "height"), ([("name", "a"), ("name", "b")], "name"), ({"nick": " "}, "nick"), ({"caption": "\x00", "to": ROMEO}, "caption"),
         ([("to", f"u{n}@a.example") for n in range(101)], "to"), ({"url": "http://x/"}, "url"), ("to=%ff%fe", "query string"),
+        ({"caption": "x" * 300_000, "to": ROMEO}, "caption"), ({"caption": "\u20ac" * 100_000, "to": ROMEO}, "caption"), ({"nick": "a\x00"}, "nick"),
     ],
 )  # fmt: skip
 def test_bad_parameters_are_named(query: Any, named: str, client: FlaskClient, sent: list[Element]) -> None:
     assert problem(post(client, PNG, query), 422).startswith(f"{named}: ")
     assert sent == []
     assert client.get("/rest/files", headers=basic("juliet")).json == {"files": [], "used": 0, "quota": 1 << 30}
+
+
+@pytest.mark.parametrize("field", ["%ff", "%20", "a%00", "%c3%28"])
+def test_a_field_that_is_no_nick(field: str, client: FlaskClient) -> None:
+    answer = post(client, PNG, {"to": ROMEO}, {"Nick": field})
+    assert problem(answer, 422).startswith("Nick: ")
+    assert answer.json["condition"] == "jid-malformed"  # type: ignore[index]
+    assert client.get("/rest/files", headers=basic("juliet")).json["used"] == 0  # type: ignore[index]
+
+
+def test_a_nick_that_is_asked_for_twice(client: FlaskClient) -> None:
+    """That of the query counts, and the field is not looked at."""
+    assert post(client, PNG, {"to": ROMEO, "nick": "Jules"}, {"Nick": "%ff"}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "used"), [(GatewayError("outbox-full"), 503, 0), (StorageError("the disk is gone"), 503, len(PNG))]
+)
+def test_messages_that_cannot_be_sent(
+    error: Exception, status: int, used: int, app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file goes where nobody was told of it, and stays where somebody may have been."""
+    monkeypatch.setattr(app.extensions["gateway"].parts.file_sending.messages, "send", raising(error))
+    problem(post(client, PNG, GOOD), status)
+    assert client.get("/rest/files", headers=basic("juliet")).json["used"] == used  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("GET", "/x"), ("DELETE", "/x")])
+def test_files_that_cannot_be_looked_at(method: str, path: str, app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = raising(FileRefused(503, "internal-server-error", "The disk is gone", 60))
+    for name in ("of", "get"):
+        monkeypatch.setattr(app.extensions["gateway"].parts.files, name, refused)
+    answer = client.open("/rest/files" + path, method=method, headers=basic("juliet"))
+    assert problem(answer, 503) == "The disk is gone"
+    assert answer.headers["Retry-After"] == "60"
+
+
+def test_an_address_that_is_none(client: FlaskClient) -> None:
+    assert problem(client.get("/rest/files", query_string={"of": "a@b@c"}, headers=basic("juliet")), 422).startswith("of: ")
+
+
+def test_a_file_counts_for_the_limit_of_its_sender(make_app: MakeApp) -> None:
+    client = register_users(make_app(limits_account="1")).test_client()
+    assert post(client).status_code == 201
+    answer = post(client)
+    problem(answer, 429)
+    assert int(answer.headers["Retry-After"]) > 0
+    assert client.get("/rest/files", headers=basic("juliet")).json["used"] == len(PNG)  # type: ignore[index]
+
+
+def test_a_body_that_is_not_what_its_coding_says(client: FlaskClient) -> None:
+    assert problem(post(client, b"no gzip at all", None, {"Content-Encoding": "gzip"}), 400).startswith("Content-Encoding: ")
+    answer = post(client, gzip.compress(PNG), None, {"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.json["sha-256"]) == (201, HEX)  # type: ignore[index]
+
+
+def test_a_connection_that_breaks_off(client: FlaskClient) -> None:
+    class Broken(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            raise ConnectionResetError("the client has gone")
+
+    environ = {"wsgi.input": Broken(), "CONTENT_LENGTH": "1000"}
+    assert "broke off" in problem(client.post("/rest/files", headers=basic("juliet"), environ_overrides=environ), 400)
 
 
 def test_what_is_not_one_file(client: FlaskClient) -> None:

@@ -151,7 +151,9 @@ def test_open_slots_are_known_after_a_restart(gateway: Gateway, make_app: MakeAp
 
 def test_accounts_ask_over_http(client: FlaskClient, gateway: Gateway) -> None:
     who = basic(JULIET)
-    answer = client.get(f"/rest/upload_request/{DOMAIN}?filename=rose.png&size=4&content-type=image/png", headers=who | {"Accept": "application/json"})
+    answer = client.get(
+        f"/rest/upload_request/{DOMAIN}?filename=rose.png&size=4&content-type=image/png", headers=who | {"Accept": "application/json"}
+    )
     assert answer.status_code == 200, answer.text
     put = answer.get_json()["upload_slot"]["put"]
     assert put["url"].endswith("/rose.png")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import DOMAIN, MakeApp, basic, register_users
+from tests.raising import raising
+from xmpp_rest.api.ntfy.sending import Publisher
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.service.messages.archive import EVERYTHING
@@ -71,3 +76,27 @@ def test_without_a_place_for_files(make_app: MakeApp) -> None:
     answer = client.put("/ntfy/nurse", data=b"m", headers=JULIET | {"Filename": "a.jpg"})
     assert (answer.status_code, answer.get_json()["code"]) == (400, 40014)
     assert client.get("/ntfy/nurse/trigger?message=m&filename=a.jpg", headers=JULIET).get_json()["code"] == 40014
+
+
+def test_a_body_that_ends_early(client: FlaskClient, gateway: Gateway) -> None:
+    environ = {"wsgi.input": io.BytesIO(b"short"), "CONTENT_LENGTH": "1000"}
+    answer = client.put("/ntfy/nurse", headers=JULIET | {"Filename": "a.jpg"}, environ_overrides=environ)
+    assert (answer.status_code, answer.get_json()["code"]) == (400, 40000)
+    assert "shorter" in answer.get_json()["error"]
+    assert client.get("/rest/files", headers=JULIET).get_json()["used"] == 0
+    assert bodies(gateway) == []
+
+
+def test_a_file_goes_whose_message_is_not_sent(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Publisher, "send", raising(GatewayError("outbox-full")))
+    answer = client.put("/ntfy/nurse", data=DATA, headers=JULIET | {"Filename": "a.jpg"})
+    assert answer.status_code == 503, answer.text
+    assert client.get("/rest/files", headers=JULIET).get_json()["used"] == 0
+    assert bodies(gateway) == []
+
+
+def test_who_may_not_upload(make_app: MakeApp) -> None:
+    client = register_users(make_app(files_access=f"nurse@{DOMAIN}")).test_client()
+    answer = client.put("/ntfy/nurse", data=DATA, headers=JULIET | {"Filename": "a.jpg"})
+    assert answer.status_code == 403
+    assert "[files] access" in answer.get_json()["error"]
