@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import Element
 
 import pytest
@@ -16,10 +17,12 @@ from tests.conftest import DOMAIN, MakeApp
 from tests.link.attached import until
 from tests.link.network import Network
 from tests.service.rooms.scripted import ROOM
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.journal import read_entries
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.messages.batch import OutboundMessage, OutboundMessages
+from xmpp_rest.service.rooms.said import SpokenResult
 from xmpp_rest.threads.waits import Wait
 
 
@@ -161,6 +164,49 @@ def test_the_next_leader_knows_what_the_last_one_has_accepted(
     threading.Timer(0.5, hold.set).start()
     (said,) = elsewhere.gateway.parts.speaking.say_all(OutboundMessages([outgoing]), "", 20.0, Wait(30), again=True)
     assert (said.state, elsewhere.bodies) == ("reflected", ["One", "Two"])
+
+
+def test_a_leader_that_ends_before_it_answers_is_followed_by_the_next_one(
+    elsewhere: Elsewhere, network: Network, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = {"server_data_dir": str(tmp_path_factory.mktemp("data"))}
+    elsewhere.start(**LINK, **data)
+    assert elsewhere.wait("One").status_code == 200
+    cut(elsewhere)
+    assert elsewhere.post("Two", id="m2").status_code == 202
+    elsewhere.stop_gateway()
+    network.server.script = network._serve
+    is_adopted = threading.Event()
+
+    def rule(_: Element) -> None:  # nobody comes in until then
+        assert is_adopted.wait(30)
+
+    elsewhere.room.rules["info"] = rule
+    elsewhere.again(**LINK, **data)
+    assert elsewhere.gateway is not None
+    speaking = elsewhere.gateway.parts.speaking
+    adopt, say_all, calls = speaking._outbox.adopt, speaking.say_all, list[bool]()
+
+    def adopts(*given: Any) -> bool:
+        found = adopt(*given)
+        is_adopted.set()
+        return found
+
+    def says(stanzas: OutboundMessages, nick: str, seconds: float | None, wait: Wait, again: bool = False) -> list[SpokenResult]:
+        calls.append(again)
+        if not again:
+            raise GatewayError("unanswered")
+        return say_all(stanzas, nick, seconds, wait, again=again)
+
+    monkeypatch.setattr(speaking._outbox, "adopt", adopts)
+    monkeypatch.setattr(speaking, "say_all", says)
+    stanza = make("message", child("body", "Two"), type_="groupchat", id_="m2", from_=f"juliet@{DOMAIN}", to_=ROOM)
+    outgoing = OutboundMessage(stanza, parse_jid(f"juliet@{DOMAIN}"), parse_jid(ROOM))
+    assert speaking.has(outgoing)
+    response = elsewhere.wait("Two", id="m2", seconds=40)
+    assert (response.status_code, response.get_json()["id"], calls) == (200, "m2", [False, True])
+    assert elsewhere.bodies == ["One", "Two"]
+    until(lambda: not speaking.has(outgoing))
 
 
 def test_a_follower(make_app: MakeApp, elsewhere: Elsewhere, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
+from drivers import StorageError
 from tests.botapp import eventually, service
 from tests.conftest import DOMAIN, MakeApp, basic, register_users
 from tests.link.attached import until
@@ -21,7 +22,9 @@ from tests.service.rooms.scripted import ACTOR, ROOM, Scripted
 from tests.webservice import Answer, Service
 from xmpp_rest.cli.access.events import ReceivedEvent, received
 from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.parse import parse_text
+from xmpp_rest.service.rooms import hearing
 from xmpp_rest.service.rooms.values import Wish
 
 __all__ = ["service"]
@@ -324,3 +327,79 @@ def test_a_callback_hears_and_answers(scripted: Listening, service: Service) -> 
     assert [(said["from"], said["body"]) for said in posted] == [(f"{ROOM}/other", "hark"), (f"{ROOM}/other", "psst")]
     presences = [request for request in service.drain() if b"presence" in request.body]
     assert presences == []
+
+
+def test_what_cannot_be_kept_is_told_and_has_no_id_of_its_own(
+    scripted: Listening, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    scripted.start()
+    scripted.enter()
+    events = (event for event in scripted.events() if event.name == "message")
+    scripted.hear("<body>zero</body>")
+    zero = next(events)
+    assert scripted.gateway is not None
+    kept = scripted.gateway.parts.hearing._kept  # it is in no other part
+    with monkeypatch.context() as failing:
+        failing.setattr(kept, "add", failure(OSError("no disk")))
+        scripted.hear("<body>one</body>")
+        one = next(events)
+    with monkeypatch.context() as failing:
+        failing.setattr(hearing, "serialise", failure(BadXML("bad")))
+        scripted.hear("<body>two</body>")
+        two = next(events)
+    with monkeypatch.context() as failing:
+        failing.setattr(kept, "prune", failure(OSError("no disk")))
+        scripted.hear("<body>three</body>")
+        three = next(events)
+        scripted.gateway.parts.hearing.settle()
+    assert [json.loads(event.data)["body"] for event in (one, two, three)] == ["one", "two", "three"]
+    assert (one.id, two.id) == (f"{zero.id}~1", f"{zero.id}~2")
+    assert scripted.kept() == ["zero", "three"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "xmpp_rest.rooms"]
+    assert any(f"messages of rooms to {ACTOR} are not kept" in line for line in lines)
+    assert any(f"old messages of {ROOM} to {ACTOR} could not be removed" in line for line in lines)
+
+
+def test_the_past_is_told_where_what_was_heard_cannot_be_read(scripted: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted.start()
+    scripted.enter()
+    scripted.hear("<body>one</body>", identifier="a")
+    until(lambda: scripted.kept() == ["one"])
+    assert scripted.memberships.leave(scripted.place())
+    room = scripted.rooms[ROOM]
+    room.has_subject = False
+    until(lambda: str(scripted.place().occupant) not in room.occupants)
+    events = (event for event in scripted.events() if event.name == "message")
+    assert scripted.gateway is not None
+    monkeypatch.setattr(scripted.gateway.parts.hearing._kept, "find", failure(StorageError("broken")))  # as above
+    entered = threading.Thread(target=lambda: scripted.enter(Wish(history=5)))
+    entered.start()
+    until(lambda: str(scripted.place().occupant) in room.occupants)
+    scripted.hear("<body>one</body><delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z'/>", identifier="a")
+    scripted.hear("<subject>Tonight</subject>")
+    entered.join(30)
+    assert bodies(events, 1) == ["one"]
+
+
+def test_a_storage_that_is_too_slow_delays_no_stanza_for_long(
+    scripted: Listening, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    scripted.start()
+    events = scripted.events()
+    scripted.enter()
+    assert [next(events).name for _ in range(2)] == ["room", "room"]
+    with monkeypatch.context() as slow:
+        slow.setattr(hearing, "WAITING", 0)
+        slow.setattr(hearing, "LONGEST", 0.01)
+        scripted.hear("<body>dropped</body>")
+        until(lambda: any(f"a message of a room to {ACTOR} is dropped" in record.getMessage() for record in caplog.records))
+    scripted.hear("<body>hark</body>")
+    assert bodies(events, 1) == ["hark"]
+    assert scripted.kept() == ["hark"]
+
+
+def failure(error: Exception) -> Callable[..., Any]:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fails
