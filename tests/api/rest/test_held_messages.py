@@ -16,7 +16,7 @@ from tests.api.rest.rooms_elsewhere import JULIET, OCCUPANT, Elsewhere
 from tests.conftest import DOMAIN, MakeApp
 from tests.link.attached import until
 from tests.link.network import Network
-from tests.service.rooms.scripted import ROOM
+from tests.service.rooms.scripted import ROOM, status
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.journal import read_entries
 from xmpp_rest.protocol.jid import parse_jid
@@ -84,6 +84,30 @@ def test_a_room_that_has_thrown_it_out_meanwhile(elsewhere: Elsewhere) -> None:
     until(lambda: elsewhere.outcome("m2")["state"] == "reflected")
     assert elsewhere.came[0].tag == "iq"
     assert [stanza.tag for stanza in elsewhere.came if stanza.tag != "iq"] == ["presence", "message"]
+
+
+def test_a_hook_that_is_put_out_while_it_is_asked_whether_it_is_in(elsewhere: Elsewhere) -> None:
+    elsewhere.start(**LINK)
+    made = elsewhere.client.post("/hooks", json={"name": "ops", "targets": [f"room:{ROOM}"]}, headers=JULIET).get_json()
+    hook = f"juliet@{DOMAIN}/hook-ops"
+    url = f"/hooks/{made['token']}"
+    assert elsewhere.client.post(url, json={"message": "One"}).status_code == 200
+    until(lambda: elsewhere.bodies == ["One"])
+    asked: list[Element] = []
+
+    def kick(stanza: Element) -> str | None:
+        if not asked:
+            nick = elsewhere.room.occupants.pop(hook)
+            elsewhere.say(make("presence", status("307", "110", role="none"), type_="unavailable", from_=f"{ROOM}/{nick}", to_=hook))
+        asked.append(stanza)
+        return ""
+
+    cut(elsewhere)
+    elsewhere.room.rules["ping"] = kick
+    mend(elsewhere)
+    assert elsewhere.client.post(url, json={"message": "Two"}).status_code == 200
+    until(lambda: elsewhere.bodies == ["One", "Two"])
+    assert hook in elsewhere.room.occupants
 
 
 def test_nobody_is_in_and_the_link_is_down(elsewhere: Elsewhere) -> None:

@@ -243,6 +243,22 @@ def test_who_was_put_out(elsewhere: Elsewhere) -> None:
     assert len(elsewhere.presences()) == 1
 
 
+@pytest.mark.parametrize("answer", ["not-acceptable", ""])
+def test_what_was_under_way_when_an_account_was_put_out_is_refused(elsewhere: Elsewhere, answer: str) -> None:
+    elsewhere.start(rooms_anywhere_reflection_timeout="0.5")
+    assert elsewhere.wait().status_code == 200
+
+    def kick(_: Element) -> str:
+        elsewhere.put_out("307", "110")
+        return answer
+
+    elsewhere.rooms[ROOM].rules["message"] = kick
+    response = elsewhere.wait(id="m1")
+    assert (response.status_code, response.get_json()["error"]["condition"]) == (403, "not-allowed")
+    assert [stanza.get("id") for stanza in elsewhere.messages][1:] == ["m1"]
+    assert len(elsewhere.presences()) == 1
+
+
 def test_a_batch(elsewhere: Elsewhere) -> None:
     elsewhere.start()
     gone = "gardn@conference.montague.example"

@@ -136,6 +136,60 @@ def test_who_is_put_out_while_it_speaks_comes_in_and_says_it(gateway: Gateway, n
     assert (room.said, len(kicked)) == (2, 1)
 
 
+def kick_once(gateway: Gateway, network: Network, monkeypatch: pytest.MonkeyPatch, then: str | None = None) -> None:
+    """The room takes the next message, puts its sender out, and says nothing of the message; `then`: how it refuses who comes in after that."""
+    room, kicked = network.rooms[ROOM], list[Element]()
+    gateway.parts.speaking.configure(replace(gateway.settings.rooms_anywhere, reflection_timeout=3600))
+
+    def kick(stanza: Element) -> str | None:
+        if stanza.tag == "message" and not kicked:
+            kicked.append(room.presence(ACTOR, "unavailable", "307", reason="Too loud", nick="Nurse"))
+            network.say(kicked[0])
+        return then if kicked and stanza.tag == "presence" else None
+
+    room.refuses = kick
+    say = room.message
+    monkeypatch.setattr(room, "message", lambda stanza, sender: say(stanza, sender) if sender in room.occupants else [])
+
+
+def test_what_was_under_way_when_it_was_put_out_is_said_once_more(
+    gateway: Gateway, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = send(gateway)
+    kick_once(gateway, network, monkeypatch)
+    (second,) = send(gateway, text="Smoke")
+    until(lambda: network.rooms[ROOM].said == 2)
+    assert (first.error, second.error) == (None, None)
+    assert [stanza.get("id") for stanza in network.messages] == [first.id, second.id, second.id]
+
+
+def test_what_was_under_way_is_refused_with_what_happened_if_it_is_not_let_in(
+    gateway: Gateway, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert conditions(send(gateway)) == [None]
+    kick_once(gateway, network, monkeypatch, "forbidden")
+    (result,) = send(gateway)
+    assert result.error is not None
+    assert (result.error.condition, result.error.text) == ("forbidden", "The hook was put out of the room: kicked by Nurse: Too loud")
+    assert len(network.messages) == 2
+
+
+def test_what_is_under_way_is_said_once_more_and_no_more(gateway: Gateway, network: Network) -> None:
+    room = network.rooms[ROOM]
+    assert conditions(send(gateway)) == [None]
+
+    def kick(stanza: Element) -> str | None:
+        if stanza.tag == "message":
+            network.say(room.presence(ACTOR, "unavailable", "307", reason="Too loud", nick="Nurse"))
+        return None
+
+    room.refuses = kick
+    (result,) = send(gateway)
+    assert result.error is not None
+    assert (result.error.condition, len(network.messages)) == ("not-acceptable", 3)
+    assert result.error.text.endswith("The hook was put out of the room: kicked by Nurse: Too loud")
+
+
 def test_how_it_was_put_out_is_told_within_bounds(gateway: Gateway, network: Network) -> None:
     room = network.rooms[ROOM]
     assert conditions(send(gateway)) == [None]

@@ -36,7 +36,7 @@ from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.rooms.memberships import Memberships
 from xmpp_rest.service.rooms.presences import leaving
-from xmpp_rest.service.rooms.refused import RoomRefused
+from xmpp_rest.service.rooms.refused import RoomRefusal, RoomRefused
 from xmpp_rest.service.rooms.speaking import Speaking
 from xmpp_rest.service.rooms.values import RoomPlace, RoomState, Wish
 
@@ -96,13 +96,21 @@ class HookRooms:
     def enter(self, actor: JID, room: JID, nick: str, then: OnHookEntered) -> None:
         """Call `then`, by any thread, once the actor is in the room, or is not let in: that says how it was put out before."""
         place = RoomPlace(actor, room)
-        if self._memberships.state(place) is RoomState.OUT and (view := self._memberships.view(place)) is not None:
-            self._ways_out.note(place, view.reason)
+        self._note_way_out(place)
 
         def entered(refused: RoomRefused | None) -> None:
             then(self._ways_out.explained(place, None if refused is None else refused.refusal))
 
         self._memberships.enter(place, _wish(place, nick), entered)
+
+    def _note_way_out(self, place: RoomPlace) -> None:
+        """Know how the hook was put out, if it is out; the signal of that may come later."""
+        if self._memberships.state(place) is RoomState.OUT and (view := self._memberships.view(place)) is not None:
+            self._ways_out.note(place, view.reason)
+
+    def _explained(self, place: RoomPlace, refusal: RoomRefusal) -> StanzaError:
+        self._note_way_out(place)
+        return self._ways_out.told(place, refusal)
 
     def nick(self, actor: JID, room: JID) -> str:
         """How the room calls the actor, which is in."""
@@ -129,7 +137,7 @@ class HookRooms:
 
     def _say_elsewhere(self, message: RoomSending) -> bool:
         outgoing, place = message.outgoing, RoomPlace(message.outgoing.sender, message.outgoing.to)
-        told = HookSpeech(message.listener, partial(self._ways_out.told, place))
+        told = HookSpeech(message.listener, partial(self._explained, place))
         try:
             spoken = self._speaking.message(outgoing, place, _wish(place, message.nick), told)
         except (GatewayError, BadXML) as e:

@@ -22,7 +22,7 @@ from xmpp_rest.service.rooms.speech_ends import SpeechEnds
 from xmpp_rest.service.rooms.speech_intake import SpeechIntake
 from xmpp_rest.service.rooms.speech_writer import SpeechWriter
 from xmpp_rest.service.rooms.spoken_message import SpokenMessage, Stage
-from xmpp_rest.service.rooms.standing import closed, why_out
+from xmpp_rest.service.rooms.standing import closed, is_put_out, why_out
 from xmpp_rest.service.rooms.values import RoomPlace, RoomState, RoomView
 
 NOT_IN = "not-acceptable"
@@ -195,24 +195,31 @@ class RoomOutbox:
             else:
                 core.confirmed.pop(place, None)
             back = [] if queue is None else self._written_before(queue, view)
+        for message in back:
+            if message.comes_back:
+                message.tell_held()
         core.outcomes.held([label_of(m) for m in back])
         if queue is not None:
             core.later(partial(self._look_again, queue, view))
 
     def _written_before(self, queue: RoomQueue, view: RoomView) -> list[SpokenMessage]:
-        """What the room has not shown before it lost the occupant is written again, if only once. Needs the lock."""
-        if view.state != RoomState.JOINING.value:
+        """What the room has not shown before it lost the occupant is written again, if only once. Needs the lock.
+
+        Where the room has put the occupant out for good, that is so for those who come back alone.
+        """
+        if view.state != RoomState.JOINING.value and not is_put_out(view):
             return []
-        back = [m for m in queue.written.values() if m.written_at <= view.since and m.begin_again()]
+        is_lost = view.state == RoomState.JOINING.value
+        under_way = [m for m in queue.written.values() if m.written_at <= view.since and (is_lost or m.comes_back)]
+        back = [m for m in under_way if m.begin_again()]
         queue.put_back(back, time.time() + self._core.settings.hold)
         return back
 
     def _look_again(self, queue: RoomQueue, view: RoomView) -> None:
         reason = view.reason
         with self._core.lock:
-            comes_back = bool(queue.waiting) and queue.waiting[0].comes_back
             is_out = view.state == RoomState.OUT.value and not (reason is not None and reason.rejoin)
-            is_over = is_out and not queue.is_asking and not comes_back
-        if is_over:
-            self._ends.refuse_all(queue, why_out(view))
+            over = [m for m in queue.waiting if not m.comes_back] if is_out and not queue.is_asking else []
+        for message in over:
+            self._ends.refuse(queue, message, why_out(view))
         self._writer.pump(queue)

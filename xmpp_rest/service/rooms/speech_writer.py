@@ -16,7 +16,7 @@ from xmpp_rest.service.rooms.speech_core import SpeechCore
 from xmpp_rest.service.rooms.speech_deadlines import SpeechDeadlines
 from xmpp_rest.service.rooms.speech_ends import SpeechEnds
 from xmpp_rest.service.rooms.spoken_message import SpokenMessage
-from xmpp_rest.service.rooms.values import RoomState
+from xmpp_rest.service.rooms.values import RoomState, Wish
 
 log = logging.getLogger("xmpp_rest.rooms")
 
@@ -120,9 +120,19 @@ class SpeechWriter:
             if refused is None:
                 with core.lock:
                     core.confirmed[queue.place] = stream
+            elif (wish := self._wish_to_return(queue)) is not None:
+                core.memberships.enter(queue.place, wish, then)
+                return
             then(refused)
 
         core.memberships.confirmed(queue.place, confirmed)
+
+    def _wish_to_return(self, queue: RoomQueue) -> Wish | None:
+        """How an occupant comes in that was put out meanwhile; None: it does not, or was not put out."""
+        with self._core.lock:
+            first = queue.waiting[0] if queue.waiting else None
+        is_out = self._core.memberships.state(queue.place) is RoomState.OUT
+        return first.wish if first is not None and first.comes_back and is_out else None
 
     def _asked(self, queue: RoomQueue, refused: RoomRefused | None) -> None:
         """It is known whether the occupant is in."""

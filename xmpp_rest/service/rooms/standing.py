@@ -35,6 +35,12 @@ def closed(view: RoomView | None) -> SpokenResult | None:
     return SpokenResult(REFUSED, why=why_out(view))
 
 
+def is_put_out(view: RoomView) -> bool:
+    """Whether the room has put this occupant out for good, by kick, ban or end of its membership."""
+    reason = view.reason
+    return view.state == RoomState.OUT.value and reason is not None and not reason.rejoin and bool(PUT_OUT & set(reason.status))
+
+
 def why_out(view: RoomView) -> RoomRefusal:
     """Why the room takes nothing of an occupant that is out."""
     reason = view.reason
