@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from werkzeug.test import TestResponse
 from tests.api.files.webserver import Page, WebServer, serving
 from tests.conftest import MakeApp, basic, register_users
 from tests.link.fake import attach
+from tests.raising import raising
 from xmpp_rest.config.file_tables import FileSettings
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.service.files.fetching import BadUrl, FileFetching, is_public
@@ -153,3 +155,30 @@ def test_a_host_without_its_port_has_to_be_public() -> None:
         assert raised.value.status == 403
     with pytest.raises(BadUrl):
         fetching.check("http://localhost:8080/")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "condition"),
+    [
+        (TimeoutError(), 504, "remote-server-timeout"),
+        (socket.gaierror(socket.EAI_NONAME, "it is not known"), 502, "remote-server-not-found"),
+        (UnicodeError("label too long"), 502, "remote-server-not-found"),
+    ],
+)
+def test_a_name_that_is_not_found(error: Exception, status: int, condition: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xmpp_rest.service.files.fetching.resolve", raising(error))
+    with pytest.raises(FileRefused) as raised:
+        FileFetching(settings()).fetch("http://a.example.net/", lambda _: pytest.fail("it was fetched"))
+    assert (raised.value.status, raised.value.condition) == (status, condition)
+
+
+def test_settings_that_change(client: FlaskClient, web: WebServer) -> None:
+    """What is fetched is up to the settings of now."""
+    web.pages["/x"] = Page(200, {}, b"rose")
+    assert fetch(client, web.url("/x")).status_code == 201
+    parts = client.application.extensions["gateway"].parts
+    parts.file_sending.configure(load_settings(None, {"XMPP_REST_FILES_FETCH": "yes", "XMPP_REST_FILES_FETCH_HOSTS": "*.example.net"}))
+    assert fetch(client, web.url("/x")).status_code == 422
+    parts.file_sending.configure(load_settings(None, {}))
+    assert fetch(client, web.url("/x")).status_code == 403
+    assert len(web.taken) == 1

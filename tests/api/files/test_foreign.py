@@ -287,7 +287,7 @@ def test_a_service_that_is_named_counts_whatever_it_tells(make_app: MakeApp, web
 
 
 def test_what_is_listed_is_looked_at_in_its_order(client: FlaskClient, server: Server, web: WebServer) -> None:
-    """Items with a node and those that are no addresses are left out; a service without a form has no bound."""
+    """Items with a node or without an address are left out; a service without a form has no bound."""
     names = [f"item{number}.example" for number in range(12)]
     listed = "".join(f"<item jid='{name}'/>" for name in ("@", *names, SERVICE))
     server.answers = dict.fromkeys([(name, "query") for name in names], OTHER)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.conftest import MakeApp
+from tests.conftest import DOMAIN, MakeApp
 from tests.link.network import Network
 from tests.service.rooms.scripted import ACTOR, ROOM, SERVICE, Scripted, ScriptedRoom
 from xmpp_rest.cli.file_calls import FileCalls, FileToSend
+from xmpp_rest.config.load import load_settings
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.service.files.room_answers import RoomAnswers
 from xmpp_rest.service.rooms.refused import RoomRefused
@@ -79,3 +82,40 @@ def test_the_command_line_hears_of_a_refusal_before_it_sends(scripted: Scripted)
     assert scripted.gateway is not None
     reply = FileCalls(scripted.gateway).begin_file(FileToSend(ACTOR, [JOINED], "groupchat", "a.png", 3))
     assert (reply["refused"]["code"], reply["refused"]["condition"]) == (403, "forbidden")
+
+
+def follower(scripted: Scripted, make_app: MakeApp, folder: Path, **settings: str) -> RoomAnswers:
+    """What another process on the data of the leader has."""
+    shared = {"server_data_dir": str(folder / "shared")} | settings
+    scripted.start(**shared)
+    gateway: Gateway = make_app(**scripted.network.settings, **shared).extensions["gateway"]
+    gateway.start()
+    rooms = gateway.parts.file_sending.rooms._rooms
+    assert isinstance(rooms, RoomAnswers)
+    return rooms
+
+
+def test_the_leader_asks_for_its_followers(scripted: Scripted, make_app: MakeApp, tmp_path: Path) -> None:
+    rooms = follower(scripted, make_app, tmp_path)
+    assert rooms.are_rooms(ACTOR, [SILENT, JOINED]) == [False, True]
+    assert rooms.enter(ACTOR, [JOINED], "Jules") == [None]
+    (join,) = scripted.presences()
+    assert join.get("to") == f"{ROOM}/Jules"
+    scripted.rooms[ROOM].rules["join"] = lambda _: "forbidden"
+    (refused,) = rooms.enter(parse_jid(f"nurse@{DOMAIN}"), [JOINED], "")
+    assert isinstance(refused, RoomRefused)
+    assert (refused.refusal.status, refused.refusal.error.condition) == (403, "forbidden")
+
+
+def test_a_follower_hears_what_has_come_when_the_time_is_over(scripted: Scripted, make_app: MakeApp, tmp_path: Path) -> None:
+    rooms = follower(scripted, make_app, tmp_path)
+    assert rooms.which_are_rooms(ACTOR, [parse_jid("nobody@elsewhere.example"), JOINED], Wait(2.0)) == [False, True]
+
+
+def test_settings_that_change(scripted: Scripted) -> None:
+    scripted.start()
+    assert scripted.gateway is not None
+    scripted.gateway.parts.file_sending.configure(load_settings(None, {"XMPP_REST_ROOMS_ANYWHERE_JOIN": "never"}))
+    (refused,) = answers(scripted).enter(ACTOR, [JOINED], "")
+    assert isinstance(refused, RoomRefused)
+    assert scripted.presences() == []
