@@ -15,13 +15,14 @@ from tests.api.rest.rooms_elsewhere import JULIET, Elsewhere
 from tests.conftest import MakeApp
 from tests.link.attached import until
 from tests.link.network import Network
-from tests.service.rooms.scripted import ACTOR, ROOM, ScriptedRoom
+from tests.service.rooms.scripted import ACTOR, ROOM, ScriptedRoom, error_presence
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.journal import Journal
 from xmpp_rest.protocol.namespaces import PING
 from xmpp_rest.protocol.stanza import result
 from xmpp_rest.service.rooms import kept_messages, speech_writer, watching
 from xmpp_rest.service.rooms.refused import RoomRefused
+from xmpp_rest.service.rooms.values import Wish
 
 
 @pytest.fixture
@@ -174,3 +175,37 @@ def test_a_presence_that_cannot_be_sent(
     assert (refused.status, refused.error.condition, elsewhere.presences()) == (status, condition, [])
     monkeypatch.undo()
     assert elsewhere.enter() is None
+
+
+def test_a_room_that_was_made_and_cannot_be_unlocked_is_left(elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere.start()
+    made = "new@conference.montague.example"
+    router = parts(elsewhere).router
+    works = router.begin_ask
+
+    def begin_ask(reply: Any, stanza: Element, *given: Any) -> Any:
+        if stanza.get("type") == "set":
+            raise GatewayError("outbox-full")
+        return works(reply, stanza, *given)
+
+    monkeypatch.setattr(router, "begin_ask", begin_ask)
+    refused = elsewhere.enter(Wish(by="request", create=True), made)
+    assert refused is not None
+    until(lambda: [p.get("to") for p in elsewhere.presences("unavailable")] == [f"{made}/juliet"])
+    assert refused.status >= 500
+
+
+def test_the_refusal_of_an_earlier_attempt_ends_no_other_one(elsewhere: Elsewhere) -> None:
+    elsewhere.start()
+    elsewhere.room.rules["join"] = lambda _: ""
+    told: SimpleQueue[RoomRefused | None] = SimpleQueue()
+    elsewhere.memberships.enter(elsewhere.place(), Wish(), told.put)
+    until(lambda: len(elsewhere.presences()) == 1)
+    (presence,) = elsewhere.presences()
+    for identifier, condition in (("earlier", "forbidden"), (presence.attrib["id"], "not-authorized")):
+        error = error_presence(ROOM, "juliet", presence.attrib["from"], condition)
+        error.set("id", identifier)
+        elsewhere.say(error)
+    refused = told.get(timeout=30)
+    assert refused is not None
+    assert refused.error.condition == "not-authorized"

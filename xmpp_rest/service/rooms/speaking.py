@@ -208,7 +208,7 @@ class Speaking:
         return self._guard.refuse(outgoing.stanza, outgoing.sender, outgoing.to)
 
     def message(self, outgoing: OutboundMessage, place: RoomPlace, wish: Wish, listener: SpeechListener) -> SpokenMessage:
-        """A message for `speak` and `hand_in`. Raises BadXML; GatewayError, stanza-too-big."""
+        """A message for `hand_in`. Raises BadXML; GatewayError, stanza-too-big."""
         message = SpokenMessage(place, as_said(outgoing.stanza, place), wish, listener, outgoing.request_id)
         self._router.require_size(message.text.encode())
         return message
@@ -223,10 +223,6 @@ class Speaking:
             log.exception("messages of %s to %s are not sent", *messages[0].place)
             for message in messages:
                 message.listener.failed(SpokenResult(UNSENT, why=e if isinstance(e, GatewayError) else GatewayError("internal")))
-
-    def speak(self, message: SpokenMessage) -> None:
-        """As `hand_in`, of one, without waiting for anything."""
-        self._remote.pool.submit(partial(self.hand_in, (message,)))
 
     def say_later(self, stanza: Element, on_said: OnSaid) -> None:
         """Say it as the occupant that it is from, after what was said there before, without waiting for the room; it may wait for the disk.
