@@ -11,6 +11,7 @@ from tests.conftest import DOMAIN
 from tests.link.attached import until
 from tests.service.hooks.conftest import hook, said
 from tests.service.hooks.network import ROOM, Network
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import parse_jid
@@ -20,6 +21,7 @@ from xmpp_rest.service.hooks import targets
 from xmpp_rest.service.hooks.delivered import Result
 from xmpp_rest.service.hooks.draft import Draft
 from xmpp_rest.service.hooks.targets import Targets
+from xmpp_rest.service.rooms.kept_messages import KeptMessages
 
 ACTOR = f"juliet@{DOMAIN}/hook-ops"
 CONFERENCE, LIGHT = "rooms.capulet.example", "muclight.capulet.example"
@@ -247,6 +249,19 @@ def test_it_is_sent_at_most_twice(gateway: Gateway, network: Network) -> None:
     room.refuses = lambda stanza: "forbidden" if stanza.tag == "message" else None
     assert conditions(send(gateway)) == ["forbidden"]
     assert len(network.messages) == 4
+
+
+def test_what_cannot_be_kept_is_not_said(gateway: Gateway, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert conditions(send(gateway)) == [None]
+
+    def full(*_: object) -> None:
+        raise GatewayError("outbox-full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KeptMessages, "append", full)
+        assert conditions(send(gateway)) == ["resource-constraint"]
+    assert len(network.messages) == 1
+    assert conditions(send(gateway)) == [None]
 
 
 @pytest.mark.parametrize("condition", ["forbidden", "registration-required", "not-authorized", "remote-server-not-found"])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.service.hooks import ways_out
 from xmpp_rest.service.hooks.ways_out import WaysOut
 from xmpp_rest.service.rooms.refused import join_refused, message_refused
 from xmpp_rest.service.rooms.values import Reason, RoomPlace, RoomView
@@ -39,3 +42,14 @@ def test_other_occupants_are_none_of_its_business() -> None:
     ways.changed(view("out", BANNED, other.occupant))
     refusal = join_refused(StanzaError("auth", "forbidden"), ROOM)
     assert ways.told(other, refusal) == refusal.error
+
+
+def test_the_oldest_is_forgotten_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ways_out, "MOST", 1)
+    ways = WaysOut()
+    other = RoomPlace(parse_jid("romeo@capulet.example/hook-more"), PLACE.room)
+    refusal = join_refused(StanzaError("auth", "forbidden"), ROOM)
+    ways.changed(view("out", BANNED))
+    ways.changed(view("out", BANNED, other.occupant))
+    assert ways.told(PLACE, refusal) == refusal.error
+    assert "banned by Juliet" in ways.told(other, refusal).text
