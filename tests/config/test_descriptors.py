@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from tests.gateway.test_storage_lost import workers
 from tests.link.attached import until
@@ -42,6 +43,8 @@ def test_a_crowd_of_connections(tmp_path: Path, count: int) -> None:
             until(lambda: gateway.output.read_text().count("RLIMIT_NOFILE") >= 1, 60)
             while crowd:
                 crowd.pop().close()
+            gateway.http.close()  # idle connections are ended, as there were no descriptors left
+            gateway.http = urllib3.HTTPConnectionPool(LOOPBACK, gateway.port, maxsize=8, retries=False, timeout=30)
             for n in range(10):
                 gateway.send(f"<message to='admin@{GATEWAY}' type='chat'><body>{n}</body></message>", "admin")
                 assert gateway.status()["version"]
