@@ -166,7 +166,7 @@ def test_what_is_held_survives_the_gateway(elsewhere: Elsewhere, tmp_path_factor
 
 
 def test_the_next_leader_knows_what_the_last_one_has_accepted(
-    elsewhere: Elsewhere, network: Network, tmp_path_factory: pytest.TempPathFactory
+    elsewhere: Elsewhere, network: Network, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = {"server_data_dir": str(tmp_path_factory.mktemp("data"))}
     elsewhere.start(**LINK, **data)
@@ -185,8 +185,16 @@ def test_the_next_leader_knows_what_the_last_one_has_accepted(
     assert elsewhere.gateway is not None
     stanza = make("message", child("body", "Two"), type_="groupchat", id_="m2", from_=f"juliet@{DOMAIN}", to_=ROOM)
     outgoing = OutboundMessage(stanza, parse_jid(f"juliet@{DOMAIN}"), parse_jid(ROOM))
-    threading.Timer(0.5, hold.set).start()
-    (said,) = elsewhere.gateway.parts.speaking.say_all(OutboundMessages([outgoing]), "", 20.0, Wait(30), again=True)
+    speaking = elsewhere.gateway.parts.speaking
+    adopt = speaking._outbox.adopt
+
+    def adopting(*given: Any) -> bool:
+        found = adopt(*given)
+        hold.set()
+        return found
+
+    monkeypatch.setattr(speaking._outbox, "adopt", adopting)
+    (said,) = speaking.say_all(OutboundMessages([outgoing]), "", 20.0, Wait(30), again=True)
     assert (said.state, elsewhere.bodies) == ("reflected", ["One", "Two"])
 
 
