@@ -136,6 +136,10 @@ TABLE: dict[str, dict[str, Row]] = {
         "card-elsewhere": Row(409, "cancel", "conflict", "The account keeps this part of its vCard elsewhere"),
         "job-running": Row(409, "wait", "conflict", "Operation in progress"),
     },
+    "docs/client.md#history": {
+        "no-archive": Row(501, "cancel", "feature-not-implemented", "Message archive not available"),
+        "server-refused": Row(502, "cancel", "undefined-condition", "The account's server has refused this"),  # status: by its condition
+    },
     "docs/client-rooms-contacts.md#contacts": {
         "bad-contact": Row(400, "modify", "jid-malformed", "This address cannot be a contact"),
         "roster-full": Row(403, "wait", "resource-constraint", "The roster holds as many contacts as it may"),
