@@ -14,11 +14,12 @@ from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.rate_limits import note_caller
 from xmpp_rest.api.resource import ApiResource
 from xmpp_rest.auth.authorization import OPERATION, Policy
-from xmpp_rest.auth.caller import Caller, Denial, DenialReason
+from xmpp_rest.auth.caller import Caller, CallerKind, Denial, DenialReason
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.errors import ERRORS
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.resource import Stop
+from xmpp_rest.service.accounts.ports import AccountServices
 
 WHY: Mapping[DenialReason, str] = {
     DenialReason.MISSING: "Send Basic with user name and password, or Bearer with a token",
@@ -50,6 +51,12 @@ class Authenticated(ApiResource):
     def authenticate(self) -> Caller | Denial:
         """Whom the Authorization field proves."""
         return self.gateway.parts.authenticator.check(self.authorization, self.request.remote_addr or "", self.policy, self.use())
+
+    @property
+    def services(self) -> AccountServices:
+        """What is done for the caller's account, wherever it lives."""
+        parts = self.gateway.parts
+        return parts.foreign if self.caller.kind is CallerKind.FOREIGN else parts.hosted
 
     @property
     def authorization(self) -> str | None:

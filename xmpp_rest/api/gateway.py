@@ -21,6 +21,7 @@ from xmpp_rest.service.accounts.data import Data
 from xmpp_rest.service.accounts.data_rights import DataRights
 from xmpp_rest.service.accounts.jobs import Jobs
 from xmpp_rest.service.accounts.last_activity import LastActivity
+from xmpp_rest.service.accounts.ports import AccountServices
 from xmpp_rest.service.accounts.vcards import VCards
 from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.contacts.contacts import Contacts
@@ -73,6 +74,9 @@ class ApiParts:
     sessions: Sessions
     offline: Offline
     sending: Sending
+    hosted: AccountServices
+    foreign: AccountServices
+    """What is done for hosted accounts, and for those of other servers."""
     idempotency: Idempotency
     announcements: Announcements
     contacts: Contacts

@@ -30,6 +30,7 @@ class CallerKind(Enum):
     """The kind of identity that credentials prove."""
 
     ACCOUNT = "account"
+    FOREIGN = "foreign"  # an account of another server, by its session there
     COMPONENT = "component"  # the fixed token of [rest] credentials, or the component's secret: the gateway's domain itself
 
 
@@ -39,6 +40,7 @@ class Caller:
 
     `admin`: whether the caller is a configured administrator, and the credentials are good for that.
     `scopes`: those of a token, None for a password.
+    `session`: the full address of the session of a foreign account.
     `recipients`: a token lets its bearer do nothing but send messages to these addresses (globs); None: there is no such limit.
     """
 
@@ -47,6 +49,7 @@ class Caller:
     admin: bool = False
     scopes: frozenset[str] | None = None
     recipients: tuple[str, ...] | None = None
+    session: JID | None = None
 
     @property
     def by_token(self) -> bool:

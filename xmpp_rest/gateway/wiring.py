@@ -45,6 +45,7 @@ from xmpp_rest.service.accounts.data_usage import Usage
 from xmpp_rest.service.accounts.jobs import Jobs
 from xmpp_rest.service.accounts.last_activity import LastActivity
 from xmpp_rest.service.accounts.pep import Pep
+from xmpp_rest.service.accounts.ports import AccountServices
 from xmpp_rest.service.accounts.published_cards import PublishedCards
 from xmpp_rest.service.accounts.shared_groups import SharedGroups
 from xmpp_rest.service.accounts.vcards import VCards
@@ -217,6 +218,7 @@ def build(
         data=data, data_usage=data_usage, data_rights=data_rights, jobs=jobs, router=router, waits=waits, archive=archive,
         retention=retention,
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
+        hosted=AccountServices(sending), foreign=AccountServices(sending),
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         hooks_address=hooks_address, hook_sender=hook_sending.sender, hook_rooms=hook_sending.rooms,
         memberships=rooms.memberships, speaking=rooms.speaking, room_calls=rooms.calls, room_verbs=RoomVerbs(rooms.calls, sending),

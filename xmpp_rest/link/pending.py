@@ -133,6 +133,13 @@ class Pending:
         for waiter in waiters:
             waiter.resolve(error)
 
+    def fail_asker(self, asker: JID, error: GatewayError) -> None:
+        """End the waits of this full address."""
+        with self._lock:
+            waiters = [waiter for waiter in self._waiting.values() if waiter.key[2] == asker]
+        for waiter in waiters:
+            waiter.resolve(error)
+
     def fail_everybody(self, error: GatewayError) -> None:
         """End all waits."""
         with self._lock:

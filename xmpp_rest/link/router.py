@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.account_streams import AccountRoutes
 from xmpp_rest.link.occupancy import Occupancy
 from xmpp_rest.link.pending import OnOutcome, Pending, WaitingIq, jid_or_none
 from xmpp_rest.link.spoken import Spoken
@@ -111,6 +112,8 @@ class Router:
         self._rooms = rooms
         self._pending = pending
         self._incidents = incidents or Incidents()
+        self.accounts = AccountRoutes(pending, self.occupancy, self.spoken, self._incidents)
+        """Those of other servers."""
         self._handlers: dict[str, list[Handler]] = {domain: [] for domain in domains}
         self._together: Together = _each_alone
         self._preparers: list[tuple[str, Preparer]] = []
@@ -154,20 +157,27 @@ class Router:
         """The number of the stream of a hosted domain that is up; 0: none is. In the leader."""
         return 0 if self._link is None else self._link.stream(domain)
 
+    def stream_of(self, sender: JID) -> int:
+        """The number of the stream by which this address sends to other domains: of its hosted domain, or of its session; 0: none is up."""
+        return self.stream(sender.domain) if sender.domain in self.domains else self.accounts.stream(sender)
+
     def require_size(self, data: bytes) -> None:
         """Raise GatewayError, stanza-too-big, for a stanza that is too large for the link."""
         if self._link is not None:
             self._link.require_size(data)
 
     def send_bound(self, stanza: Element, text: str, request_id: str, stream: int) -> None:
-        """Send a stanza of a hosted entity, which its sender keeps, on this stream; it is dropped with it.
+        """Send a stanza, which its sender keeps, on this stream; it is dropped with it.
 
-        Raises GatewayError: link-down if that stream is not up any more, outbox-full, outbox-share.
+        Raises GatewayError: link-down or session-lost if that stream is not up any more, outbox-full, outbox-share.
         """
+        sender = parse_jid(stanza.attrib["from"])
+        if sender.domain not in self.domains:
+            self.accounts.send(stanza, sender, stream)
+            return
         if self._link is None:
             raise GatewayError("link-down")
-        domain = parse_jid(stanza.attrib["from"]).domain
-        self._link.send_bound(domain, stanza, text, request_id, stream)
+        self._link.send_bound(sender.domain, stanza, text, request_id, stream)
         self.spoken.sent((stanza,))
 
     def send_out(
@@ -191,14 +201,16 @@ class Router:
 
     @on_leader
     def send(self, stanza: Element) -> Element | None:
-        """Send a stanza of a hosted entity, with a prepared `from`; without `to` it is for the sender's own account.
+        """Send a stanza with a prepared `from`, of a hosted entity, or by its session of an account elsewhere; without `to` it is for
+        the sender's own account.
 
         The answer if there is one at once: from a hosted recipient, or `remote-server-not-found` without a link. None: it was
-        delivered, or waits in the outbox. Raises BadXML and GatewayError: outbox-full, link-down.
+        delivered, or waits to be written. Raises BadXML and GatewayError: outbox-full, link-down, session-lost.
         """
         sender = parse_jid(stanza.get("from", ""))
         if sender.domain not in self.domains:
-            raise ValueError(f"{sender} is not at a hosted domain")
+            self.accounts.send(stanza, sender)
+            return None
         to = parse_jid(stanza.attrib["to"]) if "to" in stanza.attrib else sender.bare
         if to.domain in self.domains:
             answer = None if self.resolve(stanza, sender, to) else self.deliver(stanza, sender, to)
@@ -335,8 +347,8 @@ class Router:
         waiter = self._expect(iq, settled)
         timer = Timer(waiter.time_out)
         timers.set(timer, wait.seconds)
-        to = jid_or_none(iq.get("to"))
-        if to is None or to.domain in self.domains:
+        sender, to = parse_jid(iq.get("from", "")), jid_or_none(iq.get("to"))
+        if sender.domain in self.domains and (to is None or to.domain in self.domains):
             self._remote.pool.submit(send)
         else:
             send()
@@ -359,7 +371,10 @@ class Router:
     def _asked(self, iq: Element) -> Element:
         """The iq from whom it is to be from."""
         sender, to = parse_jid(iq.get("from", "")), jid_or_none(iq.get("to"))
-        asker = sender if to is None else self._asker(sender, to)
+        if sender.domain not in self.domains:
+            asker = self.accounts.jid(sender)
+        else:
+            asker = sender if to is None else self._asker(sender, to)
         return iq if asker == sender else copied(iq, from_=str(asker))
 
     def _expect(self, iq: Element, callback: OnOutcome | None = None) -> WaitingIq:

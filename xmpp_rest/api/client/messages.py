@@ -38,7 +38,7 @@ class MessagesResource(ClientResource):
         body = child("body", string(fields["body"], "Invalid message body"))
         identifier = str(uuid.uuid4())
         stanza = make("message", body, *extensions(fields), type_="chat", id_=identifier, from_=str(self.account), to_=str(to))
-        self.gateway.parts.sending.post(stanza, self.account, to)
+        self.services.sending.post(stanza, self.account, to)
         return ClientReply(200, {"id": identifier})
 
     def get(self) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ class OutcomeResource(RestResource):
         return True
 
     def _outcome_of(self, sender: JID) -> Outcome | None:
-        if (outcome := self.gateway.parts.sending.outcome(sender, self.args["id"])) is not None:
+        if (outcome := self.services.sending.outcome(sender, self.args["id"])) is not None:
             return outcome
         waiting = self.gateway.parts.scheduled.of_stanza(sender.bare, self.args["id"])
         return None if waiting is None else Outcome("scheduled", waiting.made)

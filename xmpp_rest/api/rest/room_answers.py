@@ -9,7 +9,6 @@ from xml.etree.ElementTree import Element
 
 from flask import Request
 
-from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.rest.addressing import Addressed
 from xmpp_rest.api.rest.errors import RestFailure
 from xmpp_rest.api.rest.idempotent import NICK, STANZA_ID, Answer
@@ -17,6 +16,7 @@ from xmpp_rest.api.rest.refused import REFUSED, failure_for, fields_of
 from xmpp_rest.http.resource import Accepted
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.jid import JID, InvalidJID
+from xmpp_rest.service.accounts.ports import AccountServices
 from xmpp_rest.service.rooms.refused import join_refused
 from xmpp_rest.service.rooms.said import REFLECTED, UNSHOWN
 from xmpp_rest.threads.waits import Gone, Wait
@@ -30,7 +30,7 @@ class SpeakingRequest(Protocol):
     """The resource that answers the request."""
 
     @property
-    def gateway(self) -> Gateway: ...
+    def services(self) -> AccountServices: ...
     @property
     def request(self) -> Request: ...
     @property
@@ -50,7 +50,7 @@ def say_in_room(resource: SpeakingRequest, addressed: Addressed) -> Answer:
         fields |= {APPLIED: f"wait={seconds:g}"}
     try:
         nick = wanted_nick(resource.request.environ, str(to))
-        said = resource.gateway.parts.sending.say(stanza, sender, to, nick, Wait(seconds, resource.gone) if seconds else None)
+        said = resource.services.sending.say(stanza, sender, to, nick, Wait(seconds, resource.gone) if seconds else None)
         if said.nick:
             fields |= {NICK: quote(said.nick, safe="")}
         if (error := said.error) is not None:

@@ -150,15 +150,15 @@ class Send(StanzaResource):
     def _outcome(self, addressed: Addressed) -> Answer:
         stanza, sender, to = addressed
         if stanza.tag == "iq":
-            answer, collected = self.gateway.parts.sending.ask(stanza, Wait(self._timeout(), self.gone))
+            answer, collected = self.services.sending.ask(stanza, Wait(self._timeout(), self.gone))
             return self.reply(*collected, answer)
-        if self.gateway.parts.sending.is_for_room(stanza, sender, to):
+        if self.services.sending.is_for_room(stanza, sender, to):
             return say_in_room(self, addressed)
         seconds = self.wanted_wait()
         if seconds is None:
-            refusal = self.gateway.parts.sending.send(stanza, sender, to)
+            refusal = self.services.sending.send(stanza, sender, to)
         else:
-            refusal, state = self.gateway.parts.sending.send_and_wait(stanza, sender, to, Wait(seconds, self.gone))
+            refusal, state = self.services.sending.send_and_wait(stanza, sender, to, Wait(seconds, self.gone))
             self.set_field("Preference-Applied", f"wait={seconds:g}")
             if refusal is None:
                 self.set_field(STANZA_OUTCOME, state)

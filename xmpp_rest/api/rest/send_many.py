@@ -59,5 +59,5 @@ class SendMany(Send):
         bounds = BodyLimits(settings.stanza_size_limit, settings.batch_stanzas, self.limit)
         lines = whole_lines(self.request, bounds)
         patience = Patience(self._timeout(), settings.iq_max_timeout, self.gone)
-        batch = Batch(self.gateway.parts.sending, self.caller, bounds, patience, nick)
+        batch = Batch(self.services.sending, self.caller, bounds, patience, nick)
         yield from batch.send(grouped(lines))

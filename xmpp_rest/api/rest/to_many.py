@@ -10,7 +10,6 @@ from xml.etree.ElementTree import Element
 
 from flask import Response
 
-from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.rest.addressing import Addressed, Rejected, address
 from xmpp_rest.api.rest.errors import RestFailure, error_object, failure
 from xmpp_rest.api.rest.refused import REFUSED, failure_for, fields_of
@@ -27,8 +26,8 @@ from xmpp_rest.protocol.datetimes import write_datetime
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import addressed as readdressed
 from xmpp_rest.protocol.stanza import condition_of, new_id
+from xmpp_rest.service.accounts.ports import SendingPort
 from xmpp_rest.service.messages.batch import OutboundMessage, Result
-from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.rooms.said import REFLECTED, UNSHOWN, SpokenResult
 from xmpp_rest.threads.waits import Wait
 
@@ -75,7 +74,7 @@ def messages_to_all(resource: Send, template: Element, named: SeveralRecipients)
         stanza = readdressed(template, written)
         stanza.set("id", f"{given}-{number}" if given else new_id())
         one = _addressed(resource, stanza, written)._replace(is_id_given=given is not None)
-        resource.gateway.parts.sending.require_sendable(stanza, one.message.to)
+        resource.services.sending.require_sendable(stanza, one.message.to)
         found.setdefault(one.message.to, one)
     if not found:
         raise Rejected("to", "the list is empty; name one recipient at least")
@@ -104,7 +103,7 @@ def send_to_all(resource: Send, messages: Sequence[OneOfMany]) -> NoReturn:
 
 
 def _send(resource: Send, messages: Sequence[OneOfMany]) -> list[ManyResult]:
-    sending = resource.gateway.parts.sending
+    sending = resource.services.sending
     seconds, nick = resource.wanted_wait(), nick_for_all(resource)
     if seconds is None:
         return _send_now(sending, messages, nick)
@@ -114,15 +113,15 @@ def _send(resource: Send, messages: Sequence[OneOfMany]) -> list[ManyResult]:
         results = _send_now(sending, [one for one in messages if one not in in_rooms], nick)
         end = time.monotonic() + seconds
         results += _say(sending, in_rooms, nick, Wait(seconds, resource.gone))
-        return [_decided(resource.gateway, result, Wait(max(0.0, end - time.monotonic()), resource.gone)) for result in results]
+        return [_decided(sending, result, Wait(max(0.0, end - time.monotonic()), resource.gone)) for result in results]
 
 
-def _send_now(sending: Sending, messages: Sequence[OneOfMany], nick: str) -> list[ManyResult]:
+def _send_now(sending: SendingPort, messages: Sequence[OneOfMany], nick: str) -> list[ManyResult]:
     results = sending.send_many([OutboundMessage(*one.message) for one in messages], nick) if messages else []
     return [_result(one, result) for one, result in zip(messages, results, strict=True)]
 
 
-def _say(sending: Sending, messages: Sequence[OneOfMany], nick: str, wait: Wait) -> list[ManyResult]:
+def _say(sending: SendingPort, messages: Sequence[OneOfMany], nick: str, wait: Wait) -> list[ManyResult]:
     """Say it in rooms elsewhere, and wait for them to show it: without that it is not accepted (rooms-anywhere §3.1)."""
     if not messages:
         return []
@@ -151,11 +150,11 @@ def _of_recipient(error: StanzaError) -> RestFailure:
     return RestFailure(503 if error.type == "wait" else BY_RECIPIENT, error.type, error.condition, error.text)
 
 
-def _decided(gateway: Gateway, result: ManyResult, wait: Wait) -> ManyResult:
+def _decided(sending: SendingPort, result: ManyResult, wait: Wait) -> ManyResult:
     if result.failure is not None or result.more is not None:
         return result
     stanza, sender, _ = result.one.message
-    outcome = gateway.parts.sending.outcome_within(sender, stanza.attrib["id"], wait)
+    outcome = sending.outcome_within(sender, stanza.attrib["id"], wait)
     if outcome is None:
         return result._replace(more={"state": "accepted"})
     if outcome.refusal is not None:
