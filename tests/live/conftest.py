@@ -11,6 +11,7 @@ from typing import TypeVar
 import pytest
 from flask import Flask
 
+from tests.authority import Authority
 from tests.conftest import build_app
 from tests.drivers.postgrescluster import Cluster
 from tests.drivers.postgrescluster import program as postgres_program
@@ -23,6 +24,7 @@ from .gateway import Gateway, Sections
 from .prosody import Prosody
 from .proxy import Proxy
 from .shared import STORAGES, Shared
+from .tls_servers import TLS_SERVERS, TLSServer
 from .users import EventLoop, User
 from .xmppserver import DOMAIN, GATEWAY, PASSWORD, XMPPServer
 
@@ -197,3 +199,16 @@ def app(prosody: Beside, tmp_path: Path) -> Iterator[Flask]:
     app.extensions["gateway"].start()
     yield app
     app.extensions["gateway"].stop()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Who has issued the certificates of the servers with TLS."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module", params=TLS_SERVERS, ids=lambda cls: cls.name)
+def tls_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[TLSServer]:
+    """A running server of foreign accounts of each kind; the tests of a module share it."""
+    require(request.param.program)
+    yield from running(request.param(tmp_path_factory.mktemp(request.param.name) / "server", authority))

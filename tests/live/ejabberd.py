@@ -9,7 +9,7 @@ Erlang is started directly and without distribution: no node name, no cookie, an
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -63,8 +63,12 @@ class Ejabberd(XMPPServer):
     any_component: ClassVar[bool] = True
 
     def command(self) -> list[str]:
-        users = ", ".join(f'<<"{u}">>' for u in USERS)
-        register = REGISTER.format(domain=DOMAIN, password=PASSWORD, users=users, ready=self._ready)
+        return self.command_for(DOMAIN, USERS)
+
+    def command_for(self, domain: str, accounts: Sequence[str]) -> list[str]:
+        """The command that also makes these accounts, unless they are there."""
+        users = ", ".join(f'<<"{u}">>' for u in accounts)
+        register = REGISTER.format(domain=domain, password=PASSWORD, users=users, ready=self._ready)
         return [
             shutil.which("erl") or "erl", *QUIET.split(), "-noinput",
             "-mnesia", "dir", f'"{self.folder}/spool"', "-s", "ejabberd", "-eval", register,

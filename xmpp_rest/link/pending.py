@@ -24,9 +24,7 @@ class WaitingIq:
     Stanzas that belong to it are in `collected` by then.
     """
 
-    def __init__(
-        self, key: Key, queryid: str | None, collecting: bool, callback: OnOutcome | None, on_timeout: Callable[[], None]
-    ) -> None:
+    def __init__(self, key: Key, queryid: str | None, collecting: bool, callback: OnOutcome | None, on_timeout: Callable[[], None]) -> None:
         self.key = key
         self.queryid = queryid
         self.collecting = collecting

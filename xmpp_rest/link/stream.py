@@ -15,7 +15,7 @@ from xmpp_rest.protocol.stanza import condition_in
 RENEW = 4 << 20  # bytes after which a parser is replaced: expat and pyexpat keep every name that they have seen
 LONG_TAG = 65536  # bytes of a tag that is not complete, from where on expat is not made to look at it again with each read
 MAX_TAG = 16 << 20  # bytes of one tag, which expat holds in memory
-_HEADER = f"<stream:stream xmlns='{COMPONENT}' xmlns:stream='{STREAMS}'>".encode()
+COMPONENT_HEADER = f"<stream:stream xmlns='{COMPONENT}' xmlns:stream='{STREAMS}'>".encode()
 _STREAM_ERROR = f"{{{STREAMS}}}error"
 _HEAD = ("from", "to", "id", "type")
 
@@ -33,13 +33,28 @@ class StanzaStream:
     A well-formed stanza of more than `limit` bytes, or beyond the bounds of ElementBuilder, costs itself alone: it is read to its end
     without being kept, and `on_skipped` gets its head (an element with the four common attributes at most) and why. Whatever ends the
     stream raises LinkDown: XML that is not well-formed; DTD, processing instruction and comment (RFC 6120 §11.1: no server may forward
-    them); a stream error. So may the two that are called.
+    them); a stream error; with `ends_beyond_limit`, a stanza of more than `limit` bytes, before it is complete. So may the two that are
+    called.
+
+    `header`: stands for the opening tag of the server, with the namespaces that it declares; `namespace`: the default one.
     """
 
     features = None  # xmpppy reads these two
     streamError = ""  # noqa: N815
 
-    def __init__(self, on_stanza: Callable[[Element, int], None], limit: int, on_skipped: Callable[[Element, str], None]) -> None:
+    def __init__(
+        self,
+        on_stanza: Callable[[Element, int], None],
+        limit: int,
+        on_skipped: Callable[[Element, str], None],
+        *,
+        header: bytes = COMPONENT_HEADER,
+        namespace: str = COMPONENT,
+        ends_beyond_limit: bool = False,
+    ) -> None:
+        self._header = header
+        self._namespace = namespace
+        self._ends_beyond_limit = ends_beyond_limit
         self._on_stanza = on_stanza
         self._on_skipped = on_skipped
         self._limit = limit
@@ -57,14 +72,14 @@ class StanzaStream:
         parser.buffer_text = True
         if hasattr(parser, "SetReparseDeferralEnabled"):  # expat 2.6: a tag that came in three reads would wait for more
             parser.SetReparseDeferralEnabled(False)
-        parser.Parse(_HEADER)
+        parser.Parse(self._header)
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._data
         for event in ("Comment", "StartDoctypeDecl", "EntityDecl", "ProcessingInstruction"):
             setattr(parser, f"{event}Handler", self._refuse)
         self._parser = parser
-        self._fed = self._chunk = self._begin = len(_HEADER)  # bytes; up to the present chunk; up to the present stanza
+        self._fed = self._chunk = self._begin = len(self._header)  # bytes; up to the present chunk; up to the present stanza
 
     def Parse(self, data: bytes) -> None:  # noqa: N802 (xmpppy's name)
         """Take what was received."""
@@ -77,8 +92,9 @@ class StanzaStream:
         waiting = self._fed - self._parser.CurrentByteIndex + self._held_size
         if waiting < LONG_TAG:
             return data
-        if waiting + len(data) > MAX_TAG:
-            raise LinkDown("stanza-too-big", f"a single tag of more than {MAX_TAG} bytes")
+        most = min(MAX_TAG, self._limit) if self._ends_beyond_limit else MAX_TAG
+        if waiting + len(data) > most:
+            raise LinkDown("stanza-too-big", f"a single tag of more than {most} bytes")
         self._held.append(data)
         self._held_size += len(data)
         if b">" not in data:
@@ -102,7 +118,7 @@ class StanzaStream:
         index = self._parser.CurrentByteIndex
         if self._depth:
             if self._fed - self._begin > self._limit:
-                self._skip(f"more than {self._limit} bytes")
+                self._too_big()
         elif index > RENEW and index >= self._chunk:
             chunk = self._chunk
             self._new_parser()
@@ -111,6 +127,12 @@ class StanzaStream:
 
     def destroy(self) -> None:
         """xmpppy calls this when the stream is unplugged; there is nothing to give back."""
+
+    def _too_big(self) -> None:
+        why = f"more than {self._limit} bytes"
+        if self._ends_beyond_limit:
+            raise LinkDown("stanza-too-big", f"a stanza of {why}")
+        self._skip(why)
 
     def _skip(self, why: str) -> None:
         """The stanza is read on, and nothing of it is kept."""
@@ -132,7 +154,7 @@ class StanzaStream:
         self._begin = self._parser.CurrentByteIndex
         if self._begin > RENEW and self._begin >= self._chunk:  # else a later one: this one began in a chunk that is gone
             raise _Renewal(self._begin)
-        self._builder, self._root = ElementBuilder(COMPONENT), (name, attributes)
+        self._builder, self._root = ElementBuilder(self._namespace), (name, attributes)
 
     def _end(self, name: str) -> None:
         if not self._depth:
@@ -144,7 +166,7 @@ class StanzaStream:
             return
         size = self._parser.CurrentByteIndex - self._begin
         if size > self._limit:
-            self._skip(f"more than {self._limit} bytes")
+            self._too_big()
         builder, self._builder = self._builder, None
         if builder is not None:
             stanza = builder.close()
@@ -161,7 +183,7 @@ class StanzaStream:
         if _clark(name) == _STREAM_ERROR:
             raise LinkDown("undefined-condition", f"the server's stream error was {why}")
         namespace, _, local = name.rpartition("}")
-        tag = local if namespace in ("", COMPONENT, CLIENT) else _clark(name)[:MAX_NAME]
+        tag = local if namespace in ("", self._namespace, CLIENT) else _clark(name)[:MAX_NAME]
         self._on_skipped(Element(tag, {key: attributes[key] for key in _HEAD if key in attributes}), why)
 
     def _data(self, text: str) -> None:
