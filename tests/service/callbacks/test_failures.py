@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import socket
@@ -19,10 +20,11 @@ from tests.conftest import basic
 from tests.link.fake import attach
 from tests.webservice import Answer, Service
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.link.journal import Journal
+from xmpp_rest.link.journal import Journal, read_entries
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.service.callbacks import reply as callback_reply
+from xmpp_rest.service.callbacks.delivery import DeliveryJournal
 from xmpp_rest.service.callbacks.http_client import CallbackClient
 
 ROMEO = "romeo@montague.example/orchard"
@@ -90,7 +92,9 @@ def always(error: BaseException) -> Callable[..., Any]:
     return fail
 
 
-@pytest.mark.parametrize("error", [Broken("x"), ValueError("x"), UnicodeEncodeError("latin-1", "€", 0, 1, "x"), RecursionError(), MemoryError(), KeyError("x")])
+@pytest.mark.parametrize(
+    "error", [Broken("x"), ValueError("x"), UnicodeEncodeError("latin-1", "€", 0, 1, "x"), RecursionError(), MemoryError(), KeyError("x")]
+)
 def test_an_exception_in_a_job(
     make_bot: MakeBot, service: Service, monkeypatch: pytest.MonkeyPatch, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -207,6 +211,33 @@ def test_what_an_older_version_left(make_bot: MakeBot, service: Service) -> None
     assert not Journal(first.gateway.data_dir / "callbacks" / "bot.journal").unacknowledged()
 
 
+def test_what_is_answered_is_on_disk_soon(make_bot: MakeBot, service: Service) -> None:
+    """Without a further stanza: a crash does not have the bot answer twice."""
+    app = make_bot(service.url("/"))
+    service.answers["/"] = Answer(200, '{"body":"Ay"}', "application/json")
+    assert app.post(body="Good morrow", id="m1").status_code == 202
+    eventually(lambda: app.bodies().count("Ay") == 1)
+    path = app.gateway.data_dir / "callbacks" / "bot.journal"
+    eventually(lambda: not read_entries(path))
+    assert app.post(body="Good night", id="m2").status_code == 202  # the thread goes on
+    eventually(lambda: app.bodies().count("Ay") == 2 and not read_entries(path))
+
+
+def test_what_is_answered_cannot_be_written_down(
+    make_bot: MakeBot, service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: DeliveryJournal) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(DeliveryJournal, "settle", refuse)
+    app = make_bot(service.url("/"))
+    assert app.post(body="Good morrow", id="m1").status_code == 202
+    eventually(lambda: "what was answered is not on disk" in caplog.text)
+    monkeypatch.undo()
+    assert app.post(body="Good night", id="m2").status_code == 202  # the thread goes on
+    eventually(lambda: not read_entries(app.gateway.data_dir / "callbacks" / "bot.journal"))
+
+
 # what the URL may answer
 
 
@@ -307,7 +338,9 @@ def test_whatever_the_url_answers(make_bot: MakeBot, raw: Raw, answer: bytes) ->
     assert "callback-job" not in app.gateway.incidents.counts(), "each of these is foreseen"
 
 
-@pytest.mark.parametrize(("coding", "body"), [("gzip", gzip.compress(b"aye", mtime=0)), ("deflate", zlib.compress(b"aye")), ("identity", b"aye")])
+@pytest.mark.parametrize(
+    ("coding", "body"), [("gzip", gzip.compress(b"aye", mtime=0)), ("deflate", zlib.compress(b"aye")), ("identity", b"aye")]
+)
 def test_an_answer_may_be_compressed(make_bot: MakeBot, raw: Raw, coding: str, body: bytes) -> None:
     raw.answer = said("200 OK", f"{PLAIN}Content-Encoding: {coding}\r\n", body)
     app = make_bot(raw.url)
@@ -327,7 +360,19 @@ def test_a_strange_date_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch) ->
         assert callback_reply.retry_after("x") == 0.0
 
 
-CONTAINERS = ['"\\ud800"', '"\\u0000"', "[" * 500 + "]" * 500, "[" * 950 + "]" * 950, "[" * 20_000, '{"a":' * 900 + "1" + "}" * 900, "1" * 5000, "1e999", "NaN", "", "{"]
+CONTAINERS = [
+    '"\\ud800"',
+    '"\\u0000"',
+    "[" * 500 + "]" * 500,
+    "[" * 950 + "]" * 950,
+    "[" * 20_000,
+    '{"a":' * 900 + "1" + "}" * 900,
+    "1" * 5000,
+    "1e999",
+    "NaN",
+    "",
+    "{",
+]
 
 
 @pytest.mark.parametrize("form", ["xml", "json", "cbor", "form"])

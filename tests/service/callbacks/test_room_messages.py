@@ -45,8 +45,8 @@ class Cell:
         self.refuse: Exception | None = None
         self.earlier: list[Element] = []
         self.dead = DeadLetters(driver, "capulet.example")
-        router = Router(frozenset(("capulet.example",)), Pending(10), alone())
-        self.queue = CallbackQueue("friar", settings, router, self.say, self.dead, folder, Incidents(), Counts())
+        router = Router(frozenset(("capulet.example",)), Pending(10), remote := alone())
+        self.queue = CallbackQueue("friar", settings, router, self.say, self.dead, folder, remote.timers, Incidents(), Counts())
         self.rooms = RoomMessages({"friar": self.queue}, lambda _: NICK, lambda *_: self.earlier)
 
     def say(self, stanza: Element, on_said: OnSaid) -> None:

@@ -48,7 +48,8 @@ class Callbacks:
         self._exists = exists
         self._is_admin = is_admin
         self.queues = {
-            name: CallbackQueue(name, settings, router, say, dead, folder, incidents, counts) for name, settings in callbacks.items()
+            name: CallbackQueue(name, settings, router, say, dead, folder, remote.timers, incidents, counts)
+            for name, settings in callbacks.items()
         }
         queues = reversed(self.queues.values())
         self._by_address = {address: q for q in queues for address in q.settings.address}

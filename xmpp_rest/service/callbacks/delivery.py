@@ -115,10 +115,17 @@ class DeliveryJournal:
         numbers = iter(self._journal.append(kept) if kept else ())
         return [(next(numbers) if t else 0, d) for t, d in zip(texts, deliveries, strict=True)]
 
-    def ack(self, number: int) -> None:
-        """Acknowledge a delivery that was answered."""
-        if number and self._journal is not None:
-            self._journal.ack((number,))
+    def ack(self, number: int) -> bool:
+        """Acknowledge a delivery that was answered; whether `settle` has something to write by that."""
+        if not number or self._journal is None:
+            return False
+        self._journal.ack((number,))
+        return True
+
+    def settle(self) -> None:
+        """Have all acknowledgements on disk. Raises OSError."""
+        if self._journal is not None:
+            self._journal.forget_notes()
 
 
 def _to_text(delivery: Delivery) -> str:

@@ -2,6 +2,7 @@
 
 A stanza of a hosted sender is on disk when `take` returns, for the sender is told that it is kept. One that came on the link is written
 down by a thread of its own a few milliseconds later, with all that came meanwhile: its sender was told nothing yet, and the link goes on.
+The same thread writes down what was answered, with the next stanza or after SETTLE: a crash later than that repeats no delivery.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 import queue
 import threading
 from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -31,12 +33,21 @@ from xmpp_rest.service.callbacks.room_replies import RoomReplies, Say
 from xmpp_rest.service.callbacks.worker import DeliveryWorker
 from xmpp_rest.threads.crew import crew
 from xmpp_rest.threads.keyed_pool import Job, KeyedPool
+from xmpp_rest.threads.timers import Timers
 
 log = logging.getLogger("xmpp_rest.callbacks")
 
 _FULL = "too many stanzas wait for this address (queue_size), or too many of this sender (queue_share)"
 FULL = StanzaError("wait", "resource-constraint", _FULL)
 BURST = 256  # stanzas that are accepted with one write, at most
+SETTLE = 0.5  # seconds until answers are on disk, those to many deliveries together
+
+
+class Note(Enum):
+    """What the thread of the journal is told besides stanzas."""
+
+    STOP = "stop"
+    SETTLE = "settle"
 
 
 class CallbackQueue:
@@ -50,6 +61,7 @@ class CallbackQueue:
         say: Say,
         dead: DeadLetters,
         folder: Path,
+        timers: Timers,
         incidents: Incidents,
         counts: Counts,
     ) -> None:
@@ -68,7 +80,10 @@ class CallbackQueue:
         self._hosted = router.domains
         self._afterwards = router.afterwards
         self._journal = DeliveryJournal(folder / f"{name}.journal" if settings.keep == "disk" else None)
-        self._received: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()  # on the link, not accepted yet
+        self._received: queue.SimpleQueue[Delivery | Note] = queue.SimpleQueue()  # on the link, not accepted yet
+        self._timers = timers
+        self._settles = False  # a timer will tell the thread of the journal
+        self._answering = threading.Lock()  # guards the line above
         workers.begin(self._probe_first)
         self._writer = threading.Thread(target=self._accept_received, name=f"callback {name} journal", daemon=True)
 
@@ -82,7 +97,7 @@ class CallbackQueue:
 
     def stop(self) -> None:
         """Stop; waiting deliveries stay on disk, and running attempts get a moment to end."""
-        self._received.put(None)
+        self._received.put(Note.STOP)
         if self._writer.is_alive():
             self._writer.join(1)
         self.pool.stop()
@@ -167,20 +182,47 @@ class CallbackQueue:
         number, delivery = accepted
         return self._worker.job(
             delivery,
-            on_done=lambda: self._journal.ack(number),
+            on_done=lambda: self._answered(number),
             on_refused=lambda refused: self.enqueue(refused, delivery.sender, delivery.to),
         )
 
+    def _answered(self, number: int) -> None:
+        """A delivery was answered: that is on disk with the next stanza, or after SETTLE."""
+        if not self._journal.ack(number):
+            return
+        with self._answering:
+            is_first, self._settles = not self._settles, True
+        if is_first:
+            self._timers.after(SETTLE, self._settle_soon)
+
+    def _settle_soon(self) -> None:
+        with self._answering:
+            self._settles = False
+        self._received.put(Note.SETTLE)
+
     def _accept_received(self) -> None:
         """On a thread of its own: accept what came on the link, all that came meanwhile at once."""
-        while (first := self._received.get()) is not None:
-            received = [first]
-            while len(received) < BURST and not self._received.empty():
-                if (another := self._received.get()) is None:
-                    self._received.put(None)
-                    break
+        while (first := self._received.get()) is not Note.STOP:
+            received: list[Delivery] = []
+            another: Delivery | Note = first
+            while isinstance(another, Delivery):
                 received.append(another)
-            self._accept_or_refuse(received)
+                if len(received) >= BURST or self._received.empty():
+                    break
+                another = self._received.get()
+            if received:
+                self._accept_or_refuse(received)
+            if another is Note.SETTLE:
+                self._settle()
+            elif another is Note.STOP:
+                return
+
+    def _settle(self) -> None:
+        """Raises nothing, for the thread has to go on."""
+        try:
+            self._journal.settle()
+        except OSError as e:
+            log.warning("callback %s: what was answered is not on disk, and is delivered again after a crash: %s", self.name, e)
 
     def _accept_or_refuse(self, deliveries: Sequence[Delivery]) -> None:
         """Raises nothing, for the thread has to go on."""
