@@ -18,6 +18,7 @@ Statuses of HTTP itself (404, 405, 406, 412 …) come from the state machine: `h
 from __future__ import annotations
 
 import logging
+import math
 from typing import NamedTuple
 
 log = logging.getLogger("xmpp_rest.storage")
@@ -30,6 +31,8 @@ class Row(NamedTuple):
     type: str
     condition: str
     text: str
+    retry_after: int | None = None
+    """Seconds after which to try again, where it is not RETRY_AFTER that 503 asks for."""
 
 
 _FOREIGN = (
@@ -168,6 +171,23 @@ TABLE: dict[str, dict[str, Row]] = {
         "room-refused": Row(502, "cancel", "undefined-condition", "The room has refused this"),  # status and condition: those of the room
         "room-held": Row(503, "wait", "resource-constraint", "As many messages wait for this room as may; try again later"),
     },
+    "docs/foreign-accounts.md#errors": {  # accounts-anywhere §6; {domain}: that of the account's address
+        "account-disabled": Row(403, "auth", "forbidden", "The server of {domain} has disabled this account"),
+        "too-many-failures": Row(429, "wait", "policy-violation", "Too many wrong credentials; try again later"),
+        "login-paused": Row(503, "wait", "policy-violation", "Too many wrong passwords for accounts of {domain}; new logins wait"),
+        "unreachable": Row(503, "wait", "remote-server-timeout", "The server of {domain} cannot be reached; try again later"),
+        "login-later": Row(503, "wait", "resource-constraint", "The server of {domain} takes no login now; try again later"),
+        "no-server": Row(502, "cancel", "remote-server-not-found", "There is no XMPP server for {domain}"),
+        "bad-certificate": Row(
+            502, "cancel", "policy-violation", "The certificate of {domain} is not valid ({reason}); the password was not sent"
+        ),
+        "no-tls": Row(502, "cancel", "policy-violation", "The server of {domain} offers no encryption; the password was not sent"),
+        "no-login": Row(502, "cancel", "feature-not-implemented", "The server of {domain} offers no login that is known here"),
+        "impostor": Row(502, "cancel", "policy-violation", "The server of {domain} could not prove that it knows the password"),
+        "sessions-full": Row(503, "wait", "resource-constraint", "As many sessions are open as there may be; try again later"),
+        "session-lost": Row(503, "wait", "remote-server-timeout", "The session at {domain} broke off; try again", retry_after=1),
+        "elsewhere": Row(403, "auth", "forbidden", "This is for accounts of {hosted} only, and {domain} is another server's"),
+    },
     "docs/conference.md#rules": {
         "room-crowded": Row(403, "wait", "resource-constraint", "The room has as many affiliations or subscribers as it may"),
         "bad-room-name": Row(400, "modify", "jid-malformed", "This cannot be the name of a room"),
@@ -188,13 +208,30 @@ RETRY_AFTER = 5  # seconds that 503 asks for, RFC 9110 §10.2.3: about two attem
 class GatewayError(Exception):
     """A failure of the table above, with a sentence of its own where there is more to say."""
 
-    def __init__(self, name: str, text: str = "", row: Row | None = None, by: str = "") -> None:
-        """`row`: of what has another status and condition than the name says, as what rooms refuse; `by`: the address that has refused."""
+    def __init__(self, name: str, text: str = "", row: Row | None = None, by: str = "", retry_after: float | None = None) -> None:
+        """`row`: of what has another status and condition than the name says, as what rooms refuse; `by`: the address that has refused.
+
+        `retry_after`: seconds after which to try again; None: those of the row.
+        """
         self.name = name
         self.row = row or ERRORS[name]
         self.by = by
+        self.given_retry_after = retry_after
         self.text = text or self.row.text
         super().__init__(f"{name}: {self.text}")
+
+    @property
+    def retry_after(self) -> int | None:
+        """Whole seconds after which to try again (RFC 9110 §10.2.3), at least 1; None: it is of no use."""
+        seconds = self.row.retry_after if self.given_retry_after is None else self.given_retry_after
+        if seconds is None:
+            return RETRY_AFTER if self.row.status == 503 else None
+        return max(1, math.ceil(seconds))
+
+
+def at_server(name: str, domain: str, *, reason: str = "", retry_after: float | None = None) -> GatewayError:
+    """An error of `docs/foreign-accounts.md#errors`, with the domain of the account, and the `reason` of bad-certificate."""
+    return GatewayError(name, ERRORS[name].text.format(domain=domain, reason=reason, hosted=""), retry_after=retry_after)
 
 
 def storage_failed(error: Exception, said: str = "The storage failed", name: str = "storage-failed") -> GatewayError:

@@ -57,7 +57,7 @@ def test_reasons(client: FlaskClient, caplog: pytest.LogCaptureFixture, headers:
 
 
 def test_all_reasons_are_known() -> None:
-    assert REASONS == ("password", "unknown-account", "token", "banned", "throttled", "malformed")
+    assert REASONS == ("password", "unknown-account", "token", "banned", "throttled", "malformed", "elsewhere")
 
 
 def test_a_banned_account(client: FlaskClient, gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,7 +16,7 @@ from xmpp_rest.api.resource import ApiResource
 from xmpp_rest.auth.authorization import OPERATION, Policy
 from xmpp_rest.auth.caller import Caller, CallerKind, Denial, DenialReason
 from xmpp_rest.auth.scopes import Use
-from xmpp_rest.errors import ERRORS
+from xmpp_rest.errors import ERRORS, GatewayError
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.service.accounts.ports import AccountServices
@@ -25,6 +25,7 @@ WHY: Mapping[DenialReason, str] = {
     DenialReason.MISSING: "Send Basic with user name and password, or Bearer with a token",
     DenialReason.WRONG: "There is no such account, or its password is wrong; or the token is no longer good",
     DenialReason.FORBIDDEN: "The token is good, but its scopes are not for this",
+    DenialReason.ELSEWHERE: "This is for accounts of the gateway's own domain only",
     DenialReason.THROTTLED: "Too many wrong credentials; Retry-After says when to try again",
 }
 
@@ -46,11 +47,21 @@ class Authenticated(ApiResource):
     policy: ClassVar[Policy] = OPERATION
     """How the dialect reads the Authorization field."""
 
+    takes_foreign: ClassVar[bool] = True
+    """Whether it is for accounts of other servers too, where the policy is: others are refused without a look at their password."""
+
     _denial: Denial | None = None
 
     def authenticate(self) -> Caller | Denial:
-        """Whom the Authorization field proves."""
-        return self.gateway.parts.authenticator.check(self.authorization, self.request.remote_addr or "", self.policy, self.use())
+        """Whom the Authorization field proves. Raises GatewayError where an account of another server cannot be let in now."""
+        address = self.request.remote_addr or ""
+        check = self.gateway.parts.authenticator.check
+        return check(self.authorization, address, self.policy, self.use(), foreign=self.takes_foreign)
+
+    def elsewhere(self, domain: str) -> GatewayError:
+        """What an account of another server is answered that is not let in here (accounts-anywhere §7.5)."""
+        hosted = self.gateway.settings.gateway.domain
+        return GatewayError("elsewhere", ERRORS["elsewhere"].text.format(domain=domain, hosted=hosted))
 
     @property
     def services(self) -> AccountServices:
@@ -95,6 +106,8 @@ class Authenticated(ApiResource):
             if self.use() is Use.SEND:
                 note_caller(self.request.environ, self.gateway, who, self.authorization)
             return True
+        if who.reason is DenialReason.ELSEWHERE:
+            raise self.elsewhere(who.domain)
         self._denial = who
         self.problem.setdefault("detail", self.why_denied(who.reason))
         return self.policy.challenge(self.gateway.settings) if self.policy.status(who.reason) == 401 else True

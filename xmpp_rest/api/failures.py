@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from drivers import BadValue, StorageError
 from xmpp_rest.answered import path_of, shown_path
-from xmpp_rest.errors import ERRORS, RETRY_AFTER, GatewayError, storage_failed
+from xmpp_rest.errors import ERRORS, GatewayError, storage_failed
 from xmpp_rest.http.problem import render_problem
 
 log = logging.getLogger("xmpp_rest.server")
@@ -25,7 +25,7 @@ Turned = Callable[[HTTPException], ResponseReturnValue]
 
 def retry_after(error: GatewayError) -> dict[str, str]:
     """The field that says when to try again (RFC 9110 §15.6.4)."""
-    return {"Retry-After": str(RETRY_AFTER)} if error.row.status == 503 else {}
+    return {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
 
 
 def of_storage(error: StorageError) -> GatewayError:

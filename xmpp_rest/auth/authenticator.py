@@ -11,15 +11,17 @@ from typing import NamedTuple
 from drivers import Driver, Table
 from xmpp_rest.auth.authorization import BASIC, BEARER, Credentials, Policy, read_authorization
 from xmpp_rest.auth.caller import Caller, CallerKind, Denial, DenialReason
+from xmpp_rest.auth.foreign_door import ForeignDoor, WrongPassword
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.auth.prosody_tokens import ProsodyTokens
 from xmpp_rest.auth.record import ACCOUNTS, Record
 from xmpp_rest.auth.record import BANNED as BANNED_SINCE
-from xmpp_rest.auth.refusals import BANNED, MALFORMED, PASSWORD, THROTTLED, TOKEN, UNKNOWN, Refusals
+from xmpp_rest.auth.refusals import BANNED, ELSEWHERE, MALFORMED, PASSWORD, THROTTLED, TOKEN, UNKNOWN, Refusals
 from xmpp_rest.auth.remembered import RememberedTables
 from xmpp_rest.auth.scopes import ADMIN_SCOPE, Use, recipients
 from xmpp_rest.auth.throttle import Key, Throttle
 from xmpp_rest.auth.tokens import Token, Tokens
+from xmpp_rest.config.login_domains import LoginDomains
 from xmpp_rest.protocol.jid import JID, InvalidJID
 from xmpp_rest.protocol.prep import PrepError, nameprep
 from xmpp_rest.request_notes import note_account
@@ -35,17 +37,21 @@ class AuthAttempt(NamedTuple):
     address: str
     policy: Policy
     use: Use
+    foreign: bool
+    """Whether the account may be another server's."""
 
 
 class Authenticator:
     """Checks the credentials of requests against the account records of the hosted domain.
 
     `secret`: what the server knows for the component; "" if there is none. `on_authenticated` gets every account that authenticates.
+    `login_domains`: whose accounts `foreign` lets in.
     """
 
     def __init__(
         self, driver: Driver, passwords: Passwords, throttle: Throttle, tokens: Tokens, *,
         domain: str, admins: tuple[JID, ...], token: str, secret: str, on_authenticated: Callable[[JID], None], refusals: Refusals,
+        login_domains: LoginDomains, foreign: ForeignDoor | None = None,
     ) -> None:  # fmt: skip
         self._records = RememberedTables(driver, ACCOUNTS, _record_of)
         self._passwords = passwords
@@ -54,21 +60,24 @@ class Authenticator:
         self._domain = domain
         self._component = Caller(JID("", domain, ""), CallerKind.COMPONENT)
         self._secret = secret.encode("utf-8", "surrogateescape")
-        self.configure(admins, token, throttle.limit)
+        self._foreign = foreign
+        self.configure(admins, token, throttle.limit, login_domains)
         self._prosody_tokens = ProsodyTokens(driver, domain)
         self._on_authenticated = on_authenticated
         self._refusals = refusals
 
-    def configure(self, admins: tuple[JID, ...], token: str, failures: int) -> None:
-        """Who administers, what the fixed token is, and how many wrong passwords there may be, from now on."""
+    def configure(self, admins: tuple[JID, ...], token: str, failures: int, login_domains: LoginDomains) -> None:
+        """Who administers, what the fixed token is, how many wrong passwords there may be, and which other domains come in, from now on."""
         self._admins = frozenset(admins)
         self._token = token.partition(" ")[2].encode()
         self._throttle.configure(failures)
+        self._login_domains = login_domains
 
-    def check(self, field: str | None, address: str, policy: Policy, use: Use = Use.ACCOUNT) -> Caller | Denial:
+    def check(self, field: str | None, address: str, policy: Policy, use: Use = Use.ACCOUNT, *, foreign: bool = True) -> Caller | Denial:
         """The caller that the value of an Authorization field proves; `address` is the client's, for the throttle.
 
-        `use`: what the request is about, which the scopes of a token may not cover: then it is FORBIDDEN. Raises StorageError.
+        `use`: what the request is about, which the scopes of a token may not cover: then it is FORBIDDEN. `foreign`: whether it is for
+        accounts of other servers too, where the policy is. Raises StorageError; GatewayError where such an account cannot be let in now.
         """
         given = read_authorization(field, bare=policy.bare)
         if given is None:
@@ -76,7 +85,7 @@ class Authenticator:
         scheme = SCHEMES.get(given.scheme)
         if scheme is None or given.is_too_long:
             return self._refuse(WRONG, MALFORMED, None, address)
-        who = scheme.check(self, AuthAttempt(given, address, policy, use))
+        who = scheme.check(self, AuthAttempt(given, address, policy, use, policy.foreign and foreign))
         if isinstance(who, Caller):
             note_account(who.jid)
         return who
@@ -90,7 +99,7 @@ class Authenticator:
         """Whether credentials that were good for an account are so still. Counts no failure. Raises StorageError."""
         given = read_authorization(field, bare=policy.bare)
         scheme = SCHEMES.get(given.scheme) if given else None
-        return bool(given and scheme and scheme.still_valid(self, AuthAttempt(given, "", policy, Use.ACCOUNT)))
+        return bool(given and scheme and scheme.still_valid(self, AuthAttempt(given, "", policy, Use.ACCOUNT, policy.foreign)))
 
     def is_admin(self, jid: JID) -> bool:
         """Whether this bare address is one of the configured administrators."""
@@ -152,9 +161,12 @@ class Authenticator:
         if self._names_component(name, attempt.policy):
             return self.guess_noted(self._domain, self._domain, attempt.address, lambda: self._is_secret(password)) or self._component
         try:
-            return self.password(attempt.policy.account(name, self._domain), password, attempt.address)
+            jid = attempt.policy.account(name, self._domain)
         except InvalidJID:
             return self._refuse(WRONG, MALFORMED, name, attempt.address)
+        if self.is_elsewhere(jid):
+            return self._from_elsewhere(jid, password, attempt)
+        return self.password(jid, password, attempt.address)
 
     def _basic_still_valid(self, attempt: AuthAttempt) -> bool:
         pair = attempt.given.pair
@@ -163,7 +175,30 @@ class Authenticator:
         name, password = pair
         if self._names_component(name, attempt.policy):
             return self._is_secret(password)
-        return self._opens(attempt.policy.account(name, self._domain), password)
+        jid = attempt.policy.account(name, self._domain)
+        if self._foreign is not None and self.is_elsewhere(jid):
+            return attempt.foreign and self._foreign.still_good(jid, password)
+        return self._opens(jid, password)
+
+    def is_elsewhere(self, jid: JID) -> bool:
+        """Whether this is an account of another server that may come in (accounts-anywhere §1.1)."""
+        return jid.domain != self._domain and bool(jid.local and self._login_domains.of(jid.domain))
+
+    def _from_elsewhere(self, jid: JID, password: str, attempt: AuthAttempt) -> Caller | Denial:
+        """An account of another server, by its session there. Raises GatewayError."""
+        address, key = attempt.address, (str(jid), attempt.address)
+        if not attempt.foreign or self._foreign is None:  # no guess is answered, and a right password is of no use: accounts-anywhere §7.5
+            return self._refuse(Denial(DenialReason.ELSEWHERE, domain=jid.domain), ELSEWHERE, str(jid), address)
+        if wait := self._throttle.admit(key):
+            return self._refuse(Denial(DenialReason.THROTTLED, wait), PASSWORD, str(jid), address)
+        try:
+            session = self._foreign.admit(jid, password, address)
+        except WrongPassword:
+            if wait := self._throttle.failed(key):
+                self._throttle.hold()
+            return self._refuse(Denial(DenialReason.THROTTLED, wait) if wait else WRONG, PASSWORD, str(jid), address)
+        self._throttle.succeeded(key)
+        return Caller(jid, CallerKind.FOREIGN, session=session)
 
     def _names_component(self, name: str, policy: Policy) -> bool:
         """Whether a user name is the component's domain (COMPAT mod_rest's README), where that is good."""

@@ -85,6 +85,8 @@ class Policy:
     """Whether the fixed token, and the component's domain with its secret, are good: for the gateway itself."""
     bare: bool = False
     """Whether Basic's credentials may stand without the scheme in front."""
+    foreign: bool = False
+    """Whether accounts of other servers may come in (accounts-anywhere §7)."""
 
     def challenge(self, settings: Settings) -> str:
         """The WWW-Authenticate field of a 401."""
@@ -103,10 +105,12 @@ class Policy:
         return f"The user name is a whole address: write {pair[0][:100] or 'juliet'}@{domain}"
 
 
-_STATUS = {DenialReason.MISSING: 401, DenialReason.FORBIDDEN: 403, DenialReason.THROTTLED: 429}
+_STATUS = {DenialReason.MISSING: 401, DenialReason.FORBIDDEN: 403, DenialReason.THROTTLED: 429, DenialReason.ELSEWHERE: 403}
 
-REST = Policy(lambda s: f"{s.gateway.domain}/rest", challenges=("Basic", "Bearer"), wrong=403, component=True)  # COMPAT mod_rest
-CLIENT = Policy(lambda s: s.client.realm, any_address)  # COMPAT MongooseIM: a user name alone is a domain
+REST = Policy(  # COMPAT mod_rest
+    lambda s: f"{s.gateway.domain}/rest", challenges=("Basic", "Bearer"), wrong=403, component=True, foreign=True
+)
+CLIENT = Policy(lambda s: s.client.realm, any_address, foreign=True)  # COMPAT MongooseIM: a user name alone is a domain
 DATA = Policy(lambda s: f"{s.gateway.domain}/data_access", whole_address, bare=True)  # COMPAT mod_data_access: as documented
 COMMANDS = Policy(lambda s: s.gateway.domain, whole_address)  # COMPAT ejabberd: it has several domains, and supplies none
 HOOKS = Policy(lambda s: "hooks")

@@ -17,21 +17,23 @@ class DenialReason(Enum):
     WRONG = "wrong"  # the account is unknown, or the password is wrong
     FORBIDDEN = "forbidden"  # the token is good, but not for this
     THROTTLED = "throttled"  # too many wrong passwords lately
+    ELSEWHERE = "elsewhere"  # the account is another server's, and this is not for such; nobody looked at the password
 
 
 class Denial(NamedTuple):
-    """Why there is no caller, and for a throttled one when to try again (seconds)."""
+    """Why there is no caller, and for a throttled one when to try again (seconds); `domain`: that of an account which is elsewhere."""
 
     reason: DenialReason
     retry_after: int = 0
+    domain: str = ""
 
 
 class CallerKind(Enum):
     """The kind of identity that credentials prove."""
 
     ACCOUNT = "account"
-    FOREIGN = "foreign"  # an account of another server, by its session there
     COMPONENT = "component"  # the fixed token of [rest] credentials, or the component's secret: the gateway's domain itself
+    FOREIGN = "foreign"  # an account of another server, whose session speaks for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Caller:
 
     `admin`: whether the caller is a configured administrator, and the credentials are good for that.
     `scopes`: those of a token, None for a password.
-    `session`: the full address of the session of a foreign account.
+    `session`: of an account of another server the full address of its session; None for all others.
     `recipients`: a token lets its bearer do nothing but send messages to these addresses (globs); None: there is no such limit.
     """
 

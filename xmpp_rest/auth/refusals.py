@@ -11,8 +11,8 @@ from xmpp_rest.request_notes import CURRENT, OTHER
 
 log = logging.getLogger("xmpp_rest.auth")
 
-PASSWORD, UNKNOWN, TOKEN, BANNED, THROTTLED, MALFORMED = REASONS = (
-    "password", "unknown-account", "token", "banned", "throttled", "malformed",
+PASSWORD, UNKNOWN, TOKEN, BANNED, THROTTLED, MALFORMED, ELSEWHERE = REASONS = (
+    "password", "unknown-account", "token", "banned", "throttled", "malformed", "elsewhere",
 )  # fmt: skip
 """Why credentials are refused (operations §4.4)."""
 NAME = 256  # characters of an account at most: a client may send any

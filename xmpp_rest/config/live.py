@@ -26,10 +26,15 @@ LIVE = {
     "files": {
         *("access", "expire", "fetch", "fetch_hosts", "fetch_timeout", "inline", "max_size", "quota", "quota_total", "slot_seconds"),
     },
+    "sessions": {
+        *("confirm_timeout", "connect_timeout", "failures_account", "failures_address", "failures_domain", "failures_window", "idle"),
+        *("keepalive", "login_timeout", "logins", "nameservers", "per_domain", "poll", "presence", "queue_size", "recheck", "refused_for"),
+        *("resource", "retry_max", "send_limit", "stanza_size_limit", "total"),
+    },
     "limits": {"account", "hook", "schedule_days", "scheduled", "token"},
 }
-"""Section → keys that are read for each request, or that `gateway/put_in_force.py` applies. Likewise all sections `[rights.NAME]` and
-`[hook.NAME]`.
+"""Section → keys that are read for each request, or that `gateway/put_in_force.py` applies. Likewise all sections `[rights.NAME]`,
+`[hook.NAME]` and `[login.NAME]`.
 
 A part that got its section, or a value of it, when it was built works by the old one until a restart. To make such a key live, give the
 part a `configure` method and call it in `put_in_force`, or let the part read `gateway.settings` for each request; then list the key here.
@@ -55,8 +60,8 @@ class Merged(NamedTuple):
 
 OF_THE_DOMAIN = {"auth": {"admins"}, "hooks": {"address"}}
 """The live settings that, like rights and hooks, name accounts of the domain: they change only together with it."""
-LIVE_FAMILIES = ("rights", "own_hooks")
-FAMILIES = (("callback", "callbacks"), ("rights", "rights"), ("hook", "own_hooks"))
+LIVE_FAMILIES = ("rights", "own_hooks", "logins")
+FAMILIES = (("callback", "callbacks"), ("rights", "rights"), ("hook", "own_hooks"), ("login", "logins"))
 """The word before the dot of sections that may occur more than once, and where Settings has them."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,7 +60,8 @@ def _settings(written: Written, file: Path | None, again: Callable[[], Settings]
     all_texts = {f"{section}.{key}": text for section in SECTIONS for key, text in _texts_of(section, texts[section], hosted).items()}
     rest: dict[str, Any] = {"file": str(file or ""), "base": base, "given": given, "written": all_texts, "again": again}
     rest["notices"] = tuple(written.notices)
-    return Settings(**single, callbacks=many["callback"], rights=many["rights"], own_hooks=many["hook"], **rest)
+    logins = {name: replace(login.below(Path(base)), name=name) for name, login in many["login"].items()}
+    return Settings(**single, callbacks=many["callback"], rights=many["rights"], own_hooks=many["hook"], logins=logins, **rest)
 
 
 def _texts_of(section: str, keys: dict[str, tuple[str, str]], hosted: str) -> dict[str, str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import Field, fields
+from dataclasses import Field
 from typing import Any
 
-from xmpp_rest.config.table import FAMILIES, SECTIONS, key_of
+from xmpp_rest.config.table import FAMILIES, SECTIONS, key_of, settings_of
 
 WIDTH = 118
-MANY = {"callback": "callback.bot", "rights": "rights.figures", "hook": "hook.ops"}
+MANY = {"callback": "callback.bot", "rights": "rights.figures", "hook": "hook.ops", "login": "login.others"}
 """Sections that may occur more than once, with the example in the file."""
 Values = Mapping[tuple[str, str], str]
 """(section, key) → value."""
@@ -44,7 +44,7 @@ def _ini_setting(f: Field[Any], section: str, values: Values) -> Iterator[str]:
 
 def _ini_section(name: str, section: type, values: Values) -> Iterator[str]:
     yield from ("", "", f"# {section.__doc__}", f";[{MANY[name]}]" if name in MANY else f"[{name}]")
-    for f in fields(section):
+    for f in settings_of(section):
         yield ""
         yield from _ini_setting(f, name, values)
 
@@ -60,7 +60,7 @@ def ini(values: Values = NONE) -> str:
 def _markdown_section(name: str, section: type) -> Iterator[str]:
     yield from ("", f"## `[{name}.NAME]`" if name in MANY else f"## `[{name}]`", "", str(section.__doc__), "")
     yield from ("| key | default | meaning |", "| --- | --- | --- |")
-    for f in fields(section):
+    for f in settings_of(section):
         default = f"`{_default_of(f)}`" if _default_of(f) else "required" if f.metadata["required"] else "empty"
         secret = f" A secret; `{key_of(f)}_file` reads it from a file." if f.metadata["secret"] else ""
         doc = str(f.metadata["doc"]).replace("|", "\\|").replace("<", "&lt;")

@@ -9,7 +9,7 @@ domain`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from xmpp_rest.config import readers
@@ -25,6 +25,7 @@ from xmpp_rest.config.hook_tables import (
     NtfySettings,
     PostMsgSettings,
 )
+from xmpp_rest.config.login_tables import LoginSettings, SessionsSettings
 from xmpp_rest.config.room_readers import CallbackRoom, rooms
 from xmpp_rest.config.room_tables import RoomsAnywhereSettings
 from xmpp_rest.config.setting import setting
@@ -309,9 +310,11 @@ class Settings:
     post_msg: PostMsgSettings
     files: FileSettings
     limits: LimitSettings
+    sessions: SessionsSettings
     callbacks: dict[str, CallbackSettings]
     rights: dict[str, RightSettings]
     own_hooks: dict[str, HookSettings]
+    logins: dict[str, LoginSettings]
     file: str
     base: str
     given: frozenset[str]
@@ -351,14 +354,20 @@ SECTIONS: dict[str, type] = {
     "post_msg": PostMsgSettings,
     "files": FileSettings,
     "limits": LimitSettings,
+    "sessions": SessionsSettings,
 }
-FAMILIES: dict[str, type] = {"callback": CallbackSettings, "rights": RightSettings, "hook": HookSettings}
+FAMILIES: dict[str, type] = {"callback": CallbackSettings, "rights": RightSettings, "hook": HookSettings, "login": LoginSettings}
 """Sections that may occur more than once, such as `[callback.NAME]`: the word before the dot."""
 
 
 def key_of(f: Field[Any]) -> str:
     """The key of a field in the file: `from_` is a keyword of Python otherwise."""
     return f.name.rstrip("_")
+
+
+def settings_of(table: type) -> list[Field[Any]]:
+    """The fields of a section that are settings."""
+    return [f for f in fields(table) if f.metadata]
 
 
 def table_of(section: str) -> type:

@@ -6,12 +6,12 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from xmpp_rest.config.ini_file import MOST_LINES, IniEntry, Problem, read_ini
-from xmpp_rest.config.table import FAMILIES, SECTIONS, key_of, table_of
+from xmpp_rest.config.table import FAMILIES, SECTIONS, key_of, settings_of, table_of
 
 PREFIX = "XMPP_REST_"
 NOT_SETTINGS = {
@@ -75,7 +75,7 @@ def setting_names(environ: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def table(section: str) -> dict[str, Field[Any]]:
-    return {key_of(f): f for f in fields(table_of(section))}
+    return {key_of(f): f for f in settings_of(table_of(section))}
 
 
 def _keys(section: str) -> list[str]:

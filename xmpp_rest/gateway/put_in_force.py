@@ -8,6 +8,7 @@ from xmpp_rest.api.commands import registry
 from xmpp_rest.config.check import require_sense
 from xmpp_rest.config.live import Merged, merge, merge_for_new_processes
 from xmpp_rest.config.load import SettingsError
+from xmpp_rest.config.login_domains import LoginDomains
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.logs.setup import follow
@@ -35,7 +36,8 @@ def reread_for_new_processes(settings: Settings) -> Merged:
 def put_in_force(parts: Parts, before: Settings, merged: Merged) -> None:
     """Have the parts work by these settings."""
     settings, auth = merged.settings, merged.settings.auth
-    parts.authenticator.configure(auth.admins, settings.rest.credentials, auth.failures)
+    login_domains = LoginDomains(settings.logins, settings.domains)
+    parts.authenticator.configure(auth.admins, settings.rest.credentials, auth.failures, login_domains)
     parts.passwords.configure(auth.password_hash, auth.iterations)
     parts.data_usage.configure(settings.data)
     parts.scheduled.configure(settings.limits)

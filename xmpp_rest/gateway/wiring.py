@@ -12,6 +12,7 @@ from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.auth.refusals import Refusals
 from xmpp_rest.auth.throttle import Throttle
 from xmpp_rest.auth.tokens import Tokens
+from xmpp_rest.config.login_domains import LoginDomains
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.events import Events
 from xmpp_rest.gateway.gauges import Gauges
@@ -115,6 +116,7 @@ def build(
         domain=domain, admins=settings.auth.admins, token=settings.rest.credentials,
         secret=settings.link.secret if settings.link.kind == "component" else "", on_authenticated=last.record,
         refusals=Refusals(lambda refusal: counts.auth_failed(refusal.api, refusal.reason)),
+        login_domains=LoginDomains(settings.logins, settings.domains),
     )  # fmt: skip
     accounts = Accounts(driver, passwords, domain, events)
 

@@ -21,6 +21,7 @@ from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.threads.waits import Wait
 
 ERROR = "error"  # the key of an exception
+NO_MORE = (None, "", None)  # of one whose row is the table's: row, `by`, and when to try again
 
 
 class ValueCodec(NamedTuple):
@@ -83,14 +84,14 @@ class ValueCodecs:
         def to_json(value: Any) -> Any:
             if isinstance(value, Exception):
                 error = self._named(value)
-                more = [] if error.row is ERRORS[error.name] else [list(error.row), error.by]
-                return {ERROR: [error.name, error.text, *more]}
+                more = (None if error.row is ERRORS[error.name] else list(error.row), error.by, error.given_retry_after)
+                return {ERROR: [error.name, error.text, *(more if more != NO_MORE else ())]}
             return None if value is None else other.to_json(value)
 
         def from_json(value: Any) -> Any:
             if isinstance(value, dict) and ERROR in value:
-                name, text, *more = value[ERROR]
-                return GatewayError(name, text, Row(*more[0]), more[1]) if more else GatewayError(name, text)
+                name, text, row, by, retry_after = (*value[ERROR], *NO_MORE)[:5]
+                return GatewayError(name, text, Row(*row) if row else None, by, retry_after)
             return None if value is None else other.from_json(value)
 
         return ValueCodec(to_json, from_json)

@@ -239,6 +239,8 @@ def _answer(message: Message, result: Any) -> Message:
     answer: Message = {"number": message.get("number")}
     if isinstance(result, GatewayError):
         answer["error"] = [result.name, result.text]
+        if result.given_retry_after is not None:
+            answer["error"] += [None, "", result.given_retry_after]
     elif isinstance(result, Exception):
         log.error("a call of another process failed", exc_info=result)
         answer["error"] = ["internal"]

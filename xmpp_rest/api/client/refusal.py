@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 
 from xmpp_rest.api.detail import detail_field
-from xmpp_rest.errors import RETRY_AFTER, GatewayError
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.http.body import dump_json
 
 JSON = "application/json"
@@ -44,7 +44,7 @@ class Refusal(Exception):
 
 def refusal_of(error: GatewayError) -> Refusal:
     """What a service's error is here."""
-    return Refusal(error.row.status, error.text, retry_after=RETRY_AFTER if error.row.status == 503 else None)
+    return Refusal(error.row.status, error.text, retry_after=error.retry_after)
 
 
 def _response(status: int, body: bytes, content_type: str) -> Response:

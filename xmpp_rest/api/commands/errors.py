@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from xmpp_rest.api.detail import detail_field, did_you_mean
-from xmpp_rest.errors import ERRORS, RETRY_AFTER, GatewayError
+from xmpp_rest.errors import ERRORS, GatewayError
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.encodings import ACCEPTED
 from xmpp_rest.http.resource import Stop
@@ -146,4 +146,4 @@ def of_service(error: GatewayError) -> CommandFailure:
         return CommandFailure(error.status, error.text, error.retry_after or 0)
     if error.row.status < 500:
         return CommandFailure(error.row.status, error.text)
-    return failure(error.row.status, 0, error.text, RETRY_AFTER if error.row.status == 503 else 0)
+    return failure(error.row.status, 0, error.text, error.retry_after or 0)

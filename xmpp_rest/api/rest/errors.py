@@ -52,7 +52,9 @@ def failure_of(error: GatewayError) -> RestFailure:
     """A service's error."""
     if isinstance(error, RoomRefused):
         return RestFailure(error.status, *error.error[:3], by=error.by, location=error.location, retry_after=error.retry_after)
-    return RestFailure(error.row.status, error.row.type, error.row.condition, error.text, unsure=error.name in UNSURE, by=error.by)
+    kind = error.row
+    unsure = error.name in UNSURE
+    return RestFailure(kind.status, kind.type, kind.condition, error.text, unsure=unsure, by=error.by, retry_after=error.retry_after)
 
 
 def render(error: RestFailure, accept: str) -> tuple[bytes, str]:

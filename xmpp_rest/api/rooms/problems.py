@@ -63,5 +63,5 @@ def of_http(error: HTTPException) -> Response | HTTPException:
 def of_gateway(error: GatewayError, room: str = "") -> Response:
     """The answer for a service's error."""
     status = STATUSES.get(error.name, error.row.status)
-    fields = {"Retry-After": str(RETRY_AFTER)} if status == 503 else retry_after(error)
+    fields = retry_after(error) or ({"Retry-After": str(RETRY_AFTER)} if status == 503 else {})
     return problem(status, error.row.condition, error.text, fields, room=room)
