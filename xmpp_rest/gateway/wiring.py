@@ -22,6 +22,7 @@ from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.storage_lease import StorageLease
 from xmpp_rest.gateway.wiring_file_sending import build_file_sending
 from xmpp_rest.gateway.wiring_files import build_files
+from xmpp_rest.gateway.wiring_foreign_client import build_foreign_client
 from xmpp_rest.gateway.wiring_hearing import build_hearing
 from xmpp_rest.gateway.wiring_hook_requests import hook_requests as build_hook_requests
 from xmpp_rest.gateway.wiring_hook_sending import hook_sending as build_hook_sending
@@ -43,6 +44,7 @@ from xmpp_rest.service.accounts.accounts import Accounts
 from xmpp_rest.service.accounts.data import Data
 from xmpp_rest.service.accounts.data_rights import DataRights
 from xmpp_rest.service.accounts.data_usage import Usage
+from xmpp_rest.service.accounts.hosted_history import HostedHistory
 from xmpp_rest.service.accounts.jobs import Jobs
 from xmpp_rest.service.accounts.last_activity import LastActivity
 from xmpp_rest.service.accounts.pep import Pep
@@ -178,6 +180,7 @@ def build(
         else None
     )
 
+    foreign_client = build_foreign_client(router, waits, remote, sending)
     vcards = VCards(driver, PublishedCards(Pep(driver, roster)))
     data_usage = Usage(driver, settings.data)
     data_rights = DataRights(driver, settings.gateway.domains, authenticator.is_admin)
@@ -220,7 +223,8 @@ def build(
         data=data, data_usage=data_usage, data_rights=data_rights, jobs=jobs, router=router, waits=waits, archive=archive,
         retention=retention,
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
-        hosted=AccountServices(sending), foreign=AccountServices(sending),
+        hosted=AccountServices(sending, HostedHistory(archive), contacts, lambda _: muclight),
+        foreign=AccountServices(sending, foreign_client.history, foreign_client.contacts, foreign_client.muclight.of),
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         hooks_address=hooks_address, hook_sender=hook_sending.sender, hook_rooms=hook_sending.rooms,
         memberships=rooms.memberships, speaking=rooms.speaking, room_calls=rooms.calls, room_verbs=RoomVerbs(rooms.calls, sending),

@@ -24,7 +24,7 @@ class ContactsResource(ClientResource):
     def get(self) -> list[dict[str, str]]:
         if "jid" in self.args:
             raise Refusal(404, "JID provided but not supported")
-        contacts = self.gateway.parts.contacts.all(self.account)
+        contacts = self.services.contacts.all(self.account)
         return [{"jid": str(c.jid), "subscription": c.state.subscription, "ask": c.state.ask} for c in contacts]
 
     def post(self) -> ClientReply:
@@ -33,14 +33,14 @@ class ContactsResource(ClientResource):
             raise Refusal(400, "Missing JID")
         jid = self.require_address(bare_address(given["jid"], INVALID), INVALID)
         # COMPAT MongooseIM: generation 3 never asks whether there is such an account
-        if self.settings.generation != 3 and not self.gateway.parts.contacts.known(jid):
+        if self.settings.generation != 3 and not self.services.contacts.known(jid):
             raise Refusal(404, f"The user {jid} does not exist")
         self._add(jid)
         return NO_CONTENT
 
     def _add(self, jid: JID) -> None:
         try:
-            self.gateway.parts.contacts.add(self.account, jid)
+            self.services.contacts.add(self.account, jid)
         except GatewayError as e:
             if e.name != "bad-contact":
                 raise
@@ -56,9 +56,9 @@ class ContactsResource(ClientResource):
         kind = ACTIONS.get(action) if isinstance(action, str) else None
         if kind is None:
             raise Refusal(400, "Invalid action", old_status=501)
-        if self.gateway.parts.contacts.get(self.account, jid) is None:
+        if self.services.contacts.get(self.account, jid) is None:
             raise Refusal(404, "Given contact does not exist")
-        self.gateway.parts.contacts.ask(self.account, jid, make("presence", type_=kind))
+        self.services.contacts.ask(self.account, jid, make("presence", type_=kind))
         return NO_CONTENT
 
     def _fields_or_action(self) -> dict[str, Any]:
@@ -83,11 +83,12 @@ class ContactsResource(ClientResource):
     def delete(self) -> ClientReply:
         if "jid" in self.args:
             jid = bare_address(self.args["jid"], INVALID)
-            if not self.gateway.parts.contacts.remove(self.account, jid):
+            if not all(self.services.contacts.remove_each(self.account, [jid])):
                 raise Refusal(404, f"Cannot remove {jid} contact that does not exist")
             return NO_CONTENT
-        remove = self.gateway.parts.contacts.remove
-        return ClientReply(200, {"not_deleted": [str(jid) for jid in self._listed() if not remove(self.account, jid)]})
+        listed = self._listed()
+        removed = self.services.contacts.remove_each(self.account, listed)
+        return ClientReply(200, {"not_deleted": [str(jid) for jid, done in zip(listed, removed, strict=True) if not done]})
 
     def _listed(self) -> list[JID]:
         """The addresses in `to_delete`, each once. One that is none keeps all of them."""

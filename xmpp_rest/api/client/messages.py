@@ -16,7 +16,7 @@ from xmpp_rest.auth.scopes import Use
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import child, make
-from xmpp_rest.service.messages.archive import ArchivedMessage, ArchiveFilter
+from xmpp_rest.service.messages.archive import ArchivedMessage
 
 
 class MessagesResource(ClientResource):
@@ -53,8 +53,7 @@ class MessagesResource(ClientResource):
         return [_item(kept) for kept in items]
 
     def _messages(self, partner: JID | None, end: float | None, limit: int) -> list[ArchivedMessage]:
-        wanted = ArchiveFilter(partner=partner, end=end)
-        return self.gateway.parts.archive.page(self.account, wanted, limit, newest=True, fits=_is_shown).items
+        return self.services.history.messages(self.account, partner, end, limit, _is_shown)
 
 
 def _is_shown(stanza: Element) -> bool:

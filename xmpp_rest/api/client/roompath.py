@@ -10,7 +10,7 @@ from xmpp_rest.api.client.resource import ClientResource
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import InvalidJID, parse_jid
 from xmpp_rest.protocol.prep import PrepError, nodeprep
-from xmpp_rest.service.muclight.muclight import MucLight
+from xmpp_rest.service.accounts.ports import MucLightPort
 
 REFUSALS = {  # status, text, status in generation 3
     "room-unknown": (404, "Room not found", 404),
@@ -25,11 +25,12 @@ class RoomResource(ClientResource):
     """Base of the resources below /rooms."""
 
     @property
-    def rooms(self) -> MucLight:
-        """The rooms. Raises Refusal: 404 where there are none."""
-        if self.gateway.parts.muclight is None:
+    def rooms(self) -> MucLightPort:
+        """The rooms of the caller's server. Raises Refusal: 404 where there are none."""
+        rooms = self.services.muclight(self.account)
+        if rooms is None:
             raise Refusal(404, "MUC Light server not found")
-        return self.gateway.parts.muclight
+        return rooms
 
     def room_name(self, old_text: str = "") -> str:
         """The localpart of the room that the path names. Raises Refusal: 400; `old_text` is its body in generation 3."""

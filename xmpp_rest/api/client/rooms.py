@@ -76,7 +76,7 @@ class RoomConfigResource(RoomResource):
         require(fields)
         with refusals("config"):
             # client-api §1.7: whether the caller may comes before whether the values are good
-            self.rooms.room(name, self.account).require(self.account, owner=not self.rooms.rules.all_can_configure)
+            self.rooms.room(name, self.account).require(self.account, owner=self.rooms.owner_configures)
             self.rooms.configure(name, self.account, configuration(fields))
         return NO_CONTENT
 

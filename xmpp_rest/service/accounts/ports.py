@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.contacts.contact import Contact
+from xmpp_rest.service.messages.archive import ArchivedMessage, ArchiveFilter
 from xmpp_rest.service.messages.batch import OutboundMessage, Result, Results
 from xmpp_rest.service.messages.outcomes import Outcome
+from xmpp_rest.service.muclight.room import MucLightRoom, NewAffiliation, RoomSummary
 from xmpp_rest.service.rooms.said import SpokenResult
 from xmpp_rest.threads.waits import Wait
 
@@ -54,8 +57,88 @@ class SendingPort(Protocol):
         """As `say` of each, and all are waited for side by side."""
 
 
+class HistoryPort(Protocol):
+    """Reads what an account has said and heard."""
+
+    def messages(
+        self, account: JID, partner: JID | None, end: float | None, limit: int, fits: Callable[[Element], bool]
+    ) -> list[ArchivedMessage]:
+        """The newest messages with one other, or with anybody, that `fits` agrees to, the oldest first.
+
+        `end`: Unix time in seconds, inclusive; `limit`: from 1 on. Raises StorageError, and GatewayError: no-archive, server-refused …
+        """
+
+
+class ContactsPort(Protocol):
+    """The roster of an account (client-api §7). `Contacts` says more of each method. Raises StorageError and GatewayError."""
+
+    def all(self, owner: JID) -> list[Contact]:
+        """Every contact, and every address with a request that is known."""
+
+    def get(self, owner: JID, jid: JID) -> Contact | None:
+        """The contact, or who has asked; None if there is none."""
+
+    def known(self, jid: JID) -> bool:
+        """Whether the address may exist."""
+
+    def add(self, owner: JID, jid: JID) -> None:
+        """Make a roster item; one that is there stays as it is."""
+
+    def ask(self, owner: JID, jid: JID, stanza: Element) -> None:
+        """Send a presence about subscriptions to a contact."""
+
+    def remove_each(self, owner: JID, jids: Sequence[JID]) -> list[bool]:
+        """End both subscriptions with each of these, and remove it; False for what was no contact."""
+
+
+class MucLightPort(Protocol):
+    """One service of rooms of MUC Light (client-api §3, §4). `MucLight` says more of each method. Raises StorageError and GatewayError."""
+
+    @property
+    def domain(self) -> str:
+        """Where the rooms are."""
+
+    @property
+    def owner_configures(self) -> bool:
+        """Whether only owners may change the configuration, and this is known beforehand."""
+
+    def occupied(self, user: JID) -> list[RoomSummary]:
+        """The rooms that a user is in."""
+
+    def exists(self, name: str) -> bool:
+        """Whether a room of that name is known to exist."""
+
+    def room(self, name: str, user: JID) -> MucLightRoom:
+        """A room, for one of its occupants."""
+
+    def create(self, creator: JID, config: Mapping[str, str], others: Sequence[NewAffiliation] = (), *, name: str = "") -> str:
+        """Make a room, with an unguessable name unless one is given; its name."""
+
+    def configure(self, name: str, actor: JID, config: Mapping[str, str]) -> None:
+        """Change fields of the configuration."""
+
+    def add(self, name: str, actor: JID, user: JID) -> None:
+        """The owner adds a member, unless the user is in the room already."""
+
+    def remove(self, name: str, actor: JID, user: JID) -> None:
+        """The owner removes an occupant, or an occupant leaves."""
+
+    def send_message(self, name: str, sender: JID, message: Element) -> str:
+        """Send a message to all occupants, the sender included; its id."""
+
+    def history(self, name: str, user: JID, wanted: ArchiveFilter, limit: int, fits: Callable[[Element], bool]) -> list[ArchivedMessage]:
+        """The newest archived stanzas that are wanted and that `fits` agrees to, oldest first."""
+
+
+MucLightOf = Callable[[JID], MucLightPort | None]
+"""The service of rooms of an account's server; None: there is none. Raises GatewayError where that is not known."""
+
+
 @dataclass(frozen=True)
 class AccountServices:
     """What is done for the accounts of one kind. An API takes those of its caller: `Authenticated.services`."""
 
     sending: SendingPort
+    history: HistoryPort
+    contacts: ContactsPort
+    muclight: MucLightOf

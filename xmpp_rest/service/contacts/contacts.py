@@ -6,7 +6,7 @@ A change is stored before it is sent: the answer may arrive while the request is
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
@@ -117,6 +117,10 @@ class Contacts:
         self._show_change(owner, jid, state, STRANGER)
         self._pushed(owner, change)
         return True
+
+    def remove_each(self, owner: JID, jids: Sequence[JID]) -> list[bool]:
+        """As `remove` for each of these."""
+        return [self.remove(owner, jid) for jid in jids]
 
     def account_removed(self, account: JID) -> None:
         """End every subscription of an account that is about to be removed. Contacts that cannot be notified are skipped."""

@@ -75,6 +75,11 @@ class MucLight:
         remote.offer(self)
         self._orders = Stripes(STRIPES, reentrant=True)
 
+    @property
+    def owner_configures(self) -> bool:
+        """Whether only owners may change the configuration."""
+        return not self.rules.all_can_configure
+
     # -- reading
 
     def occupied(self, user: JID) -> list[RoomSummary]:

@@ -29,14 +29,17 @@ class ServerArchive:
         self._router = router
         self._waits = waits
 
-    def page(self, session: JID, wanted: ArchiveFilter, limit: int, *, newest: bool = False, wait: Wait = PATIENCE) -> ServerPage:
+    def page(
+        self, session: JID, wanted: ArchiveFilter, limit: int, *, newest: bool = False, wait: Wait = PATIENCE, at: JID | None = None
+    ) -> ServerPage:
         """The oldest, or the `newest`, items that match, at most `limit` and MOST_ASKED of them.
 
-        `wanted`: as `archive_query` says. `partner` is asked for by its bare address; ids count on one side of the page only.
+        `wanted`: as `archive_query` says: `partner` is asked for by its bare address, and ids count on one side of the page only.
+        `at`: whose archive it is, such as a room's; None: the account's own.
         Raises ItemNotFound where the server does not know the id that it is to page by (not all of them say so), and GatewayError:
         no-archive, server-refused, waits-full, and those of `Router.ask`.
         """
-        iq = archive_query(session, wanted, limit, newest=newest)
+        iq = archive_query(session, wanted, limit, newest=newest, at=at)
         with self._waits.holding(str(session.bare)):
             answer, results = self._router.ask(iq, wait)
         return read_page(iq, answer, results)

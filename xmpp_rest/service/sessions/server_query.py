@@ -36,8 +36,8 @@ class ServerPage(NamedTuple):
     last: str = ""
 
 
-def archive_query(session: JID, wanted: ArchiveFilter, limit: int, *, newest: bool) -> Element:
-    """The iq that asks for the oldest, or the `newest`, items of the archive of this session's account.
+def archive_query(session: JID, wanted: ArchiveFilter, limit: int, *, newest: bool, at: JID | None = None) -> Element:
+    """The iq that asks for the oldest, or the `newest`, items of an archive: of `at`, or of the account of this session.
 
     `wanted.before` counts with `newest`, `wanted.after` without: servers bound a page at one end only. `wanted.end` is rounded up to
     whole seconds, and `wanted.start` down, as some servers keep no more of a time (accounts-anywhere §7.4).
@@ -53,7 +53,7 @@ def archive_query(session: JID, wanted: ArchiveFilter, limit: int, *, newest: bo
     bounds = [bound] if newest or wanted.after else []
     page = make(_SET, child(f"{{{RSM}}}max", str(max(1, min(limit, MOST_ASKED)))), *bounds)
     query = make(f"{{{MAM}}}query", form, page, queryid=new_id())
-    return make("iq", query, type_="set", id_=new_id(), from_=str(session), to_=str(session.bare))
+    return make("iq", query, type_="set", id_=new_id(), from_=str(session), to_=str(at or session.bare))
 
 
 def read_page(iq: Element, answer: Element, results: Sequence[Element]) -> ServerPage:

@@ -1,0 +1,94 @@
+"""Contacts of accounts of other servers: their rosters there (accounts-anywhere §7.4, client-api §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.stanza import condition_of, make, new_id
+from xmpp_rest.service.accounts.ports import SendingPort
+from xmpp_rest.service.contacts.contact import Contact
+from xmpp_rest.service.contacts.presence import with_id
+from xmpp_rest.service.contacts.subscriptions import Side
+from xmpp_rest.service.sessions.contact_requests import ContactRequests
+from xmpp_rest.service.sessions.refused import server_refused
+from xmpp_rest.service.sessions.server_asks import ServerAsks
+from xmpp_rest.service.sessions.server_roster import read_roster, roster_get, roster_set
+
+_ANSWERS = ("subscribed", "unsubscribed")
+_NOT_THERE = "item-not-found"  # COMPAT Prosody: of an item that is to be removed
+
+
+class ForeignContacts:
+    """Reads and changes rosters at other servers. Methods raise GatewayError: server-refused, waits-full, session-lost, iq-timeout …"""
+
+    def __init__(self, asks: ServerAsks, sending: SendingPort, requests: ContactRequests) -> None:
+        """Any process may ask."""
+        self._asks = asks
+        self._sending = sending
+        self._requests = requests
+
+    def all(self, owner: JID) -> list[Contact]:
+        """Every contact, and every address whose request the session has seen."""
+        return list(self._known_to(owner).values())
+
+    def known(self, jid: JID) -> bool:
+        """Whether the address may exist: nobody can say that it does not."""
+        return True
+
+    def get(self, owner: JID, jid: JID) -> Contact | None:
+        """The contact; None if there is none, and no request was seen."""
+        return self._known_to(owner).get(jid.bare)
+
+    def add(self, owner: JID, jid: JID) -> None:
+        """Make a roster item; one that is there keeps its name and groups. Raises GatewayError, bad-contact, too."""
+        if jid.bare == owner.bare:
+            raise GatewayError("bad-contact")
+        if jid.bare not in self._roster(owner):
+            self._done(self._asks.one(roster_set(owner, jid)), "The server has not added the contact")
+
+    def ask(self, owner: JID, jid: JID, stanza: Element) -> None:
+        """Send a presence of type subscribe, subscribed, unsubscribe or unsubscribed to a contact.
+
+        Returns when the server has it; that it could not be delivered is told to nobody, as with servers that say so later.
+        """
+        self._sending.send(with_id(stanza, from_=str(owner.bare), to_=str(jid.bare)), owner.bare, jid.bare)
+        if stanza.get("type") in _ANSWERS:
+            self._requests.answered(owner, jid)
+
+    def remove_each(self, owner: JID, jids: Sequence[JID]) -> list[bool]:
+        """End both subscriptions with each of these, and remove it; False for what was no contact."""
+        contacts = self._known_to(owner) if jids else {}
+        return [(contact := contacts.pop(jid.bare, None)) is not None and self._removed(owner, contact) for jid in jids]
+
+    def _removed(self, owner: JID, contact: Contact) -> bool:
+        if contact.state.from_ is Side.ASKED:
+            self.ask(owner, contact.jid, make("presence", type_="unsubscribed", id_=new_id()))
+        if not contact.listed:
+            return True
+        answer = self._asks.one(roster_set(owner, contact.jid, remove=True))
+        if answer.get("type") == "error" and condition_of(answer).condition == _NOT_THERE:  # another client was faster
+            return False
+        self._done(answer, "The server has not removed the contact")
+        return True
+
+    def _known_to(self, owner: JID) -> dict[JID, Contact]:
+        """The roster, and requests that were seen."""
+        contacts = self._roster(owner)
+        for jid in self._requests.of(owner):
+            contact = contacts.get(jid) or Contact(jid, listed=False)
+            if contact.state.from_ is Side.NONE:
+                contacts[jid] = replace(contact, state=contact.state._replace(from_=Side.ASKED))
+        return contacts
+
+    def _roster(self, owner: JID) -> dict[JID, Contact]:
+        answer = self._asks.one(roster_get(owner))
+        self._done(answer, "The server does not give the roster")
+        return read_roster(answer)
+
+    def _done(self, answer: Element, what: str) -> None:
+        if answer.get("type") != "result":
+            raise server_refused(condition_of(answer), what, answer.get("from", ""))
