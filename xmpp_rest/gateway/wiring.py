@@ -103,7 +103,9 @@ def build(
     """
     domain, domains = settings.gateway.domain, settings.domains
     rooms_domain, conference_domain = settings.gateway.rooms_domain, settings.gateway.conference_domain
-    counts = Counts(domains if settings.link.kind == "component" else (), settings.callbacks, enabled=settings.metrics.enabled)
+    patterns = [pattern for login in settings.logins.values() for pattern in login.domains]
+    streamed = domains if settings.link.kind == "component" else ()
+    counts = Counts(streamed, settings.callbacks, logins=patterns, enabled=settings.metrics.enabled)
     driver.observed_by(counts)
     events = Events(incidents)
     waits = Waits(settings.server.threads, settings.server.waits_per_account)

@@ -15,12 +15,15 @@ from xmpp_rest.metrics.families import (
     HOOK_RESULTS,
     KINDS,
     LINK_FAILURES,
+    LOGIN_RESULTS,
     MAX_HOOKS,
     METHODS,
     OPENED,
     OPERATIONS,
     OTHER,
     REFUSALS,
+    RESUMES,
+    SESSION_REFUSALS,
     STREAM_ENDS,
     Figures,
 )
@@ -34,11 +37,13 @@ _WITHOUT_LABELS: tuple[Labels, ...] = ((),)
 class Counts:
     """What one process counts. Safe to be used by several threads. `enabled`: False: nothing is counted."""
 
-    def __init__(self, domains: Iterable[str] = (), callbacks: Iterable[str] = (), *, enabled: bool = False) -> None:
-        """`domains`: those with a stream of their own; `callbacks`: the names of their sections."""
+    def __init__(
+        self, domains: Iterable[str] = (), callbacks: Iterable[str] = (), *, logins: Iterable[str] = (), enabled: bool = False
+    ) -> None:
+        """`domains`: those with a stream of their own; `callbacks`: the names of their sections; `logins`: the patterns of [login.NAME]."""
         self.enabled = enabled
         self._families: list[Counter | Histogram] = []
-        names, streams = tuple(callbacks), tuple(domains)
+        names, streams, patterns = tuple(callbacks), tuple(domains), tuple(logins)
         self._answers = self._counter("http_requests_total", product(APIS, ("GET", "POST"), (200, 500)))  # good ones, and those of alerts
         self._durations = self._histogram("http_request_duration_seconds", product(APIS))
         self._seen: deque[Answered] = deque()  # answers that are not counted yet
@@ -52,6 +57,10 @@ class Counts:
         self._ended = self._counter("streams_ended_total", product(STREAM_ENDS))
         self._callbacks = self._counter("callback_requests_total", product(names, CALLBACK_RESULTS))
         self._callback_durations = self._histogram("callback_request_duration_seconds", product(names))
+        self._logins = self._counter("logins_total", product(patterns, LOGIN_RESULTS))
+        self._login_durations = self._histogram("login_seconds", _WITHOUT_LABELS if patterns else ())
+        self._resumes = self._counter("session_resumes_total", product(RESUMES) if patterns else ())
+        self._sessions_refused = self._counter("session_refused_total", product(SESSION_REFUSALS) if patterns else ())
         self._hooks = self._counter("hook_requests_total", ())
         self._hook_names: set[str] = set()
         self._naming = Lock()  # guards it
@@ -131,6 +140,19 @@ class Counts:
         """An attempt to deliver a stanza to the URL of a callback is over; `result` is one of CALLBACK_RESULTS."""
         self._callbacks.count(callback, result)
         self._callback_durations.observe(seconds, callback)
+
+    def logged_in(self, pattern: str, result: str, seconds: float) -> None:
+        """A login at the server of an account, or a check of its password, is over; `result` is one of LOGIN_RESULTS."""
+        self._logins.count(pattern, result if result in LOGIN_RESULTS else OTHER)
+        self._login_durations.observe(seconds)
+
+    def session_resumed(self, result: str) -> None:
+        """It is known what became of a session that broke off: one of RESUMES."""
+        self._resumes.count(result)
+
+    def session_refused(self, reason: str) -> None:
+        """A request was refused without asking the server of its account, for one of SESSION_REFUSALS."""
+        self._sessions_refused.count(reason)
 
     def hook_requested(self, hook: str, result: str) -> None:
         """A request to a hook was answered; `result` is one of HOOK_RESULTS."""

@@ -20,7 +20,15 @@ HOOK_RESULTS = (
 )  # fmt: skip
 MAX_HOOKS = 500
 """Hooks that have figures of their own; those of others are added up as OTHER."""
-REFUSALS = ("password", "unknown-account", "token", "banned", "throttled", "malformed")
+REFUSALS = ("password", "unknown-account", "token", "banned", "throttled", "malformed", "elsewhere")
+LOGIN_RESULTS = (
+    "ok", "wrong", "account-disabled", "unreachable", "login-later", "no-server", "bad-certificate", "no-tls", "no-login", "impostor",
+)  # fmt: skip
+"""What a login at the server of an account may come to: right, wrong, or a name of the table of errors (accounts-anywhere §6)."""
+RESUMES = ("resumed", "rebound", "failed")
+"""What becomes of a session that broke: its stream was resumed, another one is bound in its place, or it ended."""
+SESSION_REFUSALS = ("known-wrong", "too-many-failures", "login-paused", "backoff", "sessions-full")
+"""Why a request of an account of another server is refused without asking that server (accounts-anywhere §5)."""
 OPERATIONS = ("read", "write")
 LINK_FAILURES = (
     "unreachable", "login-timeout", "refused", "silent", "disconnected", "closed", "bad-xml", "stanza-too-big",
@@ -71,6 +79,11 @@ TABLE = (
     Family("callback_request_duration_seconds", "histogram", ("callback",), "Time of one attempt."),
     Family("callback_queue", "gauge", ("callback",), "Stanzas that wait for the URL of a callback."),
     Family("callback_dead_letters", "gauge", ("callback",), "Stanzas that were given up, and are kept."),
+    Family("sessions", "gauge", ("domain",), "Sessions at the servers of accounts, by the pattern of [login.NAME] domains."),
+    Family("logins_total", "counter", ("domain", "result"), "Logins and checks of passwords at the servers of accounts."),
+    Family("login_seconds", "histogram", (), "Time of one of them, from DNS to the end."),
+    Family("session_resumes_total", "counter", ("result",), "Sessions that broke off, by what became of them."),
+    Family("session_refused_total", "counter", ("reason",), "Requests that were refused without asking the server of the account."),
     Family("rooms", "gauge", ("state",), "Accounts and bots in rooms on other servers, each room counted, by state."),
     Family("rooms_held", "gauge", (), "Messages that wait for such rooms."),
     Family("scheduled_soon", "gauge", (), "Scheduled messages that fall due in this hour, or are late."),
