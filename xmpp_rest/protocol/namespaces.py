@@ -5,6 +5,7 @@ COMPONENT = "jabber:component:accept"  # XEP-0114
 STREAMS = "http://etherx.jabber.org/streams"  # RFC 6120 §4.8.1
 STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"  # RFC 6120 §4.9.2
 STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"  # RFC 6120 §8.3.2
+STREAM_MANAGEMENT = "urn:xmpp:sm:3"  # XEP-0198
 XML = "http://www.w3.org/XML/1998/namespace"
 
 AVATAR_DATA = "urn:xmpp:avatar:data"  # XEP-0084

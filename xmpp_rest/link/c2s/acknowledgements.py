@@ -1,0 +1,221 @@
+"""The stanzas of one session that wait to be written, acknowledged (XEP-0198) or confirmed (accounts-anywhere §7.1).
+
+XEP-0198 counts what the server has *received*, so that a resumed stream goes on where it broke. A stanza is *confirmed* once the iq behind
+it, the barrier, was answered: the server has *processed* it. What is confirmed needs no acknowledgement; what was given with a barrier
+waits for that, whatever is acknowledged.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.errors import OtherStream, OutboxFull
+
+BURST = 64  # most stanzas written at once
+MAX_BYTES = 4 << 20  # of what waits, from where on nothing is taken; one stanza or batch may be as large as it may
+OnConfirmed = Callable[[GatewayError | None], object]
+"""Gets None once the server has processed the stanzas, or why that will not be known. Called once, on the sessions' thread."""
+_MODULUS = 1 << 32  # XEP-0198 §4: counts begin again
+
+
+class Barrier:
+    """An iq that the server answers once it has processed what came before it. It may stand for others that were written with it."""
+
+    __slots__ = ("data", "done", "id")
+
+    def __init__(self, identifier: str, data: bytes, done: OnConfirmed) -> None:
+        self.id = identifier
+        self.data = data
+        self.done = [done]
+
+
+class QueuedStanza(NamedTuple):
+    """One stanza on its way."""
+
+    data: bytes
+    kind: str  # message, presence, iq
+    confirmed: bool  # whether a barrier follows it, or it is one
+    barrier: Barrier | None = None  # which it is
+    on_written: Callable[[], object] | None = None
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it is worth something in a session that is new to the server."""
+        return self.confirmed or self.kind == "message"
+
+
+class Acknowledgements:
+    """First in, first out. `put` may be called by any thread, all else by the one of the sessions. `size`: bound of all that waits."""
+
+    def __init__(self, counts: bool) -> None:
+        """`counts`: whether XEP-0198 is enabled on the stream."""
+        self._counts = counts
+        self._lock = threading.Lock()
+        self._waiting: deque[QueuedStanza] = deque()
+        self._first: list[QueuedStanza] | None = None  # goes before `_waiting`, once all of it is there
+        self._written: deque[tuple[int, QueuedStanza]] = deque()  # on this stream, with their numbers there; not settled
+        self._number = 0  # stanzas that were written on this stream
+        self._acknowledged = 0  # of them, known to be received
+        self._barriers: dict[str, int] = {}  # id → number
+        self._bytes = 0
+        self._count = 0  # of what waits or is not settled, without the barriers
+        self._plain = 0  # of what is written, that no barrier follows
+        self._closed = False
+
+    def __len__(self) -> int:
+        """Stanzas that wait to be written, acknowledged or confirmed."""
+        return self._count
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is anything to take."""
+        return bool(self._waiting)
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many stanzas that no barrier follows are written, and not known to have arrived."""
+        return self._plain
+
+    @property
+    def asks(self) -> bool:
+        """Whether an answer to a barrier is due."""
+        return bool(self._barriers)
+
+    def put(self, stanzas: Sequence[QueuedStanza], size: int, *, first: bool = False) -> None:
+        """Append these, all or none; `first`: before all that is to be written again. Raises OutboxFull, OtherStream: closed."""
+        with self._lock:
+            if self._closed:
+                raise OtherStream
+            count = sum(stanza.barrier is None for stanza in stanzas)
+            if self._count + count > size or self._bytes > MAX_BYTES:
+                raise OutboxFull
+            self._count += count
+            self._bytes += sum(len(stanza.data) for stanza in stanzas)
+            if first and self._first is not None:
+                self._first.extend(stanzas)
+            else:
+                self._waiting.extend(stanzas)
+
+    def take(self) -> list[QueuedStanza]:
+        """What is to be written next. Barriers of one burst are one, the last of them."""
+        with self._lock:
+            burst = [self._waiting.popleft() for _ in range(min(BURST, len(self._waiting)))]
+            barriers = [stanza.barrier for stanza in burst if stanza.barrier is not None]
+            for barrier in barriers[:-1]:
+                barriers[-1].done[:0] = barrier.done
+            dropped = set(map(id, barriers[:-1]))
+            burst = [stanza for stanza in burst if stanza.barrier is None or id(stanza.barrier) not in dropped]
+            self._bytes -= sum(len(barrier.data) for barrier in barriers[:-1])
+            for stanza in burst:
+                self._write(stanza)
+        return burst
+
+    def _write(self, stanza: QueuedStanza) -> None:
+        self._number += 1
+        if stanza.barrier is not None:
+            self._barriers[stanza.barrier.id] = self._number
+        if not (stanza.confirmed or self._counts):  # nobody will say that it has arrived
+            self._settle(stanza)
+            return
+        self._plain += not stanza.confirmed
+        self._written.append((self._number, stanza))
+
+    def _settle(self, stanza: QueuedStanza) -> None:
+        self._count -= stanza.barrier is None
+        self._bytes -= len(stanza.data)
+
+    def acknowledged(self, h: int) -> bool:
+        """The server says how many stanzas it has received on this stream; whether that is possible."""
+        with self._lock:
+            received = self._acknowledged + (h - self._acknowledged) % _MODULUS
+            if received > self._number:
+                return False
+            if received == self._acknowledged:
+                return True
+            self._acknowledged = received
+            kept = [(number, stanza) for number, stanza in self._written if number > received or stanza.confirmed]
+            for number, stanza in self._written:
+                if number <= received and not stanza.confirmed:
+                    self._settle(stanza)
+                    self._plain -= 1
+            self._written = deque(kept)
+            return True
+
+    def answered(self, identifier: str) -> list[OnConfirmed] | None:
+        """The barrier of this id was answered: who is to be told that all before it is processed. None: there is no such barrier."""
+        with self._lock:
+            last = self._barriers.pop(identifier, None)
+            if last is None:
+                return None
+            done: list[OnConfirmed] = []
+            while self._written and self._written[0][0] <= last:
+                _, stanza = self._written.popleft()
+                self._settle(stanza)
+                self._plain -= not stanza.confirmed
+                if stanza.barrier is not None:
+                    self._barriers.pop(stanza.barrier.id, None)
+                    done += stanza.barrier.done
+            self._acknowledged = max(self._acknowledged, last)
+            return done
+
+    def resumed(self, h: int) -> bool:
+        """The stream was resumed; what the server did not receive is written again. Whether its count is possible."""
+        if not self.acknowledged(h):
+            return False
+        with self._lock:
+            again = [stanza for number, stanza in self._written if number > self._acknowledged]
+            self._written = deque((number, stanza) for number, stanza in self._written if number <= self._acknowledged)
+            self._back(again)
+            self._number = self._acknowledged
+        return True
+
+    def rebinds(self, counts: bool) -> None:
+        """The next stream is a new one for the server, with XEP-0198 or without.
+
+        What lasts is written again, behind what is put `first` from now on.
+        """
+        with self._lock:
+            again = [stanza for number, stanza in self._written if stanza.confirmed or number > self._acknowledged]
+            self._written.clear()
+            self._back(again)
+            for stanza in self._waiting:
+                if not stanza.is_lasting:
+                    self._settle(stanza)
+            self._waiting = deque(stanza for stanza in self._waiting if stanza.is_lasting)
+            self._number = self._acknowledged = 0
+            self._counts = counts
+            self._first = []
+
+    def _back(self, again: Iterable[QueuedStanza]) -> None:
+        for stanza in (again := list(again)):
+            self._plain -= not stanza.confirmed
+            if stanza.barrier is not None:
+                self._barriers.pop(stanza.barrier.id, None)
+        self._waiting.extendleft(reversed(again))
+
+    def rebound(self) -> None:
+        """All that is to come first was put."""
+        with self._lock:
+            first, self._first = self._first or [], None
+            self._waiting.extendleft(reversed(first))
+
+    def close(self) -> None:
+        """Take nothing any more; what is there goes on."""
+        with self._lock:
+            self._closed = True
+
+    def lose(self) -> list[OnConfirmed]:
+        """Drop everything, and take nothing any more; who is to be told."""
+        with self._lock:
+            self._closed = True
+            lost = [*(stanza for _, stanza in self._written), *self._waiting, *(self._first or ())]
+            self._written.clear()
+            self._waiting.clear()
+            self._barriers.clear()
+            self._first = None
+            self._count = self._bytes = self._plain = 0
+        return [done for stanza in lost if stanza.barrier is not None for done in stanza.barrier.done]

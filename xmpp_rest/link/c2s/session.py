@@ -1,0 +1,339 @@
+"""A session: the gateway's login as an account of another server, which is kept for a while."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.config.login_tables import LoginSettings
+from xmpp_rest.link.account_streams import session_lost
+from xmpp_rest.link.c2s.acknowledgements import OnConfirmed
+from xmpp_rest.link.c2s.opened_stream import OpenedStream, Resumption
+from xmpp_rest.link.c2s.resuming import ENDS, FATAL, Attempts, why_final
+from xmpp_rest.link.c2s.session_keeper import SessionKeeper
+from xmpp_rest.link.c2s.session_outbox import SessionOutbox
+from xmpp_rest.link.c2s.session_stream import SessionStream
+from xmpp_rest.link.c2s.tls_stream import close_unused
+from xmpp_rest.link.errors import LinkDown
+from xmpp_rest.protocol.conditions import stanza_error
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.stanza import is_request, refusal
+
+log = logging.getLogger("xmpp_rest.link")
+
+CLOSES_WITHIN = 2.0  # seconds that a server has for answering what was sent, and for closing its side
+
+
+class SessionEvents(Protocol):
+    """What the owner of sessions is told. Called on the sessions' thread, which serves all sessions: each of these must be quick."""
+
+    def received(self, session: ClientSession, stanza: Element, size: int) -> None:
+        """Called with a stanza that its server sent, and its size in bytes; answers to barriers are not among them."""
+
+    def is_worth_resuming(self, session: ClientSession) -> bool:
+        """Whether a broken session is to be resumed for more than the stanzas that wait in it: event streams, a presence of its own."""
+
+    def broke(self, session: ClientSession) -> None:
+        """The connection broke. `resumed`, `rebound` or `ended` follows."""
+
+    def resumed(self, session: ClientSession) -> None:
+        """The session goes on as if nothing had happened."""
+
+    def rebound(self, session: ClientSession) -> None:
+        """The session goes on, but for its server it is a new one: presence, carbons and rooms are to be repeated.
+
+        What is written during this call goes before all that waits. iqs and presences that were given to `write` before are dropped,
+        so no answer to one of these iqs will come any more.
+        """
+
+    def ended(self, session: ClientSession, reason: str) -> None:
+        """The session is over; called once, as the last. `reason`: what `end` was given, or one of `resuming.ENDS`."""
+
+
+class ClientSession:
+    """One login. `write`, `confirm`, `hold`, `end` and the attributes are for any thread, all else for the one of the sessions."""
+
+    def __init__(self, opened: OpenedStream, account: JID, login: LoginSettings, events: SessionEvents, keeper: SessionKeeper) -> None:
+        """`opened`: is this session's from now on."""
+        self.account = account
+        """Bare."""
+        self.login = login
+        self.since = time.time()
+        """Unix time of the login."""
+        self.jid = opened.jid
+        """Full, as the server has given it."""
+        self.number = keeper.next_number()
+        """Of the stream, above 0: another one for each `bind`, the same after a resume."""
+        self.server = opened.server
+        """Address and port, as 192.0.2.7:5223."""
+        self.tls = opened.tls
+        """The version, as TLSv1.3."""
+        self._events = events
+        self._keeper = keeper
+        self._outbox = SessionOutbox(account, keeper, opened.management is not None)
+        self._attempts = Attempts()
+        self._opened = opened
+        self._keys = opened.keys
+        self._management = opened.management
+        self._stream: SessionStream | None = None
+        self._handled = 0  # stanzas of the server, on the stream that broke
+        self._holds = False
+        self._asks = False  # a login is under way
+        self._reason = ""  # why it ends, or has ended
+        self._unavailable = False
+        self._ended = False
+        self._lock = threading.Lock()  # of `_reason`
+
+    def __repr__(self) -> str:
+        return f"<session of {self.jid}>"
+
+    # for any thread
+
+    @property
+    def is_up(self) -> bool:
+        """Whether what is written goes out at once; if not, it waits for the resume, or the session has ended."""
+        return self._stream is not None and not self._reason
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is taken any more."""
+        return bool(self._reason)
+
+    @property
+    def waiting(self) -> int:
+        """Stanzas that are queued, or not known to have arrived."""
+        return len(self._outbox.queue)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the session may go on after a break: there are keys to log in with."""
+        return self._keys is not None
+
+    @property
+    def idle(self) -> float:
+        """Seconds since something was written, or was waiting for the server."""
+        return self._outbox.idle
+
+    def write(self, stanza: Element) -> None:
+        """Queue a stanza; its `from` is removed, as the server puts it in. Nobody is told that it arrived.
+
+        Raises BadXML and GatewayError: session-lost, outbox-share, stanza-too-big.
+        """
+        self._outbox.put(stanza)
+        self._keeper.wants_service(self)
+
+    def confirm(self, stanzas: Sequence[Element], done: OnConfirmed, on_written: Callable[[], object] | None = None) -> None:
+        """Queue these and a barrier behind them, all or none. `on_written` is called each time that the system has taken the last of them.
+
+        `done` is called once: with None when the barrier was answered, so that the server has processed them, or with GatewayError,
+        session-lost. Raises as `write`.
+        """
+        self._outbox.put_confirmed(stanzas, done, on_written)
+        self._keeper.wants_service(self)
+
+    def hold(self, holds: bool) -> None:
+        """Read nothing more for now, so that the server has to wait; or read on."""
+        self._holds = holds
+        self._keeper.wants_service(self)
+
+    def end(self, reason: str, *, unavailable: bool) -> None:
+        """End the session (accounts-anywhere §5.6): what waits is written, `unavailable` if it is to be said, and it closes."""
+        with self._lock:
+            if self._reason:
+                return
+            self._reason, self._unavailable = reason, unavailable
+        self._outbox.queue.close()
+        self._keeper.call(lambda: self._guarded(self._close))
+
+    # for the thread
+
+    @property
+    def reads(self) -> bool:
+        """Whether it takes what the server sends."""
+        return not self._holds
+
+    def begin(self) -> None:
+        """Take the stream; what was written before waits for it."""
+        self._guarded(lambda: self._attach(self._opened, lambda: None))
+
+    def serve(self, readable: bool) -> None:
+        """Read if there may be something, write what waits, and look what is due. Raises nothing."""
+        self._guarded(lambda: self._serve(readable))
+
+    def _serve(self, readable: bool) -> None:
+        if (stream := self._stream) is None:
+            return
+        if readable and not self._holds:
+            stream.read()
+        stream.check(time.monotonic(), self.reads)
+
+    def _guarded(self, act: Callable[[], object]) -> None:
+        """Do this; what goes wrong breaks this session's stream, and nothing else."""
+        try:
+            act()
+        except LinkDown as down:
+            self._broke(down)
+        except Exception as e:
+            self._report("the stream failed unexpectedly")
+            self._broke(LinkDown("internal-error", type(e).__name__))
+
+    def _report(self, what: str) -> None:
+        self._keeper.incidents.report(log, "session", "%s: %s", self.account, what, level=logging.ERROR, trace=True)
+
+    def _attach(self, opened: OpenedStream, tell: Callable[[], object]) -> None:
+        """Go on with this stream; `tell` is called before anything is written on it."""
+        try:
+            self._stream = stream = SessionStream(opened, self, self._outbox.queue, self._keeper.settings, self._handled)
+        except OSError as e:
+            opened.socket.close()
+            raise LinkDown("disconnected", str(e)) from e
+        self._attempts.opened(time.monotonic())
+        self._keeper.watch(self, stream)
+        tell()
+        for stanza in opened.early:
+            self.deliver(stanza, 0)
+        self._serve(stream.has_more)
+
+    def _broke(self, down: LinkDown) -> None:
+        """The stream has ended."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            self._handled = stream.handled
+            self._keeper.forget(self)
+            stream.close()
+        if self._ended:
+            return
+        if self._reason:
+            self._finish(self._reason)
+            return
+        self._management = None if down.reason == "bad-count" else self._management
+        self.call(partial(self._events.broke, self))
+        steady = self._attempts.broke(time.monotonic())
+        if down.reason in FATAL:
+            self._finish(down.reason, down)
+        elif not self._is_worth_it():
+            self._finish("broken", down)
+        elif not (steady and self.resumable):
+            self._finish("lost", down)
+        else:
+            log.info("the session of %s broke: %s", self.jid, down)
+            self._try_again()
+
+    def _is_worth_it(self) -> bool:
+        """Whether the session is to go on. Stanzas that wait are worth it as long as a session may be idle."""
+        waits = self.waiting > 0 and time.monotonic() - self._attempts.down_since < self._keeper.settings.idle
+        return waits or bool(self.call(partial(self._events.is_worth_resuming, self)))
+
+    def _try_again(self, failure: Exception | None = None) -> None:
+        pause = self._attempts.pause(self._keeper.settings.retry_max, failure)
+        self._keeper.after(pause, lambda: self._guarded(self._log_in))
+
+    def _log_in(self) -> None:
+        """Have another connection made."""
+        if self._reason or self._keys is None:
+            return
+        if not self._is_worth_it():
+            self._finish("broken")
+            return
+        self._asks = True
+        known = self._management
+        resumption = Resumption(known.id, self._handled) if known is not None and known.id else None
+        try:
+            self._keeper.log_in_again(self.account, self.login, self._keys, resumption, self._logged_in)
+        except Exception as e:
+            self._report("no login was begun")
+            self._reopened(e)
+
+    def _logged_in(self, outcome: OpenedStream | Exception) -> None:
+        """For any thread: what came of it."""
+        self._keeper.call(lambda: self._guarded(lambda: self._reopened(outcome)))
+
+    def _reopened(self, outcome: OpenedStream | Exception) -> None:
+        asked, self._asks = self._asks, False
+        if isinstance(outcome, OpenedStream):
+            if self._reason or not asked:
+                close_unused(outcome)
+            else:
+                self._go_on(outcome)
+        elif asked and not self._reason:
+            log.info("the session of %s is not resumed: %s", self.jid, outcome)
+            if reason := why_final(outcome):
+                self._finish(reason)
+            else:
+                self._try_again(outcome)
+
+    def _go_on(self, opened: OpenedStream) -> None:
+        """A connection is there again."""
+        self._opened, self._keys = opened, opened.keys or self._keys
+        self.server, self.tls = opened.server, opened.tls
+        if opened.resumed:
+            if not self._outbox.queue.resumed(opened.acknowledged):
+                close_unused(opened)
+                self._management = None  # the next one binds
+                self._try_again()
+                return
+            log.info("the session of %s is resumed", self.jid)
+            self._attach(opened, lambda: self.call(partial(self._events.resumed, self)))
+            return
+        self._management, self._handled = opened.management, 0
+        self.jid, self.number = opened.jid, self._keeper.next_number()
+        log.info("the session of %s is bound anew", self.jid)
+        counts = opened.management is not None
+        self._attach(opened, lambda: self._outbox.repeat(lambda: self.call(partial(self._events.rebound, self)), counts))
+
+    def _close(self) -> None:
+        """End politely, which may take a while."""
+        if self._stream is None:
+            self._finish(self._reason)
+            return
+        self._keeper.after(CLOSES_WITHIN, lambda: self._finish(self._reason))
+        self._stream.end(self._unavailable)
+        self._stream.flush()
+
+    def _finish(self, reason: str, down: LinkDown | None = None) -> None:
+        """The end."""
+        if self._ended:
+            return
+        with self._lock:
+            self._reason = self._reason or reason
+        self._ended = True
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            self._keeper.forget(self)
+            stream.close()
+        log.info("the session of %s has ended: %s", self.jid, down or ENDS.get(self._reason, self._reason))
+        self._keeper.over(self)
+        for done in self._outbox.queue.lose():
+            self.call(partial(done, session_lost(self.account)))
+        self.call(partial(self._events.ended, self, self._reason))
+
+    # for the stream
+
+    def deliver(self, stanza: Element, size: int) -> None:
+        """A stanza came."""
+        self.call(lambda: self._events.received(self, stanza, size))
+
+    def skipped(self, head: Element, why: str) -> None:
+        """A stanza came that is beyond a bound; who asked something is told."""
+        self._keeper.incidents.report(log, "stanza-skipped", "%s: a stanza from its server was skipped: %s", self.account, why)
+        if is_request(head):
+            self.call(lambda: self.write(refusal(head, stanza_error("policy-violation"))))
+
+    def tell(self, done: Sequence[OnConfirmed]) -> None:
+        """What was sent is processed."""
+        self._outbox.touch()
+        for each in done:
+            self.call(partial(each, None))
+
+    def call(self, act: Callable[[], object]) -> object:
+        """What this returns, whatever it raises."""
+        try:
+            return act()
+        except Exception:  # its author's mistake costs neither this session nor others anything
+            self._report("what happened was not noticed")
+            return None

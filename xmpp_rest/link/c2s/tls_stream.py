@@ -1,0 +1,117 @@
+"""The connection of a kept session: TLS on a socket that never blocks, and the parser. Belongs to the sessions' thread."""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable, Sequence
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.link.c2s.opened_stream import OpenedStream
+from xmpp_rest.link.errors import LinkDown
+
+READ_SIZE = 65536
+READS = 8  # records of one connection, after which it is the turn of the others
+_Callbacks = Sequence[Callable[[], object]]
+
+
+class TlsStream:
+    """Reads stanzas, and writes bytes as fast as the network takes them."""
+
+    def __init__(
+        self, opened: OpenedStream, on_stanza: Callable[[Element, int], None], on_skipped: Callable[[Element, str], None], limit: int
+    ) -> None:
+        """`limit`: bytes of a received stanza."""
+        self.socket = opened.socket
+        self._parser = opened.parser(on_stanza, limit, on_skipped)
+        self._pending = opened.pending
+        self._out: deque[tuple[bytes, _Callbacks]] = deque()
+        self._write_waits_for = selectors.EVENT_WRITE
+        self._read_waits_for = selectors.EVENT_READ
+        self.has_more = bool(opened.pending)
+        """Whether there may be something to read that the selector does not know of."""
+
+    def prepare(self, keepalive: float) -> None:
+        """Have the system say when the server does not acknowledge what was written. Raises OSError."""
+        self.socket.setblocking(False)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(keepalive * 1000))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all is written."""
+        return not self._out
+
+    def events(self, reading: bool) -> int:
+        """What the selector is to look for."""
+        return (self._read_waits_for if reading else 0) | (self._write_waits_for if self._out else 0)
+
+    def write(self, data: bytes, written: _Callbacks = ()) -> None:
+        """Append to what is written; `written` are called once the system has it."""
+        self._out.append((data, written))
+
+    def flush(self) -> None:
+        """Write what the system takes. Raises LinkDown."""
+        while self._out:
+            data, written = self._out[0]
+            try:
+                self.socket.send(data)  # all of it, or it is to be called again with the same
+            except ssl.SSLWantWriteError:
+                self._write_waits_for = selectors.EVENT_WRITE
+                return
+            except ssl.SSLWantReadError:  # before TLS 1.3 the server may ask for other keys
+                self._write_waits_for = selectors.EVENT_READ
+                return
+            except (OSError, ValueError) as e:  # ValueError: OpenSSL has closed it
+                raise _broken(e) from e
+            self._out.popleft()
+            for call in written:
+                call()
+
+    def read(self) -> bool:
+        """Parse what there is; whether there was anything. Raises LinkDown at the end of the stream."""
+        self.has_more = False
+        if self._pending:
+            data, self._pending, self.has_more = self._pending, b"", True
+            self._parser.Parse(data)
+            return True
+        for n in range(READS):
+            try:
+                data = self.socket.recv(READ_SIZE)
+            except ssl.SSLWantReadError:
+                self._read_waits_for = selectors.EVENT_READ
+                return n > 0
+            except ssl.SSLWantWriteError:
+                self._read_waits_for = selectors.EVENT_READ | selectors.EVENT_WRITE
+                return n > 0
+            except (OSError, ValueError) as e:
+                raise _broken(e) from e
+            if not data:
+                raise LinkDown("disconnected", "the server closed the connection")
+            self._parser.Parse(data)
+        self.has_more = True
+        return True
+
+    def close(self) -> None:
+        """Close the socket, and say so to the server if it listens."""
+        with contextlib.suppress(OSError, ValueError):
+            self.socket.unwrap()  # does not wait: its answer would come later
+        self.socket.close()
+
+
+def close_unused(opened: OpenedStream) -> None:
+    """Close a stream that nobody takes, so that the server does not keep its session."""
+    with contextlib.suppress(OSError, ValueError):
+        opened.socket.send(b"</stream:stream>")
+    with contextlib.suppress(OSError, ValueError):
+        opened.socket.unwrap()
+    opened.socket.close()
+
+
+def _broken(error: Exception) -> LinkDown:
+    return LinkDown("disconnected", getattr(error, "strerror", None) or str(error))
