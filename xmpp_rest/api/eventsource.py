@@ -13,6 +13,7 @@ from xmpp_rest.http.client_gone import ClientConnection
 from xmpp_rest.http.sse import COMMENTS, PUSH, EndOfStream, EventStream, Framing, Push
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.request_notes import NOTES
+from xmpp_rest.service.accounts.ports import ListeningPort
 from xmpp_rest.service.streams.registry import Event, Stream, StreamEnded
 from xmpp_rest.threads.waits import there
 
@@ -35,12 +36,13 @@ class Admission(NamedTuple):
 
 
 class Readers(NamedTuple):
-    """Whom the events of a stream are for: whose they are, which are `wanted`, how they are written, and by which API."""
+    """Whom the events of a stream are for: whose they are, which are `wanted`, how they are written, by which API, and who has them."""
 
     owner: JID
     wanted: Callable[[Event], bool]
     write: Write
     api: str
+    listening: ListeningPort
 
 
 class Manner(NamedTuple):
@@ -97,7 +99,7 @@ def event_stream(
     push: Push | None = environ.get(PUSH)
 
     def open_after(last: str | None) -> Stream:
-        return streams.open(
+        return readers.listening.open(
             readers.owner, after=last, wanted=readers.wanted, peer=connection.peer,
             gone=there if push else connection.gone, holds_thread=push is None, api=readers.api,
             is_session=manner.is_session,

@@ -47,7 +47,8 @@ class EventsResource(ClientResource):
         after = None if resuming is None else self.request.headers.get("Last-Event-ID") or resuming or None
         rooms = self.gateway.settings.gateway.rooms_domain
         write = EventWriter(self.settings.sse_timestamp_unit, rooms, counted=resuming is None, xml="xml" in self.request.args).write
-        readers = Readers(self.account, is_shown_or_heard if "rooms" in self.request.args else is_shown, write, "client")
+        wanted = is_shown_or_heard if "rooms" in self.request.args else is_shown
+        readers = Readers(self.account, wanted, write, "client", self.services.listening)
         return event_stream(self.gateway, self.request.environ, readers, after, self.admission())
 
 

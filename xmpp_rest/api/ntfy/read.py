@@ -107,7 +107,7 @@ class ReadMessages(Read):
             return self.frame(told) if filters.fit(told) else None
 
         after = self._archived().place(since, now)
-        readers = Readers(topic.to, is_incoming, write, "hooks")
+        readers = Readers(topic.to, is_incoming, write, "hooks", self.gateway.parts.streams)
         manner = Manner(lambda: self._framing(b""), KEEPALIVE)
         return event_stream(self.gateway, self.request.environ, readers, after, topic.admission, manner)
 
@@ -124,7 +124,7 @@ class ReadMessages(Read):
             told_before.update(message.id for message in kept if message.when <= now)
             return self._framing(b"".join(self._written(kept, filters)))
 
-        readers = Readers(address_of(topic.hook), lambda _: True, write, "hooks")
+        readers = Readers(address_of(topic.hook), lambda _: True, write, "hooks", self.gateway.parts.streams)
         manner = Manner(framing, KEEPALIVE, is_session=False)
         return event_stream(self.gateway, self.request.environ, readers, None, topic.admission, manner)
 

@@ -48,7 +48,7 @@ class StreamResource(RestResource):
         return events
 
     def _listen(self, owner: JID) -> Iterator[bytes]:
-        readers = Readers(owner, is_received, writer(FORMATS[self.request.args.get("format", "json")]), "rest")
+        readers = Readers(owner, is_received, writer(FORMATS[self.request.args.get("format", "json")]), "rest", self.services.listening)
         after = self.request.headers.get("Last-Event-ID") or self.request.args.get("after") or None
         try:
             return event_stream(self.gateway, self.request.environ, readers, after, self.admission())

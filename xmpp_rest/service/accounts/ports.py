@@ -14,7 +14,9 @@ from xmpp_rest.service.messages.batch import OutboundMessage, Result, Results
 from xmpp_rest.service.messages.outcomes import Outcome
 from xmpp_rest.service.muclight.room import MucLightRoom, NewAffiliation, RoomSummary
 from xmpp_rest.service.rooms.said import SpokenResult
-from xmpp_rest.threads.waits import Wait
+from xmpp_rest.service.streams.registry import everything
+from xmpp_rest.service.streams.stream import Event, Stream
+from xmpp_rest.threads.waits import Gone, Wait, there
 
 
 class SendingPort(Protocol):
@@ -134,6 +136,24 @@ MucLightOf = Callable[[JID], MucLightPort | None]
 """The service of rooms of an account's server; None: there is none. Raises GatewayError where that is not known."""
 
 
+class ListeningPort(Protocol):
+    """Opens event streams. `Streams` says more."""
+
+    def open(
+        self,
+        owner: JID,
+        *,
+        after: str | None = None,
+        wanted: Callable[[Event], bool] = everything,
+        gone: Gone = there,
+        peer: tuple[str, int] = ("", 0),
+        holds_thread: bool = True,
+        api: str = "rest",
+        is_session: bool = True,
+    ) -> Stream:
+        """Open a stream of the events of an account from now on, or after the event with the id `after`."""
+
+
 @dataclass(frozen=True)
 class AccountServices:
     """What is done for the accounts of one kind. An API takes those of its caller: `Authenticated.services`."""
@@ -142,3 +162,4 @@ class AccountServices:
     history: HistoryPort
     contacts: ContactsPort
     muclight: MucLightOf
+    listening: ListeningPort

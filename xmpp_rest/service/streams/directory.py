@@ -114,6 +114,10 @@ class Directory:
         mine = 0 if process == self._remote.group.id else self.mine.count(account)
         return mine + sum(listing.count(account) for other, listing in self._elsewhere.items() if other != process)
 
+    def count(self, account: JID) -> int:
+        """The number of streams that the account has in all processes; called in the leader."""
+        return self.mine.count(account) + sum(listing.count(account) for listing in tuple(self._elsewhere.values()))
+
     def is_open_elsewhere(self, account: JID) -> bool:
         """Whether the account has a stream in another process; called in the leader, for each message."""
         return any(listing.count(account) for listing in tuple(self._elsewhere.values()))

@@ -129,6 +129,10 @@ class Streams:
         """Whether anybody listens to `owner` in this process."""
         return owner in self._open
 
+    def of(self, owner: JID) -> list[Stream]:
+        """The streams of `owner` in this process."""
+        return list(self._open.get(owner, ()))
+
     def hear(self, owner: JID, event: Event) -> None:
         """Push an event to the streams of `owner` in this process."""
         for stream in tuple(self._open.get(owner, ())):
@@ -153,20 +157,28 @@ class Streams:
         `is_session`: whether the owner is an account, which is online by it.
         Raises GatewayError: streams-full, event-unknown for an `after` that is not (or no longer) archived; StorageError.
         """
-        epoch = self._remote.listen()
+        epoch = self.listen()
         last, replay = self._begin(owner, after)
         stream = Stream(owner, replay, last, wanted, self._size, self, peer)
-        self._add(stream, Reader(gone, holds_thread, api))
+        self.put(stream, Reader(gone, holds_thread, api), epoch)
+        if is_session:
+            self._events.came_online.emit(owner)
+        return stream
+
+    def listen(self) -> int:
+        """Hear what the leader publishes; the epoch in which that holds, for `put`. Raises GatewayError."""
+        return self._remote.listen()
+
+    def put(self, stream: Stream, reader: Reader, epoch: int) -> None:
+        """Have a stream hear what is published from now on. `epoch`: what `listen` said before. Raises GatewayError."""
+        self._add(stream, reader)
         try:
             self._report(stream)
         except BaseException:
             self._withdraw(stream)
             raise
-        if self._remote.listen() != epoch:
+        if self.listen() != epoch:
             stream.end(LEADER_CHANGED)
-        if is_session:
-            self._events.came_online.emit(owner)
-        return stream
 
     def _add(self, stream: Stream, reader: Reader) -> None:
         """Add a stream to those of this process. Raises GatewayError, streams-full."""

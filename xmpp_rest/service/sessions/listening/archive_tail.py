@@ -1,0 +1,179 @@
+"""Follows the end of an account's archive: what is told comes from there wherever the server does not tell all (accounts-anywhere §7.3)."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from typing import Protocol
+from xml.etree.ElementTree import Element
+
+from drivers import ItemNotFound
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.messages.archive import ArchivedMessage, ArchiveFilter
+from xmpp_rest.service.sessions.listening.heard import HeardMessage, is_sent, tellable
+from xmpp_rest.service.sessions.server_archive import OnPage
+from xmpp_rest.service.sessions.server_query import ServerPage
+from xmpp_rest.service.streams.stream import Event
+
+log = logging.getLogger("xmpp_rest.sessions")
+
+PAGE = 100
+MOST_HELD = 100  # messages that wait for a look into the archive
+SLOWEST = 60.0  # seconds between two looks into an archive that fails
+REMOVED = "the messages after the last event have been removed"
+
+
+class Ask(Protocol):
+    """Has a page of the archive asked for; `done` is called with it, or with why there is none, by the thread of the account's work."""
+
+    def __call__(self, done: OnPage, wanted: ArchiveFilter, limit: int, *, newest: bool = False) -> None: ...
+
+
+def event_of(kept: ArchivedMessage) -> Event:
+    """An archived message as an event."""
+    return Event(tellable(kept.id), kept.when, kept.stanza)
+
+
+def went_back(place: str, items: Sequence[ArchivedMessage]) -> bool:
+    """Whether a page is not what comes after the id: ejabberd ignores an id that it does not know, and begins at the start."""
+    return bool(place and items) and _is_number(place) and _is_number(items[0].id) and int(items[0].id) <= int(place)
+
+
+def _is_number(identifier: str) -> bool:
+    return identifier.isascii() and identifier.isdigit()
+
+
+class ArchiveTail:
+    """Of one account. Methods are called by one thread at a time."""
+
+    def __init__(
+        self, account: JID, ask: Ask, tell: Callable[[Event], None], lost: Callable[[str], None], poll: Callable[[], float],
+        incidents: Incidents,
+    ) -> None:  # fmt: skip
+        """`tell`: called with each event, in the order of the archive; `lost`: with why events may be missing; `poll`: seconds between
+        two looks.
+        """
+        self._account = account
+        self._ask = ask
+        self._tell = tell
+        self._lost = lost
+        self._poll = poll
+        self._incidents = incidents
+        self.place: str | None = None
+        """The id of the last message that was told or passed over; "" in an empty archive, None: it is not known, or there is none."""
+        self._is_looking = self._again = False
+        self._held: list[HeardMessage] = []  # those that the next look may find
+        self._awaited: list[HeardMessage] = []  # those that this one may find
+        self._alone: OrderedDict[Hashable, None] = OrderedDict()  # names of those that were told although it had not found them
+        self._failures = 0
+        self._next = 0.0  # when to look again
+
+    def begin(self, newest: str | None) -> None:
+        """What comes after this id is to be told, unless an earlier place is known. None: there is no archive."""
+        if newest is None:
+            self.place = None
+            self._awaited, self._held = self._awaited + self._held, []
+            self._tell_awaited()
+        elif self.place is None:
+            self.place = newest
+            if self._held:
+                self.look()
+
+    def restart(self) -> None:
+        """Nothing is known any more: all streams have ended."""
+        self.place = None
+        self._held, self._awaited = [], []
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to look."""
+        return self.place is not None and not self._is_looking and time.monotonic() >= self._next
+
+    def heard(self, message: HeardMessage, *, hears_all: bool) -> None:
+        """Tell a message that reached the session, which the archive may have: now if the server tells all, else by a look."""
+        if message.id and hears_all and not self._is_looking and not self._held:
+            self.place = message.id
+            self._tell(_event(message))
+            return
+        self._held.append(message)
+        if len(self._held) > MOST_HELD:
+            self._tell_alone(self._held.pop(0))
+        self.look()
+
+    def look(self) -> None:
+        """Tell what the archive has after the place."""
+        if self.place is None:
+            return
+        if self._is_looking:
+            self._again = True
+            return
+        self._is_looking, self._again = True, False
+        self._awaited, self._held = self._awaited + self._held, []
+        self._ask(self._looked, ArchiveFilter(after=self.place or None), PAGE)
+
+    def _looked(self, outcome: ServerPage | Exception) -> None:
+        self._is_looking = False
+        if isinstance(outcome, Exception):
+            self._failed(outcome)
+            return
+        before, self._failures = self.place or "", 0
+        self._next = time.monotonic() + self._poll()
+        if went_back(before, outcome.items):
+            self._lost(REMOVED)
+            return
+        self._tell_page(outcome.items)
+        self.place = outcome.last or before
+        if not outcome.complete and self.place != before:
+            self.look()
+            return
+        self._tell_awaited()
+        if self._again or self._held:
+            self.look()
+
+    def _tell_page(self, items: Sequence[ArchivedMessage]) -> None:
+        found: set[Hashable] = set()
+        for kept in items:
+            names = {kept.id, _content(kept.stanza)}
+            found |= names
+            if self._alone.keys().isdisjoint(names) and not is_sent(kept.stanza, self._account):
+                self._tell(event_of(kept))
+        self._awaited = [message for message in self._awaited if _name(message) not in found]
+
+    def _tell_awaited(self) -> None:
+        awaited, self._awaited = self._awaited, []
+        for message in awaited:
+            self._tell_alone(message)
+
+    def _tell_alone(self, message: HeardMessage) -> None:
+        """Tell a message that the archive has not, or not yet: without an id, as others may come before it there."""
+        self._alone[_name(message)] = None
+        while len(self._alone) > MOST_HELD:
+            self._alone.popitem(last=False)
+        self._tell(_event(message._replace(id="")))
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, ItemNotFound):
+            self._lost(REMOVED)
+            return
+        self._tell_awaited()
+        self._failures += 1
+        self._next = time.monotonic() + min(self._poll() * 2 ** min(self._failures, 10), SLOWEST)
+        if not isinstance(error, GatewayError) or error.name != "session-lost":
+            self._incidents.report(log, "archive-unread", "the archive of %s could not be read: %r", self._account, error)
+
+
+def _name(message: HeardMessage) -> Hashable:
+    """By what a message is known again in the archive."""
+    return message.id or _content(message.stanza)
+
+
+def _content(stanza: Element) -> Hashable:
+    return stanza.get("from"), stanza.get("id"), stanza.findtext("body")
+
+
+def _event(message: HeardMessage) -> Event:
+    return Event(message.id, time.time() if message.when is None else message.when, message.stanza)

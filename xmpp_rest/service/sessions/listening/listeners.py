@@ -1,0 +1,185 @@
+"""The accounts of other servers that are listened to, in the leader (accounts-anywhere §7.3)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.sessions.listening.account_listening import AccountListening, ListeningServices
+from xmpp_rest.service.sessions.listening.stream_places import OnEventsPage, OnPlace
+from xmpp_rest.threads.timers import Timers
+
+log = logging.getLogger("xmpp_rest.sessions")
+
+LINGERS = 10.0  # seconds after the last stream of an account, in which its reader may come back
+LOOK = 1.0  # seconds between two looks at who listens, and whose archive is to be read
+
+
+class Hold(Protocol):
+    """Keeps a session open until it is released."""
+
+    def release(self) -> None: ...
+
+
+class _Listened:
+    """An account that is listened to, and until when."""
+
+    def __init__(self, listening: AccountListening, hold: Hold) -> None:
+        self.listening = listening
+        self._holds = [hold]  # one for each stream
+        self._last = time.monotonic()  # when it had one
+
+    def seen(self) -> None:
+        """It has a stream now, or is about to have one."""
+        self._last = time.monotonic()
+
+    def is_over(self) -> bool:
+        """Whether its last stream ended long enough ago."""
+        return time.monotonic() - self._last >= LINGERS
+
+    def hold_open(self, count: int, hold: Callable[[], Hold]) -> None:
+        """Hold the session so many times: once for each stream."""
+        try:
+            while len(self._holds) < count:
+                self._holds.append(hold())
+        except GatewayError as e:  # it is about to be told that the session has ended
+            log.debug("the session of %s is not held open: %s", self.listening.account, e)
+        while len(self._holds) > count:
+            self._holds.pop().release()
+
+
+class Listeners:
+    """Begins to listen with the first stream of an account, and ends LINGERS seconds after the last one.
+
+    Safe to be used by several threads. Methods do not wait.
+    """
+
+    def __init__(self, services: ListeningServices, count: Callable[[JID], int], hold: Callable[[JID], Hold], timers: Timers) -> None:
+        """`count`: how many streams an account has in all processes; `hold`: keeps its session open, or raises GatewayError."""
+        self._services = services
+        self._count = count
+        self._hold = hold
+        self._timers = timers
+        self._listened: dict[JID, _Listened] = {}
+        self._own: dict[JID, int] = {}  # account → the priority of its own presence
+        self._looks = False  # whether a timer runs
+        self._lock = threading.Lock()  # guards the three above
+
+    def place(self, account: JID, after: str | None, done: OnPlace) -> None:
+        """Find where a new stream of the account begins; as `StreamPlaces.find`."""
+        self._of(account).place(after, done)
+
+    def page(self, account: JID, after: str, done: OnEventsPage) -> None:
+        """Read a page of what a stream of the account has missed; as `StreamPlaces.page`."""
+        self._of(account).page(after, done)
+
+    def is_quiet(self, account: JID) -> bool:
+        """Whether the account's session is available because somebody listens, and not by a presence of its own."""
+        listened = self._listened.get(account)
+        return listened is not None and listened.listening.is_quiet
+
+    def is_listened_to(self, account: JID) -> bool:
+        """Whether anybody listens, or did so a moment ago."""
+        return account in self._listened
+
+    # -- what happens to sessions
+
+    def received(self, account: JID, stanza: Element) -> bool:
+        """Tell a message or presence that has reached the account's session; whether anybody listens."""
+        listened = self._listened.get(account)
+        if listened is None or stanza.tag == "iq":
+            return False
+        listened.listening.received(stanza)
+        return True
+
+    def own_presence(self, account: JID, priority: int | None) -> None:
+        """The account's own presence, which it sent without a recipient, has this priority from now on; None: it is unavailable."""
+        with self._lock:
+            if priority is None:
+                self._own.pop(account, None)
+            else:
+                self._own[account] = priority
+            listened = self._listened.get(account)
+        if listened is not None:
+            listened.listening.own_presence(priority)
+
+    def resumed(self, account: JID) -> None:
+        """The account's session goes on after a break."""
+        if (listened := self._listened.get(account)) is not None:
+            listened.listening.resumed()
+
+    def rebound(self, account: JID) -> None:
+        """The account's session goes on as a new one for its server; on the sessions' thread."""
+        if (listened := self._listened.get(account)) is not None:
+            listened.listening.rebound()
+
+    def ended(self, account: JID, reason: str) -> None:
+        """The account's session has ended: so do its streams, which say this reason."""
+        with self._lock:
+            listened = self._listened.pop(account, None)
+            self._own.pop(account, None)
+        if listened is not None:
+            listened.hold_open(0, partial(self._hold, account))
+            self._services.pool.submit(lambda: self._services.end_streams(account, reason))
+
+    def _of(self, account: JID) -> AccountListening:
+        """What is told of the account. Raises GatewayError: it has no session."""
+        with self._lock:
+            if (listened := self._listened.get(account)) is not None:
+                listened.seen()
+                return listened.listening
+        hold = self._hold(account)
+        with self._lock:
+            listened = self._listened.get(account)
+            is_new = listened is None
+            if listened is None:
+                listened = self._listened[account] = _Listened(AccountListening(account, self._services), hold)
+                if (priority := self._own.get(account)) is not None:
+                    listened.listening.own_presence(priority)
+                self._look_later()
+        if not is_new:
+            hold.release()
+        return listened.listening
+
+    # -- from time to time
+
+    def _look_later(self) -> None:
+        if not self._looks:
+            self._looks = True
+            self._timers.after(LOOK, self._look)
+
+    def _look(self) -> None:
+        for account, listened in tuple(self._listened.items()):
+            try:
+                self._look_at(account, listened)
+            except Exception as e:  # the others are looked at
+                self._services.incidents.report(log, "listening", "streams of %s may miss something: %r", account, e, trace=True)
+        with self._lock:
+            self._looks = False
+            if self._listened:
+                self._look_later()
+
+    def _look_at(self, account: JID, listened: _Listened) -> None:
+        if count := self._count(account):
+            listened.seen()
+            listened.hold_open(count, partial(self._hold, account))
+        if not self._is_over(account, listened):
+            listened.listening.tick()
+            return
+        listened.listening.end()
+        listened.hold_open(0, partial(self._hold, account))
+
+    def _is_over(self, account: JID, listened: _Listened) -> bool:
+        """Whether nobody has listened for so long; then it is forgotten."""
+        with self._lock:
+            is_over = listened.is_over() and self._listened.get(account) is listened
+            if is_over:
+                del self._listened[account]
+        return is_over
