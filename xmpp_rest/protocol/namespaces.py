@@ -6,6 +6,10 @@ STREAMS = "http://etherx.jabber.org/streams"  # RFC 6120 §4.8.1
 STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"  # RFC 6120 §4.9.2
 STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"  # RFC 6120 §8.3.2
 STREAM_MANAGEMENT = "urn:xmpp:sm:3"  # XEP-0198
+TLS = "urn:ietf:params:xml:ns:xmpp-tls"  # RFC 6120 §5
+SASL = "urn:ietf:params:xml:ns:xmpp-sasl"  # RFC 6120 §6
+BIND = "urn:ietf:params:xml:ns:xmpp-bind"  # RFC 6120 §7
+SESSION = "urn:ietf:params:xml:ns:xmpp-session"  # RFC 3921 §3
 XML = "http://www.w3.org/XML/1998/namespace"
 
 AVATAR_DATA = "urn:xmpp:avatar:data"  # XEP-0084
