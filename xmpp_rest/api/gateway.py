@@ -45,7 +45,6 @@ from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.muclight.muclight import MucLight
 from xmpp_rest.service.rooms.calls import RoomCalls
 from xmpp_rest.service.rooms.hearing import Hearing
-from xmpp_rest.service.rooms.verbs import RoomVerbs
 from xmpp_rest.service.scheduled.scheduled import Scheduled
 from xmpp_rest.service.streams.online import Online
 from xmpp_rest.service.streams.registry import Streams
@@ -97,7 +96,6 @@ class ApiParts:
     counts: Counts
     limits: RateLimits
     room_calls: RoomCalls
-    room_verbs: RoomVerbs
     scheduled: Scheduled
     hearing: Hearing
     link_status: Callable[[], list[dict[str, Any]]]

@@ -168,7 +168,9 @@ def build(
         settings.callbacks, router, dead, data_dir / "callbacks", remote, say=rooms.speaking.say_later,
         exists=accounts.exists, is_admin=authenticator.is_admin, incidents=incidents, counts=counts,
     )  # fmt: skip
-    hearing = build_hearing(settings, rooms, callbacks, kept_room_messages, streams, clock, guard, router, events, remote, incidents)
+    hearing, session_hearing = build_hearing(
+        settings, rooms, callbacks, kept_room_messages, streams, clock, guard, router, events, remote, incidents
+    )  # fmt: skip
     muclight, muclight_entity = (
         build_muclight(
             driver, rooms_domain, domains, router, archive, clock, settings.rooms, incidents, remote, guard.blocks, callbacks.may_bring
@@ -203,7 +205,7 @@ def build(
         settings, driver, sending, accounts, outcomes, hooks, hook_sending.sender, published, remote, incidents
     )  # fmt: skip
     limits = RateLimits(remote)
-    file_sending = build_file_sending(settings, data_dir, filing.files, rooms, router, sending, waits, remote)
+    file_sending, foreign_files = build_file_sending(settings, data_dir, filing.files, rooms, router, sending, sending, waits, remote)
     pictures = HookPictures(
         settings.hooks.address, file_sending.fetching, file_sending.uploads, filing.files, hook_sending.sender, incidents
     )  # fmt: skip
@@ -225,11 +227,17 @@ def build(
         data=data, data_usage=data_usage, data_rights=data_rights, jobs=jobs, router=router, waits=waits, archive=archive,
         retention=retention,
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
-        hosted=AccountServices(sending, HostedHistory(archive), contacts, lambda _: muclight, streams),
-        foreign=AccountServices(sending, foreign_client.history, foreign_client.contacts, foreign_client.muclight.of, streams),
+        hosted=AccountServices(
+            sending, HostedHistory(archive), contacts, lambda _: muclight, streams,
+            room_verbs=RoomVerbs(rooms.calls, sending), heard=hearing, files=file_sending,
+        ),
+        foreign=AccountServices(
+            sending, foreign_client.history, foreign_client.contacts, foreign_client.muclight.of, streams,
+            room_verbs=RoomVerbs(rooms.calls, sending), heard=session_hearing, files=foreign_files,
+        ),
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         hooks_address=hooks_address, hook_sender=hook_sending.sender, hook_rooms=hook_sending.rooms,
-        memberships=rooms.memberships, speaking=rooms.speaking, room_calls=rooms.calls, room_verbs=RoomVerbs(rooms.calls, sending),
+        memberships=rooms.memberships, speaking=rooms.speaking, room_calls=rooms.calls,
         room_stanzas=rooms.stanzas, discovery=rooms.discovery,
         limits=limits, scheduled=scheduled, hearing=hearing,
         hook_requests=asked.requests, sayings=asked.sayings, published=published, hook_limits=asked.limits,

@@ -19,15 +19,17 @@ from xmpp_rest.service.rooms.asking import OccupantAsks
 from xmpp_rest.service.rooms.hearing import Hearing
 from xmpp_rest.service.rooms.kept_ends import KeptEnds
 from xmpp_rest.service.rooms.kept_room_messages import KeptRoomMessages
+from xmpp_rest.service.rooms.session_hearing import SessionHearing
+from xmpp_rest.service.rooms.session_history import SessionHistory
 from xmpp_rest.service.streams.registry import Streams
 
 
 def build_hearing(
     settings: Settings, rooms: RoomParts, callbacks: Callbacks, kept: KeptRoomMessages, streams: Streams, clock: MonotonicClock,
     guard: Guard, router: Router, events: Events, remote: Remote, incidents: Incidents,
-) -> Hearing:  # fmt: skip
-    """The parts of one process. All but what is returned work by what they subscribe to."""
-    memberships, resource = rooms.memberships, settings.rooms_anywhere.resource
+) -> tuple[Hearing, SessionHearing]:  # fmt: skip
+    """The parts of one process: for hosted accounts, and for those of other servers. All others work by what they subscribe to."""
+    memberships = rooms.memberships
 
     def is_wanted(stanza: Element, sender: JID, to: JID) -> bool:
         return guard.handle(stanza, sender, to) is NOT_MINE
@@ -36,9 +38,12 @@ def build_hearing(
         return memberships.holds(memberships.place(actor, room))
 
     messages = RoomMessages(callbacks.queues, memberships.own_nick, kept.own_messages)
-    hearing = Hearing(kept, streams, clock, messages, is_wanted, incidents, resource, memberships.changed, remote)
+    hearing = Hearing(kept, streams, clock, messages, is_wanted, incidents, rooms.addresses, memberships.changed, remote)
     rooms.stanzas.subscribe(hearing)
-    router.ask_as(OccupantAsks(memberships, resource).asker)
+    router.ask_as(OccupantAsks(memberships, settings.rooms_anywhere.resource).asker)
     events.unregistered.subscribe(kept.removed)
     KeptEnds(kept, holds, settings.gateway.domain, remote, incidents)
-    return hearing
+    history = SessionHistory(settings.rooms_anywhere.keep)
+    elsewhere = SessionHearing(history, streams, clock, rooms.addresses, router.accounts, memberships.changed, incidents, remote)
+    rooms.stanzas.subscribe(elsewhere)
+    return hearing, elsewhere

@@ -22,6 +22,7 @@ from xmpp_rest.service.rooms.discovery import Discovery
 from xmpp_rest.service.rooms.kept_messages import KeptMessages
 from xmpp_rest.service.rooms.lifecycle import RoomsLifecycle
 from xmpp_rest.service.rooms.memberships import Memberships
+from xmpp_rest.service.rooms.occupant_addresses import OccupantAddresses
 from xmpp_rest.service.rooms.raw_occupants import RawOccupants
 from xmpp_rest.service.rooms.room_outbox import RoomOutbox
 from xmpp_rest.service.rooms.speaking import Speaking
@@ -35,6 +36,7 @@ from xmpp_rest.threads.waits import Waits
 class RoomParts:
     """Who is in which room, and how processes ask for that."""
 
+    addresses: OccupantAddresses
     memberships: Memberships
     discovery: Discovery
     speaking: Speaking
@@ -50,16 +52,19 @@ def build_rooms(
 ) -> RoomParts:  # fmt: skip
     """The parts of one process."""
     domain, anywhere, link = settings.gateway.domain, settings.rooms_anywhere, settings.link
-    discovery = Discovery(router, JID("", domain, ""))
-    core = RoomCore(anywhere, router, discovery, RoomStore(driver, domain, incidents, began), remote, incidents)
+    addresses = OccupantAddresses(router, domain, anywhere.resource)
+    discovery = Discovery(router, JID("", domain, ""), addresses)
+    core = RoomCore(anywhere, router, addresses, discovery, RoomStore(driver, domain, incidents, began), remote, incidents)
     memberships = Memberships(core)
     router.on_link(memberships.link_changed)
+    router.accounts.on_stream(memberships.session_changed)
     kept = KeptMessages(journal_path(data_dir, f"rooms@{domain}") if link.outbox == "disk" else None)
-    outbox = RoomOutbox(SpeechCore(router, memberships, outcomes, kept, anywhere, domain, link.outbox_size, link.share, remote))
+    elsewhere = settings.sessions.queue_size
+    outbox = RoomOutbox(SpeechCore(router, memberships, outcomes, kept, anywhere, domain, link.outbox_size, link.share, elsewhere, remote))
     raw = RawOccupants(router, mailbox, outcomes)
-    speaking = Speaking(router, memberships, outbox, raw, guard, anywhere, domain, waits, remote)
+    speaking = Speaking(router, memberships, outbox, raw, guard, anywhere, domain, settings.sessions.send_limit, waits, remote)
     calls = RoomCalls(memberships, lambda: outbox.held, remote)
-    stanzas = RoomStanzas(memberships, router.occupancy, anywhere.resource, (outbox,), (), incidents)
+    stanzas = RoomStanzas(memberships, router.occupancy, addresses, (outbox,), (), incidents)
     events.unregistering.subscribe(calls.account_removed)
     lifecycle = RoomsLifecycle(core, memberships, settings.callbacks, remote)
-    return RoomParts(memberships, discovery, speaking, outbox, calls, stanzas, lifecycle)
+    return RoomParts(addresses, memberships, discovery, speaking, outbox, calls, stanzas, lifecycle)

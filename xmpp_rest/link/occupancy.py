@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.jid import JID
@@ -30,8 +30,10 @@ class Occupancy:
     Occupants that the gateway keeps in rooms are *managed*: their presences are somebody else's business. All others are *raw*.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, hosted: Collection[str] | None = None) -> None:
+        """`hosted`: the domains whose addresses make an address a room for everybody; None: all. Of others only their own matter."""
         self._clock = clock
+        self._hosted = hosted
         self._managed: dict[tuple[JID, JID], None] = {}
         self._rooms: dict[JID, int] = {}  # → how many occupants there are, raw and managed
         self._left: OrderedDict[JID, float] = OrderedDict()  # rooms in which nobody is any more, and when that came to be
@@ -79,14 +81,14 @@ class Occupancy:
                 return
             self._forget((occupant, room))
             self._managed[occupant, room] = None
-            self._came(room)
+            self._came(occupant, room)
 
     def unmanage(self, occupant: JID, room: JID) -> None:
         """It is not managed any more."""
         with self._lock:
             if (occupant, room) in self._managed:
                 del self._managed[occupant, room]
-                self._went(room)
+                self._went(occupant, room)
 
     def is_raw(self, occupant: JID, room: JID) -> bool:
         """Whether this full address has come into the room by a presence of its own."""
@@ -94,7 +96,7 @@ class Occupancy:
             return (occupant, room) in self._visits.get(occupant.bare, ())
 
     def is_room(self, address: JID) -> bool:
-        """Whether any hosted address is in this room, is coming in, or was within LINGERS; bare."""
+        """Whether any of those that count is in this room, is coming in, or was within LINGERS; bare."""
         with self._lock:
             return address in self._rooms or self._clock() - self._left.get(address, float("-inf")) < LINGERS
 
@@ -103,14 +105,15 @@ class Occupancy:
         with self._lock:
             return self._visits.get(address.bare, _Visits()).get((address, room))
 
-    def leave(self) -> list[Element]:
-        """Forget all; the presence by which each raw occupant leaves its room."""
+    def leave(self, is_meant: Callable[[JID], bool] = lambda _: True) -> list[Element]:
+        """Forget those of the bare addresses that are meant; the presence by which each raw occupant leaves its room."""
         with self._lock:
-            all_visits, self._visits = self._visits, OrderedDict()
-            self._greeted.clear()
+            all_visits = {address: self._visits.pop(address) for address in [each for each in self._visits if is_meant(each)]}
+            for key in [key for key in self._greeted if is_meant(key[0].bare)]:
+                del self._greeted[key]
             for some in all_visits.values():
-                for _, room in some:
-                    self._went(room)
+                for key in some:
+                    self._went(*key)
         visits = [visit for visits in all_visits.values() for visit in visits.items()]
         return [
             make("presence", from_=str(sender), to_=str(room._replace(resource=nick)), type_="unavailable", id_=new_id())
@@ -122,30 +125,37 @@ class Occupancy:
         visits = self._visits.setdefault(key[0].bare, OrderedDict())
         self._visits.move_to_end(key[0].bare)
         if key not in visits:
-            self._came(key[1])
+            self._came(*key)
         visits[key] = nick
         visits.move_to_end(key)
         if len(visits) > MAX_ROOMS:
-            (_, room), _ = visits.popitem(last=False)
-            self._went(room)
+            oldest, _ = visits.popitem(last=False)
+            self._went(*oldest)
         if len(self._visits) > MAX_ADDRESSES:
             _, dropped = self._visits.popitem(last=False)
-            for _, room in dropped:
-                self._went(room)
+            for key in dropped:
+                self._went(*key)
 
     def _forget(self, key: tuple[JID, JID]) -> None:
         self._greeted.pop(key, None)
         visits = self._visits.get(key[0].bare, OrderedDict())
         if visits.pop(key, None) is not None:
-            self._went(key[1])
+            self._went(*key)
         if not visits:
             self._visits.pop(key[0].bare, None)
 
-    def _came(self, room: JID) -> None:
+    def _counts(self, occupant: JID) -> bool:
+        return self._hosted is None or occupant.domain in self._hosted
+
+    def _came(self, occupant: JID, room: JID) -> None:
+        if not self._counts(occupant):
+            return
         self._left.pop(room, None)
         self._rooms[room] = self._rooms.get(room, 0) + 1
 
-    def _went(self, room: JID) -> None:
+    def _went(self, occupant: JID, room: JID) -> None:
+        if not self._counts(occupant):
+            return
         self._rooms[room] -= 1
         if not self._rooms[room]:
             del self._rooms[room]

@@ -106,7 +106,7 @@ class Router:
         `observers` take notice of every stanza for a hosted domain, before anybody handles it.
         """
         self.domains = domains
-        self.occupancy = Occupancy()
+        self.occupancy = Occupancy(hosted=domains)
         self.spoken = Spoken()
         self.afterwards = Afterwards()  # what may answer a stanza waits until its sender's archive has it
         self._rooms = rooms

@@ -71,7 +71,8 @@ class ScriptedRoom:
 def room(app: Flask, written: Written) -> ScriptedRoom:
     gateway: Gateway = app.extensions["gateway"]
     scripted = ScriptedRoom()
-    gateway.parts = replace(gateway.parts, room_verbs=RoomVerbs(written, cast(Any, scripted)))
+    hosted = replace(gateway.parts.hosted, room_verbs=RoomVerbs(written, cast(Any, scripted)))
+    gateway.parts = replace(gateway.parts, hosted=hosted)
     written.put(ME, occupants=OCCUPANTS, occupants_total=2)
     return scripted
 

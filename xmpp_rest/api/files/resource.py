@@ -44,6 +44,8 @@ class FilesResource(Authenticated):
     def actor(self, of: JID | None, sender: JID | None = None) -> JID:
         """Who acts: the caller, or whom `of` or `from` names where the credentials let them. Stops with 403."""
         caller = self.caller
+        if caller.session is not None:
+            return self._session(of, sender, caller.session)
         actor = caller.jid
         if of is not None and of.bare != caller.jid:
             if not caller.admin and caller.kind is not CallerKind.COMPONENT:
@@ -56,6 +58,13 @@ class FilesResource(Authenticated):
         if any(own and own != part for own, part in zip(actor, sender, strict=True)):
             self.refuse(403, f"from: these credentials may send as {actor}", "forbidden")
         return sender
+
+    def _session(self, of: JID | None, sender: JID | None, session: JID) -> JID:
+        """The address by which an account elsewhere sends: that of its session alone (accounts-anywhere §7.1)."""
+        for name, given in (("of", of), ("from", sender)):
+            if given is not None and given not in (session.bare, session):
+                self.refuse(403, f"{name}: these credentials may send as {session}", "forbidden")
+        return session
 
     def whose(self) -> JID:
         """The account that `?of=` names, else that of the caller. Stops with 403, 422."""

@@ -97,12 +97,12 @@ class FileUploads(FilesResource):
         self.actor_jid = self.actor(asked.of, asked.sender)
         body = BodyPieces(environ, body_coding(environ))
         content_type, disposition = str(environ.get("CONTENT_TYPE", "")), environ.get("HTTP_CONTENT_DISPOSITION", "")
-        with TakenFile(parameters, content_type, disposition, body, self, self.gateway.parts.file_sending.fetching) as taken:
+        with TakenFile(parameters, content_type, disposition, body, self, self.services.files.fetching) as taken:
             self._require_addresses(asked)
             self._require_scope(asked, complete=not taken.is_form)
             self._require_access()
             self._charge()
-            self.gateway.parts.file_sending.uploads.require_room(self.actor_jid, taken.least)
+            self.services.files.uploads.require_room(self.actor_jid, taken.least)
             file, request = taken.take()
             self._require_addresses(request)
             self._require_scope(request, complete=True)
@@ -118,7 +118,7 @@ class FileUploads(FilesResource):
         """Raise BadParameter for a name without a domain."""
         for to in request.to:
             try:
-                self.gateway.parts.sending.require_sendable(Element("message"), to)
+                self.services.sending.require_sendable(Element("message"), to)
             except GatewayError as e:
                 raise BadParameter("to", e.text, "improper-addressing") from e
 
@@ -130,7 +130,8 @@ class FileUploads(FilesResource):
             self.fail(failure("scope", error=f"it is good for messages to {', '.join(self.caller.recipients)[:500]}"))
 
     def _require_access(self) -> None:
-        if self.caller.kind is not CallerKind.COMPONENT and not self.caller.admin:
+        """Raise FileRefused for those who may not have files here. Files of accounts elsewhere are with their own servers."""
+        if self.caller.kind is CallerKind.ACCOUNT and not self.caller.admin:
             self.gateway.parts.files.require_access(self.actor_jid)
 
     def _charge(self) -> None:
@@ -145,14 +146,14 @@ class FileUploads(FilesResource):
 
     def begin(self, request: FileRequest, name: str, media_type: str, size: int | None) -> IncomingFile:
         """Begin to take the file."""
-        return self.gateway.parts.file_sending.uploads.begin(self.actor_jid, name, media_type, size=size, expire=request.expire)
+        return self.services.files.uploads.begin(self.actor_jid, name, media_type, size=size, expire=request.expire)
 
     def _enter(self, request: FileRequest) -> None:
         """Have the sender be in the rooms that are named and were not before. Stops where there is nobody to send it to."""
         known = {one.to: one for one in self.recipients}
         new = [to for to in request.to if to not in known]
         if new:
-            found = self.gateway.parts.file_sending.rooms.recipients(self.actor_jid, new, request.type, request.nick)
+            found = self.services.files.rooms.recipients(self.actor_jid, new, request.type, request.nick)
             known |= {one.to: one for one in found}
         self.recipients = [known[to] for to in request.to]
         first = next((one.refused for one in self.recipients if one.refused is not None), None)
@@ -182,7 +183,7 @@ class FileUploads(FilesResource):
     def _tell(self, offered: Offered, request: FileRequest, wait: Wait | None) -> list[FileResult]:
         is_inline = self.gateway.parts.files.is_inline(offered.media_type)
         shared = SharedFile(*offered[:5], is_inline, request.width, request.height)
-        return self.gateway.parts.file_sending.messages.send(
+        return self.services.files.messages.send(
             self.actor_jid, self.recipients, shared, FileWords(request.caption, request.nick, wait)
         )
 

@@ -26,7 +26,7 @@ class MembershipMessages(MembershipResource):
             self.fail(422, "bad-request", "Write either before or after")
         parts = self.gateway.parts
         try:
-            page = parts.hearing.find(self.actor, self.room, self._max, before=before, after=after)
+            page = self.services.heard.find(self.actor, self.room, self._max, before=before, after=after)
         except ItemNotFound:
             named = f"before={before[:_SHOWN]!r}" if before is not None else f"after={(after or '')[:_SHOWN]!r}"
             self.fail(404, "item-not-found", f"{named}: there is no message of this id", room=str(self.room))

@@ -50,7 +50,7 @@ class RoomVerb(MembershipResource):
     @property
     def verbs(self) -> RoomVerbs:
         """What speaks with the rooms."""
-        return self.gateway.parts.room_verbs
+        return self.services.room_verbs
 
     @abstractmethod
     def verb(self, asked: Mapping[str, Any]) -> Do:

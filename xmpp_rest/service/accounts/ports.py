@@ -9,11 +9,13 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.contacts.contact import Contact
-from xmpp_rest.service.messages.archive import ArchivedMessage, ArchiveFilter
+from xmpp_rest.service.files.sending import FileSending
+from xmpp_rest.service.messages.archive import ArchivedMessage, ArchiveFilter, Page
 from xmpp_rest.service.messages.batch import OutboundMessage, Result, Results
 from xmpp_rest.service.messages.outcomes import Outcome
 from xmpp_rest.service.muclight.room import MucLightRoom, NewAffiliation, RoomSummary
 from xmpp_rest.service.rooms.said import SpokenResult
+from xmpp_rest.service.rooms.verbs import RoomVerbs
 from xmpp_rest.service.streams.registry import everything
 from xmpp_rest.service.streams.stream import Event, Stream
 from xmpp_rest.threads.waits import Gone, Wait, there
@@ -154,6 +156,13 @@ class ListeningPort(Protocol):
         """Open a stream of the events of an account from now on, or after the event with the id `after`."""
 
 
+class RoomReading(Protocol):
+    """What the accounts of one kind have heard in rooms. `Hearing` says more."""
+
+    def find(self, actor: JID, room: JID, limit: int, *, before: str | None = None, after: str | None = None) -> Page:
+        """The newest messages of a room, those before an id, or the oldest after one. Raises StorageError, GatewayError."""
+
+
 @dataclass(frozen=True)
 class AccountServices:
     """What is done for the accounts of one kind. An API takes those of its caller: `Authenticated.services`."""
@@ -163,3 +172,8 @@ class AccountServices:
     contacts: ContactsPort
     muclight: MucLightOf
     listening: ListeningPort
+    room_verbs: RoomVerbs
+    """What they do in rooms, beside speaking."""
+    heard: RoomReading
+    files: FileSending
+    """Where their files go."""

@@ -154,7 +154,7 @@ class FileFetching:
             raise HttpFailed("its name could not be looked up in time", timed_out=True) from e
         except (OSError, UnicodeError) as e:
             raise HttpFailed("the host name cannot be resolved") from e
-        if not self._names(target, with_port=True) and not (found and all(map(is_public, _ips(found)))):
+        if not self._names(target, with_port=True) and not (found and all(map(is_public, ips_of(found)))):
             raise FileRefused(
                 403, "policy-violation", f"{target.host} is not public, and [files] fetch_hosts does not name it with its port"
             )
@@ -181,7 +181,7 @@ def _fits(pattern: str, target: Endpoint, *, with_port: bool) -> bool:
     return name.endswith(wanted[1:]) if wanted.startswith("*.") else name == wanted
 
 
-def _ips(addresses: Addresses) -> Iterator[str]:
+def ips_of(addresses: Addresses) -> Iterator[str]:
     for family, _, _, _, address in addresses:
         yield address[0] if family in (socket.AF_INET, socket.AF_INET6) else ""
 

@@ -7,14 +7,13 @@ import hashlib
 import math
 import os
 import re
-import socket
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, Protocol, TypeVar
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.config.file_tables import FileSettings
@@ -22,13 +21,14 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import UPLOAD
 from xmpp_rest.protocol.stanza import condition_of
+from xmpp_rest.service.callbacks.deadline_connections import Endpoint
+from xmpp_rest.service.callbacks.deadline_socket import Addresses
 from xmpp_rest.service.callbacks.http_client import target_of
-from xmpp_rest.service.files.foreign_service import ForeignService, ForeignSlot, ForeignState, FoundService, slot_in, slot_request
+from xmpp_rest.service.files.foreign_service import ForeignSlot, FoundService, slot_in, slot_request
 from xmpp_rest.service.files.http_exchange import HttpExchange, HttpFailed
 from xmpp_rest.service.files.names import clean_name, media_type_of
 from xmpp_rest.service.files.refused import FileRefused, disk_full, too_large
 from xmpp_rest.service.files.uploads import IncomingFile, Offered
-from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.threads.apart import Apart
 from xmpp_rest.threads.tasks import offload
 from xmpp_rest.threads.waits import Wait
@@ -41,16 +41,37 @@ PROGRESS = 60.0  # seconds without any, after which a PUT is given up
 SLOT_SECONDS = 30.0
 _HTTP = re.compile(r"https?://[!-~]{1,8000}", re.IGNORECASE)  # it becomes a header field, and a text that clients compare
 LATER = 60  # seconds after which a service that is full is asked again, if it does not say when
-REMEDY = (
-    "on Prosody add the gateway's domain to http_file_share_access of the upload component, on ejabberd to the ACL of mod_http_upload's"
-    " access; or set [files] domain, so that the gateway has a service of its own"
-)
+
+
+class UploadServices(Protocol):
+    """Knows the services of servers. `actor`: who uploads."""
+
+    def find(self, actor: JID, /) -> FoundService | None:
+        """The service; None: there is none. Raises FileRefused, GatewayError."""
+
+    def missing(self, actor: JID, /) -> str:
+        """What is told where there is none."""
+
+    def remedy(self, actor: JID, /) -> str:
+        """What helps where it does not let the actor upload."""
+
+    def addresses(self, actor: JID, target: Endpoint, /) -> Addresses:
+        """Where to connect to, for a URL of a slot. Raises FileRefused, OSError, ValueError."""
+
+    def note(self, reason: str | None, /) -> None:
+        """Remember why it has refused; None: it has not. Raises GatewayError."""
+
+
+class SlotAsker(Protocol):
+    """Sends for the accounts of one kind; `Sending` says more."""
+
+    def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]: ...
 
 
 class ForeignUploads:
     """The service of a server."""
 
-    def __init__(self, settings: FileSettings, folder: Path, service: ForeignService, sending: Sending) -> None:
+    def __init__(self, settings: FileSettings, folder: Path, service: UploadServices, sending: SlotAsker) -> None:
         """`folder`: where files wait until their size is known."""
         self._settings = settings
         self._folder = folder
@@ -64,13 +85,12 @@ class ForeignUploads:
         self._settings = settings
 
     def require_room(self, owner: JID, size: int) -> None:
-        self._found(size)
+        self._found(owner, size)
 
-    def _found(self, size: int) -> FoundService:
-        found = self._service.find()
+    def _found(self, owner: JID, size: int) -> FoundService:
+        found = self._service.find(owner)
         if found is None:
-            place = self._service.place or "the parent domain"
-            raise FileRefused(501, "feature-not-implemented", f"No upload service was found at {place}; set [files] domain or service")
+            raise FileRefused(501, "feature-not-implemented", self._service.missing(owner))
         most = self._settings.max_size if found.max_size is None else min(found.max_size, self._settings.max_size)
         if size > most:
             raise too_large(most)
@@ -79,7 +99,7 @@ class ForeignUploads:
     def begin(self, owner: JID, name: str, media_type: str, *, size: int | None, expire: float | None) -> IncomingFile:
         if expire is not None:
             raise FileRefused(422, "not-acceptable", "expire: how long the server's upload service keeps a file cannot be asked for")
-        found = self._found(size or 0)
+        found = self._found(owner, size or 0)
         most = self._settings.max_size if found.max_size is None else min(found.max_size, self._settings.max_size)
         spool = on_disk(self._spool)
         return _ForeignFile(self, owner, found.address, most, spool, name, media_type)
@@ -102,9 +122,9 @@ class ForeignUploads:
         self._note(None)
         return slot
 
-    def state(self) -> ForeignState:
-        """What `/status` tells of the service. Raises GatewayError."""
-        return self._service.state()
+    def addresses(self, actor: JID, target: Endpoint) -> Addresses:
+        """Where to connect to, for a URL of a slot. Raises FileRefused, OSError, ValueError."""
+        return self._service.addresses(actor, target)
 
     def _note(self, reason: str | None) -> None:
         with suppress(GatewayError):  # the leader is told the next time
@@ -117,7 +137,7 @@ class ForeignUploads:
         said = f"The upload service {service} has refused: {error.condition}" + (f" ({error.text[:200]})" if error.text else "")
         self._note(said)
         if error.condition in ("forbidden", "not-allowed"):
-            return FileRefused(403, error.condition, f"{said}. It does not let {actor.bare} upload: {REMEDY}")
+            return FileRefused(403, error.condition, f"{said}. {self._service.remedy(actor)}")
         if error.condition == "not-acceptable" and (most := _bound(answer)) is not None:
             return FileRefused(413, "not-acceptable", f"A file has at most {most} bytes at {service}", max_size=most)
         if error.condition == "resource-constraint":
@@ -184,7 +204,7 @@ class _ForeignFile:
 
     def _sent(self, slot: ForeignSlot) -> int:
         target = target_of(slot.put)
-        addresses = socket.getaddrinfo(target.host, target.port, 0, socket.SOCK_STREAM)
+        addresses = self._uploads.addresses(self._owner, target)
         fields = {"Content-Type": self._media_type, "Content-Length": str(self.size), **dict(slot.fields)}
         with HttpExchange(target, addresses, PROGRESS) as exchange:
             exchange.send_head("PUT", fields)

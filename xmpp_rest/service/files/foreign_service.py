@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,8 @@ from xmpp_rest.protocol.forms import FORM, read_form
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.namespaces import DISCO_INFO, DISCO_ITEMS, UPLOAD
 from xmpp_rest.protocol.stanza import child, make, new_id
+from xmpp_rest.service.callbacks.deadline_connections import Endpoint
+from xmpp_rest.service.callbacks.deadline_socket import Addresses
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait
 
@@ -26,6 +29,10 @@ KEPT = 3600.0  # seconds for which a service counts that was found
 PATIENCE = 5.0  # seconds for all of a search
 AT_ONCE = 10
 MOST_ITEMS = 200
+REMEDY = (
+    "on Prosody add the gateway's domain to http_file_share_access of the upload component, on ejabberd to the ACL of mod_http_upload's"
+    " access; or set [files] domain, so that the gateway has a service of its own"
+)
 _INFO, _ITEMS = f"{{{DISCO_INFO}}}query", f"{{{DISCO_ITEMS}}}query"
 
 
@@ -40,7 +47,7 @@ _Ask = Callable[[JID, str, Callable[[Element | None], None]], None]
 """Asks an address; calls back with the result, or None."""
 
 
-class _Search:
+class ServiceSearch:
     """One search, in the leader: the parent's items, then what each of them says, AT_ONCE at a time; the first in order counts."""
 
     def __init__(
@@ -58,14 +65,18 @@ class _Search:
         """Begin."""
         self._ask(parent, _ITEMS, self._listed)
 
+    def at_server(self, server: JID) -> None:
+        """Begin, with the items of a server, and itself behind them."""
+        self._ask(server, _ITEMS, lambda answer: self._listed(answer, server))
+
     def only(self, address: JID) -> None:
         """Begin, with a service that is known."""
         self._begin([address])
 
-    def _listed(self, answer: Element | None) -> None:
+    def _listed(self, answer: Element | None, *others: JID) -> None:
         items = [] if answer is None else answer.findall(f"{_ITEMS}/{{{DISCO_ITEMS}}}item")
         found = [jid for item in items[:MOST_ITEMS] if not item.get("node") and (jid := _jid(item.get("jid"))) is not None]
-        self._begin(found)
+        self._begin([*found, *others])
 
     def _begin(self, items: list[JID]) -> None:
         with self._lock:
@@ -152,6 +163,18 @@ class ForeignService:
         """Where it is, or is looked for."""
         return self._named or self._domain.partition(".")[2]
 
+    def missing(self, _: JID) -> str:
+        """What is told where there is none."""
+        return f"No upload service was found at {self.place or 'the parent domain'}; set [files] domain or service"
+
+    def remedy(self, actor: JID) -> str:
+        """What helps where it does not let somebody upload."""
+        return f"It does not let {actor.bare} upload: {REMEDY}"
+
+    def addresses(self, _: JID, target: Endpoint) -> Addresses:
+        """Where to connect to, for a URL of a slot. Raises OSError, ValueError."""
+        return socket.getaddrinfo(target.host, target.port, 0, socket.SOCK_STREAM)
+
     @property
     def known(self) -> FoundService | None:
         """What this process, if it leads, knows of it."""
@@ -168,8 +191,8 @@ class ForeignService:
         found = self.known
         return ForeignState(str(found.address) if found else self._named or None, self._reason)
 
-    def find(self) -> FoundService | None:
-        """The service; None: there is none. Raises GatewayError."""
+    def find(self, _: JID) -> FoundService | None:
+        """The service, which is the same one for all actors; None: there is none. Raises GatewayError."""
         return self.found(Wait(PATIENCE + 2))
 
     def _found_deferred(self, reply: Reply, wait: Wait) -> End:
@@ -192,7 +215,7 @@ class ForeignService:
             then(known)
             return _nothing
         last = time.monotonic() + PATIENCE
-        search = _Search(partial(self._ask, last), partial(self._keep, then))
+        search = ServiceSearch(partial(self._ask, last), partial(self._keep, then))
         timer = self._remote.timers.after(PATIENCE, search.end)
         del timer  # it fires in any case, and finds that the search is over
         named = _jid(self._named) if self._named else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from xml.etree.ElementTree import Element
 
 from drivers import StorageError
@@ -15,7 +15,6 @@ from xmpp_rest.request_notes import current_id
 from xmpp_rest.service.files.shared_file import SharedFile, payload_of
 from xmpp_rest.service.messages.batch import OutboundMessage, Result
 from xmpp_rest.service.messages.outcomes import Outcome
-from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.rooms.said import SpokenResult
 from xmpp_rest.service.rooms.speaking import Speaking
 from xmpp_rest.threads.waits import Wait, Waits
@@ -71,10 +70,17 @@ class _Pair(NamedTuple):
         return FileResult(self.recipient, self.file.stanza.attrib["id"], caption_id, result)
 
 
+class FileSender(Protocol):
+    """Sends for the accounts of one kind; `Sending` says more of each method."""
+
+    def send_many(self, stanzas: Sequence[OutboundMessage], nick: str = "") -> list[Result]: ...
+    def outcome_within(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None: ...
+
+
 class FileMessages:
     """Sends by the one way out that all APIs take."""
 
-    def __init__(self, sending: Sending, speaking: Speaking, waits: Waits) -> None:
+    def __init__(self, sending: FileSender, speaking: Speaking, waits: Waits) -> None:
         self._sending = sending
         self._speaking = speaking
         self._waits = waits

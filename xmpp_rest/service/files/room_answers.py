@@ -91,11 +91,17 @@ class RoomAnswers:
     def _which(self, sender: JID, addresses: Sequence[JID], then: Callable[[list[bool]], object]) -> _Collected[bool]:
         collected = _Collected([False] * len(addresses), then)
         for place, address in enumerate(addresses):
-            if self._router.occupancy.is_room(address):
+            if self._is_known(sender, address):
                 collected.put(place, True)
             else:
                 self._discovery.ask(address, partial(self._informed, collected, place), asker=sender)
         return collected
+
+    def _is_known(self, sender: JID, address: JID) -> bool:
+        """Whether a room is at the address, without asking it. What is one for accounts elsewhere says nothing for others."""
+        if self._router.occupancy.is_room(address) and sender.domain in self._router.domains:
+            return True
+        return self._router.occupancy.is_raw(sender, address) or self._memberships.holds(self._memberships.place(sender.bare, address))
 
     @staticmethod
     def _informed(collected: _Collected[bool], place: int, info: RoomInfo | StanzaError | None) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xmpp_rest.config.table import Settings
 from xmpp_rest.service.files.fetching import FileFetching
 from xmpp_rest.service.files.file_rooms import FileRooms
-from xmpp_rest.service.files.foreign import ForeignUploads
+from xmpp_rest.service.files.foreign_service import ForeignService
 from xmpp_rest.service.files.messages import FileMessages
 from xmpp_rest.service.files.uploads import Uploads
 
@@ -21,7 +21,7 @@ class FileSending:
     rooms: FileRooms
     messages: FileMessages
     fetching: FileFetching
-    foreign: ForeignUploads | None
+    foreign: ForeignService | None
     """The server's upload service, where the gateway has none of its own."""
     configurable: tuple[Callable[[Settings], None], ...]
 

@@ -11,7 +11,7 @@ class OccupantAsks:
     """In the leader, asked for every iq that somebody waits for."""
 
     def __init__(self, memberships: Memberships, resource: str) -> None:
-        """`resource`: of all managed occupants."""
+        """`resource`: of all managed occupants of the gateway's. Accounts elsewhere ask as their sessions, everybody."""
         self._memberships = memberships
         self._resource = resource
 

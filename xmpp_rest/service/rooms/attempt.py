@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import JID, InvalidJID
@@ -98,17 +98,17 @@ class Turns:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._running: dict[str, int] = {}
-        self._waiting: dict[str, deque[tuple[Attempt, Callable[[], None]]]] = {}
+        self._running: dict[Hashable, int] = {}
+        self._waiting: dict[Hashable, deque[tuple[Attempt, Callable[[], None]]]] = {}
 
-    def ask(self, service: str, attempt: Attempt, go: Callable[[], None]) -> None:
+    def ask(self, service: Hashable, attempt: Attempt, go: Callable[[], None]) -> None:
         """Call `go` with the lock held, once it is the attempt's turn."""
         if self._running.get(service, 0) < self._most:
             self._begin(service, attempt, go)
         else:
             self._waiting.setdefault(service, deque()).append((attempt, go))
 
-    def end(self, service: str, attempt: Attempt) -> None:
+    def end(self, service: Hashable, attempt: Attempt) -> None:
         """The attempt is over, or does not want its turn any more."""
         waiting = self._waiting.get(service, deque())
         if not attempt.has_turn:
@@ -124,13 +124,13 @@ class Turns:
             self._keep(service, waiting)
             self._begin(service, *following)
 
-    def _keep(self, service: str, waiting: deque[tuple[Attempt, Callable[[], None]]]) -> None:
+    def _keep(self, service: Hashable, waiting: deque[tuple[Attempt, Callable[[], None]]]) -> None:
         if waiting:
             self._waiting[service] = waiting
         else:
             self._waiting.pop(service, None)
 
-    def _begin(self, service: str, attempt: Attempt, go: Callable[[], None]) -> None:
+    def _begin(self, service: Hashable, attempt: Attempt, go: Callable[[], None]) -> None:
         attempt.has_turn = True
         self._running[service] = self._running.get(service, 0) + 1
         go()

@@ -18,8 +18,10 @@ from xmpp_rest.service.rooms.watching import Watching
 WINDOW = 60.0  # seconds
 IDLE = 3600.0  # seconds after which a room on demand makes place for another one
 FULL = "This account is in as many rooms as it may; leave one"
+FULL_FOR_ALL = "Accounts of other servers are in as many rooms as they may be all together; try again later"
 OFTEN = "This account has come into as many rooms in a minute as it may; Retry-After says when the next one is possible"
 MOST_OF_HOOKS = 10_000  # occupants of hooks together; who has not spoken for longest leaves
+MOST_ELSEWHERE = 10_000  # occupants of accounts elsewhere together, each of which takes memory that a server fills
 MOST_ACTORS = 10_000  # whose joins are counted
 
 
@@ -39,6 +41,8 @@ class JoinBounds:
             return None
         if wish.by.startswith(CALLBACK):
             return None
+        if is_new and not self._core.addresses.is_hosted(place.occupant) and self._core.elsewhere >= MOST_ELSEWHERE:
+            return join_refused(StanzaError("wait", "resource-constraint", FULL_FOR_ALL), str(place.room), code=503, retry_after=5)
         if is_new and not self._may_have_place(place):
             return join_refused(stanza_error("resource-constraint", FULL), str(place.room), code=403)
         if (refusal := self._too_often(place)) is None and is_new:
@@ -53,7 +57,7 @@ class JoinBounds:
             self._watching.leave(min(self._idle(place), key=_spoken), "Another room takes its place")
 
     def _own(self, place: RoomPlace) -> list[RoomMembership]:
-        return [m for m in self._core.table.values() if m.place.occupant == place.occupant]
+        return [m for m in self._core.of_actor(place.actor) if m.place.occupant == place.occupant]
 
     def _idle(self, place: RoomPlace) -> list[RoomMembership]:
         before = time.monotonic() - IDLE

@@ -14,9 +14,12 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.conditions import StanzaError
+from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.rooms.attempt import OnEntered
 from xmpp_rest.service.rooms.discovery import Discovery
 from xmpp_rest.service.rooms.membership import RoomMembership
+from xmpp_rest.service.rooms.occupant_addresses import OccupantAddresses
+from xmpp_rest.service.rooms.occupant_list import OccupantBudget
 from xmpp_rest.service.rooms.refused import RoomRefusal, join_refused
 from xmpp_rest.service.rooms.store import RoomStore
 from xmpp_rest.service.rooms.values import Reason, RoomPlace, RoomState, RoomView
@@ -24,6 +27,7 @@ from xmpp_rest.service.rooms.work import RoomWork
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.timers import Timer
 
+MOST_OCCUPANTS_ELSEWHERE = 1 << 20  # characters of all occupants of one account's rooms
 PATIENCE = 10.0  # seconds for the storage
 log = logging.getLogger("xmpp_rest.rooms")
 
@@ -35,6 +39,7 @@ class RoomCore:
         self,
         settings: RoomsAnywhereSettings,
         router: Router,
+        addresses: OccupantAddresses,
         discovery: Discovery,
         store: RoomStore,
         remote: Remote,
@@ -42,8 +47,13 @@ class RoomCore:
     ) -> None:
         self.lock = threading.RLock()
         self.table: dict[RoomPlace, RoomMembership] = {}
+        self._of_actor: dict[JID, dict[RoomPlace, RoomMembership]] = {}
+        self._budgets: dict[JID, OccupantBudget] = {}
+        self.elsewhere = 0
+        """How many are of accounts of other servers."""
         self.settings = settings
         self.router = router
+        self.addresses = addresses
         self.discovery = discovery
         self.store = store
         self.timers = remote.timers
@@ -68,7 +78,25 @@ class RoomCore:
 
     def can_reach(self, place: RoomPlace) -> bool:
         """Whether what is sent to the room now goes out at once."""
+        if not self.addresses.is_hosted(place.occupant):
+            return self.router.accounts.stream(place.occupant) != 0
         return place.room.domain in self.router.domains or not self.router.has_link or self.router.stream(place.occupant.domain) != 0
+
+    def add(self, membership: RoomMembership) -> None:
+        """There is another one. Needs the lock."""
+        self.table[membership.place] = membership
+        self._of_actor.setdefault(membership.place.actor, {})[membership.place] = membership
+        self.elsewhere += not self.addresses.is_hosted(membership.place.occupant)
+
+    def occupant_budget(self, place: RoomPlace) -> OccupantBudget:
+        """What the lists of occupants may take, of all rooms of an account elsewhere: its server may say anything. Needs the lock."""
+        if self.addresses.is_hosted(place.occupant):
+            return OccupantBudget()
+        return self._budgets.setdefault(place.actor, OccupantBudget(MOST_OCCUPANTS_ELSEWHERE))
+
+    def of_actor(self, actor: JID) -> list[RoomMembership]:
+        """All of this bare address, those of its hooks included. Needs the lock."""
+        return list(self._of_actor.get(actor, {}).values())
 
     def take(self, membership: RoomMembership, state: RoomState, reason: Reason | None = None, *, is_told: bool = False) -> None:
         """It has this state now, which others are told. Needs the lock. `is_told`: whether the log has it."""
@@ -98,6 +126,12 @@ class RoomCore:
         self.cancel(membership.retry, membership.watch, membership.next_ping)
         if self.is_current(membership):
             del self.table[membership.place]
+            self.elsewhere -= not self.addresses.is_hosted(membership.place.occupant)
+            own = self._of_actor[membership.place.actor]
+            del own[membership.place]
+            if not own:
+                del self._of_actor[membership.place.actor]
+                self._budgets.pop(membership.place.actor, None)
             self.router.occupancy.unmanage(*membership.place)
             self.work.call(partial(self.store.remove, membership.place))
 

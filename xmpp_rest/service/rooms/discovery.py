@@ -16,6 +16,7 @@ from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import DISCO_INFO, MUC, MUC_LIGHT
 from xmpp_rest.protocol.stanza import child, condition_of, make, new_id
+from xmpp_rest.service.rooms.occupant_addresses import OccupantAddresses
 from xmpp_rest.threads.waits import Wait
 
 KEPT = 3600.0  # seconds for which an answer counts
@@ -55,6 +56,8 @@ class RoomInfo(NamedTuple):
         return "muc_persistent" in self.features
 
 
+_Asked = tuple[str, JID]
+"""Whose server was asked, "" for the gateway's own, and the address."""
 OnInfo = Callable[[RoomInfo | StanzaError | None], None]
 """Gets the answer, the error, or None where there is no answer."""
 
@@ -62,52 +65,57 @@ OnInfo = Callable[[RoomInfo | StanzaError | None], None]
 class Discovery:
     """Asks each address once for those that want to know at the same time. In the leader."""
 
-    def __init__(self, router: Router, asker: JID, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, router: Router, asker: JID, addresses: OccupantAddresses, clock: Callable[[], float] = time.monotonic) -> None:
         """`asker`: who asks, where nobody else is named: the hosted domain."""
         self._router = router
         self._asker = asker
+        self._addresses = addresses
         self._clock = clock
-        self._known: OrderedDict[JID, tuple[RoomInfo, float]] = OrderedDict()  # with the time until which that counts
-        self._asked: dict[JID, list[OnInfo]] = {}  # who waits for an answer that is under way
+        self._known: OrderedDict[_Asked, tuple[RoomInfo, float]] = OrderedDict()  # with the time until which that counts
+        self._asked: dict[_Asked, list[OnInfo]] = {}  # who waits for an answer that is under way
         self._lock = threading.Lock()
 
-    def known(self, jid: JID) -> RoomInfo | None:
-        """What the address has told within an hour."""
+    def _key(self, jid: JID, asker: JID | None) -> _Asked:
+        return self._addresses.realm(asker) if asker is not None else "", jid
+
+    def known(self, jid: JID, asker: JID | None = None) -> RoomInfo | None:
+        """What the address has told within an hour, those whom the server of `asker` serves."""
         with self._lock:
-            info, until = self._known.get(jid, (None, 0.0))
+            info, until = self._known.get(self._key(jid, asker), (None, 0.0))
         return info if self._clock() < until else None
 
-    def forget(self, jid: JID) -> None:
+    def forget(self, jid: JID, asker: JID | None = None) -> None:
         """What was told does not count any more."""
         with self._lock:
-            self._known.pop(jid, None)
+            self._known.pop(self._key(jid, asker), None)
 
     def ask(self, jid: JID, then: OnInfo, *, asker: JID | None = None, seconds: float = PATIENCE) -> None:
         """Call `then` once: now, or by another thread."""
-        if (info := self.known(jid)) is not None:
+        if (info := self.known(jid, asker)) is not None:
             then(info)
             return
+        key = self._key(jid, asker)
         with self._lock:
-            waiting = self._asked.setdefault(jid, [])
+            waiting = self._asked.setdefault(key, [])
             waiting.append(then)
             if len(waiting) > 1:
                 return
         iq = make("iq", child(_QUERY), type_="get", id_=new_id(), from_=str(asker or self._asker), to_=str(jid))
         try:
-            self._router.begin_ask(lambda answer: self._answered(jid, answer), iq, Wait(min(seconds, PATIENCE)))
+            self._router.begin_ask(lambda answer: self._answered(key, answer), iq, Wait(min(seconds, PATIENCE)))
         except (GatewayError, BadXML) as e:  # too many wait already
-            self._answered(jid, e)
+            self._answered(key, e)
 
-    def _answered(self, jid: JID, answer: Any) -> None:
+    def _answered(self, key: _Asked, answer: Any) -> None:
         """`answer`: what `Router.ask` returns, or its exception."""
         found = None if isinstance(answer, Exception) else _read(answer[0])
         with self._lock:
             if isinstance(found, RoomInfo):
-                self._known[jid] = found, self._clock() + KEPT
-                self._known.move_to_end(jid)
+                self._known[key] = found, self._clock() + KEPT
+                self._known.move_to_end(key)
                 if len(self._known) > MOST:
                     self._known.popitem(last=False)
-            waiting = self._asked.pop(jid, [])
+            waiting = self._asked.pop(key, [])
         for then in waiting:
             then(found)
 

@@ -27,6 +27,7 @@ from xmpp_rest.service.messages.archive import Page
 from xmpp_rest.service.messages.archive_policy import without_forged_ids
 from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.rooms.kept_room_messages import KeptRoomMessages, is_kept
+from xmpp_rest.service.rooms.occupant_addresses import OccupantAddresses
 from xmpp_rest.service.rooms.stable_id import keys_of
 from xmpp_rest.service.rooms.values import RoomPlace, RoomView
 from xmpp_rest.service.streams.registry import Streams
@@ -72,18 +73,18 @@ class Hearing:
         callbacks: RoomCallbacks,
         is_wanted: Callable[[Element, JID, JID], bool],
         incidents: Incidents,
-        resource: str,
+        addresses: OccupantAddresses,
         changed: Signal[RoomView],
         remote: Remote,
     ) -> None:
-        """`is_wanted`: whether the lists of the account let a stanza in; `resource`: of all occupants but those of hooks."""
+        """`is_wanted`: whether the lists of the account let a stanza in."""
         self._kept = kept
         self._streams = streams
         self._clock = clock
         self._callbacks = callbacks
         self._is_wanted = is_wanted
         self._incidents = incidents
-        self._resource = resource
+        self._addresses = addresses
         self._backlog: Backlog[Heard] = Backlog(streams.pool, self._take)
         self._put_in = self._done = 0  # how many were put, and of these how many are told
         self._changed = threading.Condition()  # guards the two
@@ -109,7 +110,7 @@ class Hearing:
 
     def heard(self, place: RoomPlace, stanza: Element, *, is_own: bool) -> Unhandled | None:
         """Take a message of the room to its occupant; NOT_MINE: it goes on to the actor as any other, such as a private one."""
-        if place.occupant.resource != self._resource:  # of a hook, which says and does not listen
+        if not self._addresses.is_kept(place.occupant):
             return None
         if stanza.get("type") != "groupchat":
             if self._callbacks.heard(place, stanza, is_own=is_own):
@@ -126,7 +127,7 @@ class Hearing:
 
     def _membership_changed(self, view: RoomView) -> None:
         place = view.place
-        if place.occupant.resource != self._resource or self._told.get(place) == view.state:
+        if not self._addresses.is_kept(place.occupant) or self._told.get(place) == view.state:
             return
         self._told[place] = view.state
         self._told.move_to_end(place)

@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
+from xmpp_rest.link.account_streams import session_lost
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.service.rooms.attempt import Attempt, Turns, merged, nicks_to_try
@@ -18,7 +19,7 @@ from xmpp_rest.service.rooms.losses import FOR_GOOD, reason_of_error
 from xmpp_rest.service.rooms.membership import RoomMembership
 from xmpp_rest.service.rooms.presences import CREATED, RoomSaid, destruction, entering, leaving, unlocking
 from xmpp_rest.service.rooms.refused import RoomRefusal, join_refused, not_answered
-from xmpp_rest.service.rooms.values import Reason, RoomState, Wish
+from xmpp_rest.service.rooms.values import Reason, RoomPlace, RoomState, Wish
 from xmpp_rest.threads.waits import Wait
 
 log = logging.getLogger("xmpp_rest.rooms")
@@ -32,6 +33,17 @@ LINK_DOWN = StanzaError("wait", "remote-server-timeout", "The connection to the 
 def link_down(by: str) -> RoomRefusal:
     """The refusal where nothing can be asked, as the link is down."""
     return join_refused(LINK_DOWN, by, code=503, retry_after=RETRY_AFTER)
+
+
+def session_broke(place: RoomPlace) -> RoomRefusal:
+    """The refusal where an account elsewhere has no session any more."""
+    error = StanzaError("wait", "remote-server-timeout", session_lost(place.actor).text)
+    return join_refused(error, str(place.room), code=503, retry_after=1)
+
+
+def unreachable(core: RoomCore, place: RoomPlace) -> RoomRefusal:
+    """The refusal where nothing can be sent to the room now."""
+    return link_down(str(place.room)) if core.addresses.is_hosted(place.occupant) else session_broke(place)
 
 
 def refusal_of_failure(failure: Element | Exception, by: str) -> RoomRefusal:
@@ -53,6 +65,11 @@ class Joining:
         self._core = core
         self._turns = Turns(core.settings.joins_at_once)
 
+    def _turns_of(self, membership: RoomMembership) -> tuple[str, str]:
+        """Those of the room's service; for each account elsewhere, whose server may never answer, its own."""
+        place = membership.place
+        return place.room.domain, "" if self._core.addresses.is_hosted(place.occupant) else str(place.actor)
+
     # -- beginning; all of it needs the lock
 
     def begin(self, membership: RoomMembership, attempt: Attempt, reason: Reason | None = None) -> None:
@@ -63,7 +80,7 @@ class Joining:
         self._core.router.occupancy.manage(*membership.place)
         why = reason or membership.reason
         self._core.take(membership, RoomState.JOINING, None if why is None else why._replace(next=None))
-        self._turns.ask(membership.place.room.domain, attempt, partial(self._go, membership, attempt))
+        self._turns.ask(self._turns_of(membership), attempt, partial(self._go, membership, attempt))
 
     def _go(self, membership: RoomMembership, attempt: Attempt) -> None:
         core, seconds = self._core, self._core.settings.join_timeout
@@ -153,7 +170,7 @@ class Joining:
                 return
             if not isinstance(answer, Exception) and answer[0].get("type") == "result":
                 core, place = self._core, membership.place
-                core.discovery.forget(place.room)
+                core.discovery.forget(place.room, place.occupant)
                 ask = partial(core.discovery.ask, asker=place.occupant, seconds=PATIENCE)
                 core.work.call(partial(ask, place.room, partial(self._made, membership, attempt)))
                 return
@@ -200,7 +217,7 @@ class Joining:
         core, error = self._core, refusal.error
         self._end(membership, attempt)
         if error.condition in ("item-not-found", "gone"):
-            core.discovery.forget(membership.place.room)
+            core.discovery.forget(membership.place.room, membership.place.occupant)
         waiting = [*membership.settle(), *membership.checked()]
         reason = why or reason_of_error(error, rejoin=error.condition not in FOR_GOOD)
         if not membership.is_established:
@@ -220,7 +237,7 @@ class Joining:
     def _end(self, membership: RoomMembership, attempt: Attempt) -> None:
         self._core.cancel(*attempt.timers)
         membership.attempt = None
-        self._turns.end(membership.place.room.domain, attempt)
+        self._turns.end(self._turns_of(membership), attempt)
 
     # -- coming in again
 

@@ -98,8 +98,8 @@ class RoomsLifecycle:
     def end(self) -> None:
         """Leave rooms that nobody has asked to stay in, if no other process follows; before the link ends. May be called again."""
         ended, self._has_ended = self._has_ended, True
-        if not ended and self._memberships.has_passing and not self._is_followed():
-            self._memberships.leave_all(_is_passing, "The gateway shuts down")
+        if not ended and self._has_passing() and not self._is_followed():
+            self._memberships.leave_all(self._is_passing, "The gateway shuts down")
         self.stop()
 
     def stop(self) -> None:
@@ -115,6 +115,11 @@ class RoomsLifecycle:
             time.sleep(LOOK)
         return False
 
+    def _has_passing(self) -> bool:
+        """Whether an occupant is in a room in which nobody has asked it to stay."""
+        with self._core.lock:
+            return any(self._is_passing(membership.place, membership.wish) for membership in self._core.table.values())
 
-def _is_passing(_: RoomPlace, wish: Wish) -> bool:
-    return not wish.stay
+    def _is_passing(self, place: RoomPlace, wish: Wish) -> bool:
+        """Accounts elsewhere leave with their sessions."""
+        return not wish.stay and self._core.addresses.is_hosted(place.occupant)

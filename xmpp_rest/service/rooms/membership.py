@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class RoomMembership:
     """All that is known. Its state is changed by `take` alone."""
 
-    def __init__(self, place: RoomPlace, wish: Wish, nick: str, occupants: int) -> None:
-        """`nick`: that it wants; `occupants`: of the room that are kept at most."""
+    def __init__(self, place: RoomPlace, wish: Wish, nick: str, occupants: OccupantList) -> None:
+        """`nick`: that it wants; `occupants`: of the room, as far as they are kept."""
         self.place = place
         self.wish = wish
         self.nick = nick
@@ -34,7 +34,7 @@ class RoomMembership:
         self.info: RoomInfo | None = None
         self.subject: Subject | None = None
         self.role = self.affiliation = ""
-        self.occupants = OccupantList(occupants)
+        self.occupants = occupants
         self.attempt: Attempt | None = None
         self.waiting: list[OnEntered] = []
         """Who waits for the end of the attempt that is under way."""

@@ -14,12 +14,14 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.rooms.attempt import CALLBACK, HOOK, Attempt, OnEntered, default_nick, merged, nicks_to_try, prepared_nick
 from xmpp_rest.service.rooms.bounds import JoinBounds
 from xmpp_rest.service.rooms.core import RoomCore
-from xmpp_rest.service.rooms.joining import Joining, again, asked_for, link_down
+from xmpp_rest.service.rooms.joining import Joining, again, asked_for, unreachable
 from xmpp_rest.service.rooms.losses import reason_of_error, refusal_of
 from xmpp_rest.service.rooms.membership import RoomMembership
 from xmpp_rest.service.rooms.news import RoomNews
+from xmpp_rest.service.rooms.occupant_list import OccupantList
 from xmpp_rest.service.rooms.refused import RoomRefusal, join_refused
 from xmpp_rest.service.rooms.renaming import Renaming
+from xmpp_rest.service.rooms.session_changes import SessionChanges
 from xmpp_rest.service.rooms.values import Reason, RoomPlace, RoomState, RoomView, Wish
 from xmpp_rest.service.rooms.watching import Watching
 
@@ -38,6 +40,9 @@ class Memberships:
         self._renaming = Renaming(core)
         self._news = RoomNews(core, self._joining, self._watching, self._renaming)
         self._bounds = JoinBounds(core, self._watching)
+        self._session_changes = SessionChanges(
+            core, self._joining, self._watching, lambda gone, place: self.want(place, gone.wish, since=gone.since, own_nick=gone.own_nick)
+        )
 
     @property
     def changed(self) -> Signal[RoomView]:
@@ -53,7 +58,7 @@ class Memberships:
 
     def place(self, actor: JID, room: JID) -> RoomPlace:
         """The place of the managed occupant of an actor."""
-        return RoomPlace(JID(actor.local, actor.domain, self._core.settings.resource), room.bare)
+        return RoomPlace(self._core.addresses.of(actor), room.bare)
 
     # -- what is known
 
@@ -81,7 +86,7 @@ class Memberships:
         """Those of the managed occupant of an actor, by room."""
         occupant = self.place(actor, actor).occupant
         with self._core.lock:
-            found = [m.summary() for m in self._core.table.values() if m.place.occupant == occupant]
+            found = [m.summary() for m in self._core.of_actor(actor.bare) if m.place.occupant == occupant]
         return sorted(found, key=lambda view: view.room)
 
     def counts(self) -> dict[str, int]:
@@ -116,13 +121,13 @@ class Memberships:
 
     def _not_now(self, place: RoomPlace, wish: Wish) -> RoomRefusal | None:
         if not self._core.can_reach(place):
-            return link_down(str(place.room))
+            return unreachable(self._core, place)
         return self._bounds.refusal(place, wish, is_new=place not in self._core.table)
 
     def _new(self, place: RoomPlace, wish: Wish) -> RoomMembership:
         nick = wish.nick or default_nick(place.actor, self._core.settings.nick)
-        membership = RoomMembership(place, wish, nick, self._core.settings.occupants)
-        self._core.table[place] = membership
+        membership = RoomMembership(place, wish, nick, OccupantList(self._core.settings.occupants, self._core.occupant_budget(place)))
+        self._core.add(membership)
         return membership
 
     def _enter_again(self, found: RoomMembership, wish: Wish, then: OnEntered) -> None:
@@ -190,12 +195,6 @@ class Memberships:
             elif found.attempt is None:
                 self._again(found)
 
-    @property
-    def has_passing(self) -> bool:
-        """Whether an occupant is in a room in which nobody has asked it to stay."""
-        with self._core.lock:
-            return any(not membership.wish.stay for membership in self._core.table.values())
-
     def enter_later(self, place: RoomPlace, wish: Wish) -> RoomRefusal | None:
         """Keep the wish and come in as soon as that can be; what comes of it the membership tells. The refusal of what is over a bound."""
         with self._core.lock:
@@ -223,7 +222,7 @@ class Memberships:
         if self._core.can_reach(membership.place):
             self._joining.begin(membership, again(membership))
         else:
-            self._core.take(membership, RoomState.JOINING, reason_of_error(link_down("").error, rejoin=True))
+            self._core.take(membership, RoomState.JOINING, reason_of_error(unreachable(self._core, membership.place).error, rejoin=True))
 
     # -- being in
 
@@ -272,6 +271,10 @@ class Memberships:
     def link_changed(self, domain: str, online: bool) -> None:
         """The stream of this hosted domain is up, or down."""
         self._watching.link_changed(domain, online)
+
+    def session_changed(self, session: JID, stream: int) -> None:
+        """The session of an account elsewhere has another stream, or (0) has ended: then its rooms are left."""
+        self._session_changes.changed(session, stream)
 
     # -- leaving
 

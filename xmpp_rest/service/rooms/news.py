@@ -108,7 +108,7 @@ class RoomNews:
     def _gone(self, found: RoomMembership, said: RoomSaid) -> None:
         reason = reason_of_absence(said)
         if reason.condition == "gone":
-            self._core.discovery.forget(found.place.room)
+            self._core.discovery.forget(found.place.room, found.place.occupant)
         if reason.rejoin:
             self._watching.lost(found, reason)
         else:
@@ -129,7 +129,7 @@ class RoomNews:
         if error.condition == "not-acceptable":
             self._watching.lost(found, reason_of_error(error, rejoin=True))
         elif error.condition in ("item-not-found", "gone"):
-            self._core.discovery.forget(found.place.room)
+            self._core.discovery.forget(found.place.room, found.place.occupant)
             if found.wish.stay and error.condition == "item-not-found":
                 self._joining.later(found, reason_of_error(error, rejoin=True), slowly=True)
             else:

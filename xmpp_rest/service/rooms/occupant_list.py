@@ -5,15 +5,32 @@ from __future__ import annotations
 from xmpp_rest.service.rooms.presences import RoomSaid
 from xmpp_rest.service.rooms.values import RoomOccupant
 
+OVERHEAD = 200  # bytes that one occupant takes beside its texts, about
 MOST_NAMES = 100_000  # that are counted: a room may make up any number
+
+
+class OccupantBudget:
+    """Characters that the lists of several rooms may take together. None: any number."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
+        self._taken = 0
+
+    def take(self, size: int) -> bool:
+        """Whether there is room for so many more, which are taken by that; with a negative number they are given back."""
+        if size > 0 and self._most is not None and self._taken + size > self._most:
+            return False
+        self._taken += size
+        return True
 
 
 class OccupantList:
     """Who is in. Not safe to be used by several threads."""
 
-    def __init__(self, most: int) -> None:
-        """`most`: that are kept; of further ones only the nicks are, to be counted."""
+    def __init__(self, most: int, budget: OccupantBudget) -> None:
+        """`most`: that are kept; of further ones only the nicks are, to be counted. For whom the budget has no room, nothing is."""
         self._most = most
+        self._budget = budget
         self._kept: dict[str, RoomOccupant] = {}
         self._further: set[str] = set()
 
@@ -27,25 +44,34 @@ class OccupantList:
 
     def clear(self) -> None:
         """Nobody is known to be in."""
+        self._budget.take(-sum(map(_size, self._kept.values())) - sum(len(nick) + OVERHEAD for nick in self._further))
         self._kept.clear()
         self._further.clear()
 
     def put(self, nick: str, said: RoomSaid) -> None:
         """Somebody is in, or is shown otherwise now."""
-        if nick in self._kept or len(self._kept) < self._most:
-            self._kept[nick] = RoomOccupant(nick, said.role, said.affiliation, said.jid, said.occupant_id)
-            self._further.discard(nick)
-        elif len(self._further) < MOST_NAMES:
+        self.remove(nick)
+        if len(self._kept) < self._most:
+            occupant = RoomOccupant(nick, said.role, said.affiliation, said.jid, said.occupant_id)
+            if self._budget.take(_size(occupant)):
+                self._kept[nick] = occupant
+        elif len(self._further) < MOST_NAMES and self._budget.take(len(nick) + OVERHEAD):
             self._further.add(nick)
 
     def remove(self, nick: str) -> bool:
         """Somebody has left; False: that was nobody who is known."""
-        if self._kept.pop(nick, None) is not None:
-            return True
+        if (occupant := self._kept.pop(nick, None)) is not None:
+            return self._budget.take(-_size(occupant))
         known = nick in self._further
-        self._further.discard(nick)
+        if known:
+            self._further.discard(nick)
+            self._budget.take(-len(nick) - OVERHEAD)
         return known
 
     def sorted(self) -> tuple[RoomOccupant, ...]:
         """Those that are kept, by nick."""
         return tuple(sorted(self._kept.values(), key=lambda occupant: occupant.nick))
+
+
+def _size(occupant: RoomOccupant) -> int:
+    return OVERHEAD + sum(map(len, occupant))

@@ -11,13 +11,15 @@ from xmpp_rest.link.outbox import Label
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.stanza import condition_of
+from xmpp_rest.protocol.stanza import condition_of, copied
 from xmpp_rest.service.messages.batch import OutboundMessage
 from xmpp_rest.service.messages.mailbox import Mailbox, SentMessage
 from xmpp_rest.service.messages.outcomes import Outcomes, RoomShown
+from xmpp_rest.service.rooms.joining import session_broke
 from xmpp_rest.service.rooms.refused import message_refused
 from xmpp_rest.service.rooms.said import SpeechListener
 from xmpp_rest.service.rooms.spoken_message import ids_of, stanza_id_of
+from xmpp_rest.service.rooms.values import RoomPlace
 
 REMEMBERED = 1000  # messages that no room has shown yet
 
@@ -35,11 +37,23 @@ class RawOccupants:
         self._lock = Lock()
         router.observe(self.observe)
         router.on_link(self._link_changed)
+        router.accounts.on_stream(self._session_changed)
 
     def _link_changed(self, domain: str, online: bool) -> None:
         """The end of the link ends all: nobody knows whether these are still in."""
         if not online and domain == self._mailbox.domain:
-            self._router.occupancy.leave()
+            self._router.occupancy.leave(self._is_hosted)
+
+    def _is_hosted(self, address: JID) -> bool:
+        return address.domain == self._mailbox.domain
+
+    def _session_changed(self, session: JID, _stream: int) -> None:
+        """With a stream of an account elsewhere its server has taken it out of all rooms."""
+        self._router.occupancy.leave(session.bare.__eq__)
+        with self._lock:
+            over = {key: self._watched.pop(key) for key in [key for key in self._watched if key[0].bare == session.bare]}
+        for (sender, room, _), listener in over.items():
+            listener.ended(session_broke(RoomPlace(sender, room)), "")
 
     def is_in(self, sender: JID, room: JID) -> bool:
         """Whether this very address has come into the room."""
@@ -56,9 +70,12 @@ class RawOccupants:
             self._watched[key] = listener
             if len(self._watched) > REMEMBERED:
                 self._watched.popitem(last=False)
-        send = partial(self._router.send_out, sender.domain, [stanza], [text], request_ids=[outgoing.request_id])
         try:
-            self._mailbox.send_out([SentMessage(sender, stanza, text, room)], send)
+            if self._is_hosted(sender):
+                send = partial(self._router.send_out, sender.domain, [stanza], [text], request_ids=[outgoing.request_id])
+                self._mailbox.send_out([SentMessage(sender, stanza, text, room)], send)
+            else:
+                self._router.send(copied(stanza, from_=str(sender)))  # its own server has the archive
         except Exception:
             self._outcomes.forget(begun)
             self._take(key)

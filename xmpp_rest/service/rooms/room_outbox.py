@@ -7,12 +7,14 @@ occupant, it waits until that is known to be in again. In the leader.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.config.room_tables import RoomsAnywhereSettings
 from xmpp_rest.protocol.conditions import StanzaError
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.rooms.joining import session_broke
 from xmpp_rest.service.rooms.refused import RoomRefusal, message_refused
 from xmpp_rest.service.rooms.room_queue import RoomQueue
 from xmpp_rest.service.rooms.said import NobodyListens, SpeechListener
@@ -40,6 +42,7 @@ class RoomOutbox:
         self._writer = SpeechWriter(core, self._ends, self._deadlines)
         self._intake = SpeechIntake(core, self._writer)
         core.router.on_link(self._link_changed)
+        core.router.accounts.on_stream(self._session_changed)
         core.memberships.changed.subscribe(self._membership_changed)
 
     def configure(self, settings: RoomsAnywhereSettings) -> None:
@@ -168,18 +171,46 @@ class RoomOutbox:
 
     def _link_changed(self, domain: str, _online: bool) -> None:
         """What was written, and not shown, waits until the occupant is known to be in on the next stream."""
+        if domain == self._core.domain:
+            self._take_back(self._core.is_hosted)
+
+    def _session_changed(self, session: JID, stream: int) -> None:
+        """As `_link_changed`, of an account elsewhere; with the session (`stream` is 0) all ends that waits for it."""
+        if stream:
+            self._take_back(lambda place: place.occupant == session)
         core = self._core
-        if domain != core.domain:
-            return
+
+        def is_over(place: RoomPlace) -> bool:
+            return place.actor == session.bare and not (stream and place.occupant == session)
+
+        with core.lock:
+            over = [queue for place, queue in core.queues.items() if is_over(place)]
+            for queue in over:
+                core.confirmed.pop(queue.place, None)
+        for queue in over:
+            core.later(partial(self._end_with_session, queue))
+
+    def _end_with_session(self, queue: RoomQueue) -> None:
+        told = session_broke(queue.place)
+        with self._core.lock:
+            written = list(queue.written.values())
+        for message in written:
+            self._ends.refuse(queue, message, told)
+        self._ends.refuse_all(queue, told)
+        self._core.forget_if_idle(queue)
+
+    def _take_back(self, is_concerned: Callable[[RoomPlace], bool]) -> None:
+        core = self._core
         back: list[SpokenMessage] = []
         until = time.time() + core.settings.hold
         with core.lock:
-            core.confirmed.clear()
-            for queue in core.queues.values():
+            for place in [place for place in core.confirmed if is_concerned(place)]:
+                del core.confirmed[place]
+            queues = [queue for place, queue in core.queues.items() if is_concerned(place)]
+            for queue in queues:
                 written = list(queue.written.values())
                 queue.put_back(written, until)
                 back += written
-            queues = list(core.queues.values())
         core.outcomes.held([label_of(m) for m in back])
         for queue in queues:
             core.later(partial(self._writer.pump, queue))
@@ -191,7 +222,7 @@ class RoomOutbox:
         with core.lock:
             queue = core.queues.get(place)
             if view.state == RoomState.IN.value:
-                core.confirmed[place] = core.stream
+                core.confirmed[place] = core.stream(place)
             else:
                 core.confirmed.pop(place, None)
             back = [] if queue is None else self._written_before(queue, view)

@@ -55,10 +55,11 @@ class Speaking:
         guard: Guard,
         settings: RoomsAnywhereSettings,
         domain: str,
+        send_limit: int,
         waits: Waits,
         remote: Remote,
     ) -> None:
-        """`domain`: of those who speak."""
+        """`domain`: of the hosted ones who speak; `send_limit`: bytes of what accounts elsewhere say."""
         self._router = router
         self._memberships = memberships
         self._outbox = outbox
@@ -66,6 +67,7 @@ class Speaking:
         self._guard = guard
         self._settings = settings
         self._domain = domain
+        self._send_limit = send_limit
         self._waits = waits
         self._remote = remote
         remote.offer(self)
@@ -84,11 +86,15 @@ class Speaking:
             and stanza.tag == "message"
             and bool(to.local)
             and not to.resource
-            and sender.domain == self._domain
-            and to.domain not in self._router.domains
             and to.domain not in self._settings.no_join
-            and self._router.has_link
+            and self._takes_part(sender, to)
         )
+
+    def _takes_part(self, sender: JID, to: JID) -> bool:
+        """Whether the gateway keeps this sender in rooms at the domain of `to`: an account elsewhere in all."""
+        if sender.domain == self._domain:
+            return to.domain not in self._router.domains and self._router.has_link
+        return sender.domain not in self._router.domains
 
     def say(self, outgoing: OutboundMessage, nick: str = "", seconds: float | None = None, wait: Wait | None = None) -> SpokenResult:
         """Say it; `nick`: that the request names, for coming in.
@@ -160,9 +166,7 @@ class Speaking:
         return self._say(stanzas, nick, seconds, wait.seconds, reply, in_pool=True, again=again)
 
     @on_leader(deferred=_say_deferred)
-    def say_all(
-        self, stanzas: OutboundMessages, nick: str, seconds: float | None, wait: Wait, again: bool = False
-    ) -> list[SpokenResult]:
+    def say_all(self, stanzas: OutboundMessages, nick: str, seconds: float | None, wait: Wait, again: bool = False) -> list[SpokenResult]:
         """As `say` for each of these; the caller is counted among those who wait.
 
         `again`: an earlier leader may have accepted them, and has not said so.
@@ -191,8 +195,8 @@ class Speaking:
             try:
                 if (refusal := self._blocked(outgoing)) is not None:
                     listener.failed(SpokenResult(BLOCKED, stanza=refusal))
-                elif self._raw.is_in(outgoing.sender, room):
-                    self._raw.say(outgoing, listener)
+                elif self._raw.is_in(who := sender if sender.domain == self._domain else place.occupant, room):
+                    self._raw.say(outgoing._replace(sender=who), listener)
                 elif not (again and self._outbox.adopt(place, outgoing.stanza.get("id", ""), listener)):
                     messages.append(self.message(outgoing, place, _wish(outgoing.stanza, nick), listener))
             except (GatewayError, BadXML, StorageError) as e:
@@ -210,7 +214,11 @@ class Speaking:
     def message(self, outgoing: OutboundMessage, place: RoomPlace, wish: Wish, listener: SpeechListener) -> SpokenMessage:
         """A message for `hand_in`. Raises BadXML; GatewayError, stanza-too-big."""
         message = SpokenMessage(place, as_said(outgoing.stanza, place), wish, listener, outgoing.request_id)
-        self._router.require_size(message.text.encode())
+        data = message.text.encode()
+        if place.occupant.domain == self._domain:
+            self._router.require_size(data)
+        elif len(data) > self._send_limit:
+            raise GatewayError("stanza-too-big", f"The stanza is larger than {self._send_limit} bytes")
         return message
 
     def hand_in(self, messages: Sequence[SpokenMessage]) -> None:

@@ -25,6 +25,7 @@ from xmpp_rest.threads.timers import Timer
 log = logging.getLogger("xmpp_rest.rooms")
 
 SETTLE = 0.5  # seconds until known ends are on disk, those of many messages together
+HOSTED, ELSEWHERE = " hosted", " elsewhere"  # names of all of one kind among those of accounts
 REMEMBERED = 1000  # messages that no room has shown in time, which one may still show
 
 
@@ -41,9 +42,13 @@ class SpeechCore:
         domain: str,
         most: int,
         share: int,
+        share_elsewhere: int,
         remote: Remote,
     ) -> None:
-        """`domain`: of those who speak; `most`: messages whose end is not known, `share`: of these of one account, 0: as many."""
+        """`domain`: of the hosted ones who speak; `most`: messages of these whose end is not known, and as many of accounts elsewhere.
+
+        `share`: of these of one account, 0: as many; `share_elsewhere`: of one that is elsewhere.
+        """
         self.router = router
         self.memberships = memberships
         self.outcomes = outcomes
@@ -59,10 +64,10 @@ class SpeechCore:
         """Whether occupants are leaving as the gateway stops: what waits is left to the next process."""
         self._is_settling = False
         self._most = most
-        self._share = share or most
+        self._shares = {HOSTED: share or most, ELSEWHERE: share_elsewhere}
         self._remote = remote
-        self._of_room: dict[JID, set[RoomPlace]] = {}
-        self._open: Counter[str] = Counter()  # messages whose end is not known, by account; "": all together
+        self._of_room: dict[tuple[JID, str], set[RoomPlace]] = {}  # of those who share the places of `held`
+        self._open: Counter[str] = Counter()  # messages whose end is not known, by account, and of all of the two kinds
         self._next = count(1)
 
     def configure(self, settings: RoomsAnywhereSettings) -> None:
@@ -73,10 +78,13 @@ class SpeechCore:
         """The gateway stops."""
         self.is_stopping = True
 
-    @property
-    def stream(self) -> int:
-        """The number of the stream that is up; 0: none is."""
-        return self.router.stream(self.domain)
+    def stream(self, place: RoomPlace) -> int:
+        """The number of the stream by which this occupant speaks; 0: none is up."""
+        return self.router.stream_of(place.occupant)
+
+    def is_hosted(self, place: RoomPlace) -> bool:
+        """Whether the occupant is one of the gateway's, and not an account of another server."""
+        return place.occupant.domain == self.domain
 
     # -- with the lock
 
@@ -84,18 +92,25 @@ class SpeechCore:
         """The messages of this occupant to this room."""
         if (queue := self.queues.get(place)) is None:
             queue = self.queues[place] = RoomQueue(place)
-            self._of_room.setdefault(place.room, set()).add(place)
+            self._of_room.setdefault(self._held_with(place), set()).add(place)
         return queue
+
+    def _held_with(self, place: RoomPlace) -> tuple[JID, str]:
+        """Whose messages count with those of this one as held for the room: all that are hosted; of others, each account's alone."""
+        return place.room, "" if self.is_hosted(place) else str(place.actor)
+
+    def _kind(self, place: RoomPlace) -> str:
+        return HOSTED if self.is_hosted(place) else ELSEWHERE
 
     def reserve(
         self, place: RoomPlace, messages: Sequence[SpokenMessage], *, is_held: bool
     ) -> tuple[list[SpokenMessage], Exception | None]:
         """As many of these as there is place for, and why not all."""
-        account = account_of(str(place.actor))
-        free = min(self._most - self._open[""], self._share - self._open[account] if account else self._most)
-        why: Exception = GatewayError("outbox-full" if self._open[""] + len(messages) > self._most else "outbox-share")
+        account, kind = account_of(str(place.actor)), self._kind(place)
+        free = min(self._most - self._open[kind], self._shares[kind] - self._open[account] if account else self._most)
+        why: Exception = GatewayError("outbox-full" if self._open[kind] + len(messages) > self._most else "outbox-share")
         if is_held:
-            waiting = sum(len(self.queues[each].waiting) for each in self._of_room.get(place.room, ()))
+            waiting = sum(len(self.queues[each].waiting) for each in self._of_room.get(self._held_with(place), ()))
             if (places := self.settings.held - waiting) < free:
                 free, why = places, GatewayError("room-held")
         taken = list(messages[: max(0, free)])
@@ -105,7 +120,7 @@ class SpeechCore:
     def count(self, messages: Iterable[SpokenMessage], more: int) -> None:
         """There are so many more of the senders of these, or with -1 fewer, whose end is not known."""
         for message in messages:
-            for account in {"", account_of(str(message.place.actor))}:
+            for account in (self._kind(message.place), account_of(str(message.place.actor))):
                 self._open[account] += more
                 if not self._open[account]:
                     del self._open[account]
@@ -123,6 +138,13 @@ class SpeechCore:
             self.unshown.popitem(last=False)
 
     # -- without the lock
+
+    def append(self, messages: Sequence[SpokenMessage]) -> Sequence[int]:
+        """Keep these of one occupant on disk, but for an account elsewhere, which waits no longer than its session; their numbers there.
+
+        Raises GatewayError, storage-failed.
+        """
+        return self.kept.append(messages) if self.is_hosted(messages[0].place) else (0,) * len(messages)
 
     def forget(self, message: SpokenMessage) -> None:
         """Its end is known, which is on disk a moment later."""
@@ -145,10 +167,10 @@ class SpeechCore:
             if not queue.is_idle or self.queues.get(queue.place) is not queue:
                 return
             del self.queues[queue.place]
-            places = self._of_room[queue.place.room]
+            places = self._of_room[self._held_with(queue.place)]
             places.discard(queue.place)
             if not places:
-                del self._of_room[queue.place.room]
+                del self._of_room[self._held_with(queue.place)]
             timers = list(queue.timers.values())
             queue.timers.clear()
         for timer in timers:

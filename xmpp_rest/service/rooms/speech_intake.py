@@ -48,7 +48,7 @@ class SpeechIntake:
         view = core.memberships.view(place)
         if not message.comes_back and (said := closed(view)) is not None:
             return said
-        is_up = bool(core.stream)
+        is_up = bool(core.stream(place))
         if state is RoomState.JOINING and view is not None and (is_joined_again(view) or not is_up):
             return Standing.IN
         if not is_up:
@@ -66,7 +66,7 @@ class SpeechIntake:
             queue.entering += messages
 
         def entered(refused: RoomRefused | None) -> None:
-            core.later(partial(self._entered, queue, refused, core.stream))
+            core.later(partial(self._entered, queue, refused, core.stream(place)))
 
         if is_first:
             core.memberships.enter(place, messages[0].wish, entered)
@@ -92,7 +92,7 @@ class SpeechIntake:
             live, why = core.reserve(place, wanted, is_held=is_held)
         numbers: Sequence[int] = ()
         try:
-            numbers = core.kept.append(live) if live else ()
+            numbers = core.append(live) if live else ()
         except GatewayError as e:
             why = e
             with core.lock:
@@ -120,7 +120,7 @@ class SpeechIntake:
     def _is_held(self, place: RoomPlace) -> bool:
         """Whether a message cannot be written now."""
         core = self._core
-        if not core.stream or core.memberships.state(place) is not RoomState.IN:
+        if not core.stream(place) or core.memberships.state(place) is not RoomState.IN:
             return True
         with core.lock:
             queue = core.queues.get(place)

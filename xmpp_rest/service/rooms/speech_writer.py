@@ -64,7 +64,7 @@ class SpeechWriter:
         """Write until something stands in the way; what finds out whether the occupant is in, or brings it in, if that is missing."""
         core, place = self._core, queue.place
         while True:
-            state, stream = core.memberships.state(place), core.stream
+            state, stream = core.memberships.state(place), core.stream(place)
             with core.lock:
                 if core.is_stopping or not queue.waiting or not stream or queue.is_asking or state is RoomState.JOINING:
                     return None
@@ -87,7 +87,7 @@ class SpeechWriter:
         except GatewayError as e:
             with core.lock:
                 queue.put_back((message,), time.time() + core.settings.hold)
-            if e.name != "link-down":  # the outbox is full
+            if e.name not in ("link-down", "session-lost"):  # the outbox is full
                 core.after(queue, "again", FULL_PAUSE, partial(self.pump, queue))
             return False
         if was_held:
@@ -144,7 +144,7 @@ class SpeechWriter:
             return
         if refused is None or state is RoomState.JOINING:
             self.pump(queue)
-        elif state is RoomState.IN or not core.stream or refused.status in FOR_NOW:
+        elif state is RoomState.IN or not core.stream(queue.place) or refused.status in FOR_NOW:
             core.after(queue, "again", AGAIN, partial(self.pump, queue))
             self._deadlines.set(queue, self.pump)
         else:

@@ -13,11 +13,15 @@ from xmpp_rest.link.occupancy import Occupancy
 from xmpp_rest.link.router import NOT_MINE, Unhandled
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.namespaces import MUC_USER
 from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.service.rooms.memberships import Memberships
+from xmpp_rest.service.rooms.occupant_addresses import OccupantAddresses
 from xmpp_rest.service.rooms.values import RoomPlace
 
 log = logging.getLogger("xmpp_rest.rooms")
+
+_OF_ROOM = f"{{{MUC_USER}}}x"
 
 
 class RoomSpeaker(Protocol):
@@ -47,15 +51,14 @@ class RoomStanzas:
         self,
         memberships: Memberships,
         occupancy: Occupancy,
-        resource: str,
+        addresses: OccupantAddresses,
         speakers: Sequence[RoomSpeaker],
         hearers: Sequence[RoomHearer],
         incidents: Incidents,
     ) -> None:
-        """`resource`: of all managed occupants but those of hooks."""
         self._memberships = memberships
         self._occupancy = occupancy
-        self._resource = resource
+        self._addresses = addresses
         self._speakers = list(speakers)
         self._hearers = list(hearers)
         self._incidents = incidents
@@ -82,19 +85,24 @@ class RoomStanzas:
             by = error.by or str(sender)
             for speaker in () if sender.resource else self._speakers:  # who is in the room cannot refuse in its name
                 self._told(partial(speaker.refused, place, stanza.get("id", ""), error, by))
-            is_private = bool(sender.resource) and place.occupant.resource == self._resource
+            is_private = bool(sender.resource) and self._addresses.hears(place.occupant)
             return NOT_MINE if is_private else None  # of a private message: the actor is told as before
         else:
             return self._heard(stanza, sender, place)
         return None
 
     def _is_late(self, stanza: Element, sender: JID, place: RoomPlace) -> bool:
-        """Whether this is for a managed occupant that is not in the room any more, or whom an earlier process has let in."""
-        if place.occupant.resource != self._resource or self._occupancy.is_raw(*place):
+        """Whether this is for a managed occupant that is not in the room any more, or whom an earlier process has let in.
+
+        The address of an account elsewhere takes all that is for it, and others do not decide what is a room for it.
+        """
+        if not self._addresses.hears(place.occupant) or self._occupancy.is_raw(*place):
             return False
         if stanza.tag == "presence" and sender.resource:
             self._memberships.presence(stanza, sender, place)
-        return self._occupancy.is_room(place.room)
+        if self._addresses.is_hosted(place.occupant):
+            return self._occupancy.is_room(place.room)
+        return stanza.get("type") == "groupchat" or (stanza.tag == "presence" and stanza.find(_OF_ROOM) is not None)
 
     def _heard(self, stanza: Element, sender: JID, place: RoomPlace) -> Unhandled | None:
         is_groupchat = stanza.get("type") == "groupchat"

@@ -54,11 +54,13 @@ class RoomStore:
 
     def put(self, place: RoomPlace, row: Row) -> None:
         """Keep it."""
-        self._change(place, row)
+        if place.occupant.domain == self._domain:  # others have their rooms as long as their sessions
+            self._change(place, row)
 
     def remove(self, place: RoomPlace) -> None:
         """Keep it no longer."""
-        self._change(place, None)
+        if place.occupant.domain == self._domain:
+            self._change(place, None)
 
     def _change(self, place: RoomPlace, row: Row | None) -> None:
         key = _key(place)

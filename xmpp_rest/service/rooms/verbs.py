@@ -16,8 +16,8 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import CONFERENCE, MUC_ADMIN, MUC_USER, PING
 from xmpp_rest.protocol.stanza import child, condition_of, make, new_id
 from xmpp_rest.request_notes import current_id
-from xmpp_rest.service.messages.batch import OutboundMessage
-from xmpp_rest.service.messages.send import Sending
+from xmpp_rest.service.messages.batch import OutboundMessage, Result
+from xmpp_rest.service.messages.outcomes import Outcome
 from xmpp_rest.service.rooms.refused import MESSAGE_SENTENCES, RoomRefusal, RoomRefused, message_refused, not_answered
 from xmpp_rest.service.rooms.spoken_message import subject_in
 from xmpp_rest.service.rooms.values import RoomOccupant, RoomState, RoomView, Subject
@@ -38,10 +38,19 @@ class KnownMemberships(Protocol):
     def get(self, actor: JID, room: JID) -> RoomView | None: ...
 
 
+class VerbSender(Protocol):
+    """Sends for the accounts of one kind; `Sending` says more of each method."""
+
+    def send_and_wait(self, stanza: Element, sender: JID, to: JID, wait: Wait) -> tuple[Element | None, str]: ...
+    def send_many(self, stanzas: Sequence[OutboundMessage], nick: str = "") -> list[Result]: ...
+    def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]: ...
+    def outcome_within(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None: ...
+
+
 class RoomVerbs:
     """Asks rooms in the name of their occupants. Raises GatewayError where there is no way to the room."""
 
-    def __init__(self, memberships: KnownMemberships, sending: Sending) -> None:
+    def __init__(self, memberships: KnownMemberships, sending: VerbSender) -> None:
         self._memberships = memberships
         self._sending = sending
 

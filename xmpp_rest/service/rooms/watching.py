@@ -91,25 +91,27 @@ class Watching:
         if membership.is_pinging or membership.state is not RoomState.IN:
             return
         membership.is_pinging = True
-        if self._pinging >= AT_ONCE:
+        if not self._core.addresses.is_hosted(membership.place.occupant):  # a silent server of another account holds up nobody
+            self._core.work.call(partial(self._ask, membership, is_counted=False))
+        elif self._pinging >= AT_ONCE:
             self._to_ping.append(membership)
         else:
             self._pinging += 1
-            self._core.work.call(partial(self._ask, membership))
+            self._core.work.call(partial(self._ask, membership, is_counted=True))
 
-    def _ask(self, membership: RoomMembership) -> None:
-        reply = partial(self._answered, membership)
+    def _ask(self, membership: RoomMembership, *, is_counted: bool) -> None:
+        reply = partial(self._answered, membership, is_counted)
         try:
             self._core.router.begin_ask(reply, self_ping(membership.place, membership.own_nick), Wait(PATIENCE))
         except Exception as e:
             reply(e)
 
-    def _answered(self, membership: RoomMembership, answer: Any) -> None:
+    def _answered(self, membership: RoomMembership, is_counted: bool, answer: Any) -> None:
         """`answer`: what `Router.ask` returns, or its exception."""
         with self._core.lock:
-            self._pinging -= 1
+            self._pinging -= is_counted
             membership.is_pinging = False
-            if self._to_ping:
+            if is_counted and self._to_ping:
                 following = self._to_ping.popleft()
                 following.is_pinging = False
                 self.ping(following)
@@ -142,7 +144,7 @@ class Watching:
 
     def lost(self, membership: RoomMembership, reason: Reason) -> None:
         """It is not in any more, and comes in again. Needs the lock."""
-        self._core.discovery.forget(membership.place.room)  # perhaps the room itself is no longer there
+        self._core.discovery.forget(membership.place.room, membership.place.occupant)  # perhaps the room itself is no longer there
         is_soon = time.monotonic() - membership.changed_at < SOON
         membership.losses = membership.losses + 1 if is_soon else 0
         waiting = membership.checked()
