@@ -228,11 +228,12 @@ def build(
         retention=retention,
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
         hosted=AccountServices(
-            sending, HostedHistory(archive), contacts, lambda _: muclight, streams,
-            room_verbs=RoomVerbs(rooms.calls, sending), heard=hearing, files=file_sending,
+            sending=sending, answers=idempotency, history=HostedHistory(archive), contacts=contacts, muclight=lambda _: muclight,
+            listening=streams, room_verbs=RoomVerbs(rooms.calls, sending), heard=hearing, files=file_sending,
         ),
         foreign=AccountServices(
-            sending, foreign_client.history, foreign_client.contacts, foreign_client.muclight.of, streams,
+            sending=sending, answers=idempotency, history=foreign_client.history, contacts=foreign_client.contacts,
+            muclight=foreign_client.muclight.of, listening=streams,
             room_verbs=RoomVerbs(rooms.calls, sending), heard=session_hearing, files=foreign_files,
         ),
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,

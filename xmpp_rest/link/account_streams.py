@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.errors import GatewayError, at_server
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.occupancy import Occupancy
 from xmpp_rest.link.pending import Pending, jid_or_none
@@ -23,7 +23,7 @@ of the sessions."""
 
 def session_lost(account: JID) -> GatewayError:
     """The session of this account has ended, or there is none."""
-    return GatewayError("session-lost", f"The session at {account.domain} broke off; try again")
+    return at_server("session-lost", account.domain)
 
 
 class AccountStreams(Protocol):
@@ -81,14 +81,18 @@ class AccountRoutes:
         streams = self._sessions(sender)
         if stream and streams.stream(sender) != stream:
             raise session_lost(sender)
+        self.sends(stanza, streams.jid(sender))
         streams.send(sender, stanza)
+
+    def sends(self, stanza: Element, session: JID) -> None:
+        """This is about to be sent by a session, whose full address it is: called before, as the answer may come at once."""
         if (to := jid_or_none(stanza.get("to"))) is not None:
-            self._occupancy.sent(stanza, streams.jid(sender), to)
+            self._occupancy.sent(stanza, session, to)
         self._spoken.sent((stanza,))
 
-    def changed(self, session: JID, stream: int) -> None:
-        """The session of this full address has another stream, or (0) has ended: waits for answers by the former one end."""
-        self._pending.fail_asker(session, session_lost(session))
+    def changed(self, former: JID, session: JID, stream: int) -> None:
+        """The session has another stream, or (0) has ended: waits for answers by the `former` one, of this full address, end."""
+        self._pending.fail_asker(former, session_lost(former))
         for listener in self._listeners:
             try:
                 listener(session, stream)

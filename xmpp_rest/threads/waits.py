@@ -99,6 +99,23 @@ class Waits:
                 self._freed.notify()
 
     @contextmanager
+    def confirming(self, account: str) -> Iterator[None]:
+        """As `holding`, for a wait that something else bounds per account: of tasks, which hold no thread, that is enough.
+
+        Raises GatewayError, waits-full, before anything is done.
+        """
+        if current_task() is None:
+            with self.holding(account):
+                yield
+            return
+        if not self.try_acquire():
+            raise GatewayError("waits-full")
+        try:
+            yield
+        finally:
+            self.release()
+
+    @contextmanager
     def calling(self) -> Iterator[None]:
         """Have a place for a call to another process. Raises GatewayError, waits-full, if all are taken for PATIENCE seconds.
 

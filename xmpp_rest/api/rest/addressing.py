@@ -60,7 +60,7 @@ def check_iq(stanza: Element) -> None:
         if stanza.get("type") not in ("get", "set"):
             raise Rejected("iq_type", f"the type is {stanza.get('type', '')[:100]!r}")
         if len(stanza) != 1:
-            raise Rejected("iq_tags", f"there are {len(stanza)}; in JSON one member names it, such as \"ping\": true or \"disco\": true")
+            raise Rejected("iq_tags", f'there are {len(stanza)}; in JSON one member names it, such as "ping": true or "disco": true')
 
 
 def _recipient(written: str | None, caller: Caller) -> JID | None:
@@ -74,11 +74,15 @@ def _recipient(written: str | None, caller: Caller) -> JID | None:
 
 def _sender(written: str | None, caller: Caller) -> JID:
     if written is None:
-        return caller.jid
+        return caller.session or caller.jid
     try:
         wanted = parse_jid(written)
     except InvalidJID as e:
         raise Rejected("from", str(e)) from e
+    if caller.session is not None:  # accounts-anywhere §7.1: its server knows this one resource
+        if wanted not in (caller.jid, caller.session):
+            raise Rejected("from_auth", f"these credentials may send as {caller.session}")
+        return caller.session
     # Every part that the authenticated address has must be the same: an account may choose its resource, a component its users.
     if any(own and own != part for own, part in zip(caller.jid, wanted, strict=True)):
         choice = "with any resource" if caller.jid.local else "or from any address there"

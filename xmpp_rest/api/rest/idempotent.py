@@ -14,7 +14,6 @@ from typing import NoReturn, Protocol
 from flask import Request, Response
 
 from drivers import StorageError
-from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.requestid import request_id
 from xmpp_rest.api.rest.errors import RestFailure, failure
 from xmpp_rest.api.rest.resource import Failed
@@ -24,6 +23,7 @@ from xmpp_rest.errors import RETRY_AFTER, GatewayError, storage_failed
 from xmpp_rest.http.resource import Accepted, Stop
 from xmpp_rest.protocol.codecs import media_type
 from xmpp_rest.request_notes import REQUEST_ID
+from xmpp_rest.service.accounts.ports import AccountServices
 from xmpp_rest.service.messages.idempotency import Answer as KeptAnswer
 from xmpp_rest.service.messages.idempotency import Claim, OtherRequest, StillRunning
 
@@ -46,10 +46,13 @@ _OWN_FIELDS = frozenset(("content-length", "date", "ratelimit", "ratelimit-polic
 class KeyedResource(Protocol):
     """What answers a request once. `received`: what tells the request from others with the same key, beside its path and type."""
 
-    gateway: Gateway
     caller: Caller
     request: Request
     received: bytes
+
+    @property
+    def services(self) -> AccountServices:
+        """What is done for the caller's account."""
 
     @property
     def response(self) -> Response:
@@ -94,7 +97,7 @@ def _claim(resource: KeyedResource, field: str) -> Claim:
     if key is None:
         resource.fail(failure("idempotency_key", remedy=f"write 1 to {MAX_KEY} visible ASCII characters, such as a UUID"))
     try:
-        begun = resource.gateway.parts.idempotency.begin(resource.caller.jid, key, _fingerprint(resource))
+        begun = resource.services.answers.begin(resource.caller.jid, key, _fingerprint(resource))
     except OtherRequest:
         resource.fail(failure("idempotency_reused"))
     except StillRunning:
@@ -146,13 +149,13 @@ def _settle(resource: KeyedResource, claim: Claim, response: Response | None) ->
         return
     fields = [(n, v) for n, v in response.headers if n.lower() not in _OWN_FIELDS] + [(REQUEST_ID, request_id())]
     try:
-        resource.gateway.parts.idempotency.finish(claim, KeptAnswer(response.status_code, fields, response.get_data()))
+        resource.services.answers.finish(claim, KeptAnswer(response.status_code, fields, response.get_data()))
     except StorageError as e:  # the stanza is on its way: the client has to know
         log.error("the answer to a request with an Idempotency-Key cannot be kept: %s", e)
 
 
 def _release(resource: KeyedResource, claim: Claim) -> None:
     try:
-        resource.gateway.parts.idempotency.release(claim)
+        resource.services.answers.release(claim)
     except StorageError as e:
         log.error("an Idempotency-Key cannot be released; it is until its time is over: %s", e)

@@ -16,8 +16,8 @@ from xmpp_rest.service.messages.outcomes import Outcome
 
 
 class OutcomeResource(RestResource):
-    """scheduled, accepted, written, confirmed (the server has processed it), reflected (a room has shown it), delivered (by its receipt),
-    or refused, and why.
+    """scheduled, accepted, written, confirmed (the server has processed it), lost (with a session, and nobody knows), reflected (a room
+    has shown it), delivered (by its receipt), or refused, and why.
     """
 
     outcome: Outcome | None = None

@@ -17,7 +17,7 @@ STANZA_ERROR = record({"type": STRING, "condition": STRING}, {"text": STRING, "b
 _STANZA_ID = record({"id": STRING, "by": STRING})
 UNTYPED = ("payload",)
 """Members that are left to the page: what holds no JSON can be sent, and cannot be written as JSON again (json-mapping §2)."""
-STATES = ("scheduled", "accepted", "written", "confirmed", "reflected", "delivered", "refused")
+STATES = ("scheduled", "accepted", "written", "confirmed", "lost", "reflected", "delivered", "refused")
 
 
 def schemas() -> dict[str, Schema]:

@@ -12,6 +12,7 @@ from xmpp_rest.service.contacts.contact import Contact
 from xmpp_rest.service.files.sending import FileSending
 from xmpp_rest.service.messages.archive import ArchivedMessage, ArchiveFilter, Page
 from xmpp_rest.service.messages.batch import OutboundMessage, Result, Results
+from xmpp_rest.service.messages.idempotency import Answer, Claim
 from xmpp_rest.service.messages.outcomes import Outcome
 from xmpp_rest.service.muclight.room import MucLightRoom, NewAffiliation, RoomSummary
 from xmpp_rest.service.rooms.said import SpokenResult
@@ -59,6 +60,19 @@ class SendingPort(Protocol):
 
     def say_many(self, stanzas: Sequence[OutboundMessage], nick: str, wait: Wait) -> list[SpokenResult]:
         """As `say` of each, and all are waited for side by side."""
+
+
+class AnswersPort(Protocol):
+    """The answers that `Idempotency-Key` repeats. `Idempotency` says more of each method; all raise StorageError."""
+
+    def begin(self, owner: JID, key: str, request: str) -> Claim | Answer:
+        """Claim the key for a request (its fingerprint), or return its earlier answer. Raises OtherRequest, StillRunning."""
+
+    def finish(self, claim: Claim, answer: Answer) -> None:
+        """Store the answer."""
+
+    def release(self, claim: Claim) -> None:
+        """Release the key, as nothing was done."""
 
 
 class HistoryPort(Protocol):
@@ -168,6 +182,7 @@ class AccountServices:
     """What is done for the accounts of one kind. An API takes those of its caller: `Authenticated.services`."""
 
     sending: SendingPort
+    answers: AnswersPort
     history: HistoryPort
     contacts: ContactsPort
     muclight: MucLightOf

@@ -1,4 +1,4 @@
-"""Outcomes of sent stanzas (decision 0009): accepted, written, confirmed, reflected, delivered, refused."""
+"""Outcomes of sent stanzas (decision 0009): accepted, written, confirmed, lost, reflected, delivered, refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from xmpp_rest.threads.waits import Wait
 log = logging.getLogger("xmpp_rest.link")
 
 _RECEIVED = f"{{{RECEIPTS}}}received"
-_RANK = {"accepted": 0, "written": 1, "confirmed": 2, "reflected": 3, "delivered": 3, "refused": 3}
+_RANK = {"accepted": 0, "written": 1, "confirmed": 2, "lost": 2, "reflected": 3, "delivered": 3, "refused": 3}
 
 
 class _Watch(NamedTuple):
@@ -92,24 +92,37 @@ class Outcomes:
                 if label not in self._known:
                     self._known[label] = accepted
                     new.append(label)
-            while len(self._known) > self.REMEMBERED:
-                label, _ = self._known.popitem(last=False)
-                self._request_ids.pop(label, None)
-                self._of_rooms.discard(label)
+            self._forget_oldest()
         return new
 
     def of_rooms(self, labels: Sequence[Label]) -> None:
         """Record that messages to rooms are accepted: whether an error ends them is for `bounced` to tell."""
         accepted = Outcome("accepted", time.time(), of_room=True)
         with self._lock:
-            for label in labels:
-                self._known[label] = accepted  # also of one with the id of an earlier one
-                self._known.move_to_end(label)
-                self._of_rooms.add(label)
-            while len(self._known) > self.REMEMBERED:
-                label, _ = self._known.popitem(last=False)
-                self._request_ids.pop(label, None)
-                self._of_rooms.discard(label)
+            self._of_rooms.update(labels)
+            self._begin(labels, accepted)
+
+    def of_session(self, labels: Sequence[Label], request_id: str) -> None:
+        """Record that stanzas are accepted for the session of a foreign account, which the request of this id sends."""
+        accepted = Outcome("accepted", time.time())
+        with self._lock:
+            self._of_rooms.difference_update(labels)
+            if request_id:
+                self._request_ids.update((label, request_id) for label in labels)
+            self._begin(labels, accepted)
+
+    def _begin(self, labels: Sequence[Label], accepted: Outcome) -> None:
+        """Also of a stanza with the id of an earlier one."""
+        for label in labels:
+            self._known[label] = accepted
+            self._known.move_to_end(label)
+        self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        while len(self._known) > self.REMEMBERED:
+            label, _ = self._known.popitem(last=False)
+            self._request_ids.pop(label, None)
+            self._of_rooms.discard(label)
 
     def held(self, labels: Iterable[Label]) -> None:
         """These messages to rooms are to be written again."""
@@ -142,11 +155,15 @@ class Outcomes:
     def progress(self, entries: Iterable[Entry], progress: Progress) -> None:
         """Record progress of the link with these entries."""
         named = [(entry.label, entry.request_id) for entry in entries if entry.label is not None]
-        labels = [label for label, _ in named]
-        outcome = Outcome(progress.value, time.time())
-        with self._lock:
-            if progress is Progress.WRITTEN:
+        if progress is Progress.WRITTEN:
+            with self._lock:
                 self._request_ids.update((label, request_id) for label, request_id in named if request_id and label in self._known)
+        self.reached([label for label, _ in named], progress.value)
+
+    def reached(self, labels: Sequence[Label], state: str) -> None:
+        """Record that these stanzas have got so far: written, confirmed, or lost."""
+        outcome = Outcome(state, time.time())
+        with self._lock:
             for label in labels:
                 self._advance(label, outcome)
             decided = self._decided(labels)

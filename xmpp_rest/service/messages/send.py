@@ -6,10 +6,8 @@ A stanza is accepted once the outbox has it, or the hosted recipient. An excepti
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import repeat
-from typing import NoReturn
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
@@ -19,18 +17,16 @@ from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.group import End, Reply
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
-from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, is_bare_name, parse_jid
 from xmpp_rest.protocol.stanza import condition_of, is_too_long
-from xmpp_rest.protocol.stanza import refusal as refusal_of
 from xmpp_rest.request_notes import current_id
 from xmpp_rest.service.contacts.contacts import Contacts
 from xmpp_rest.service.contacts.privacy_guard import Guard
 from xmpp_rest.service.messages.batch import MOST, BatchSender, OutboundMessage, OutboundMessages, Result, Results
+from xmpp_rest.service.messages.in_parts import begin_sendable, begin_with_rooms, begin_written
 from xmpp_rest.service.messages.mailbox import Mailbox
 from xmpp_rest.service.messages.outcomes import Outcome, Outcomes
-from xmpp_rest.service.rooms.refused import RoomRefusal
-from xmpp_rest.service.rooms.said import REFLECTED, REFUSED, SpokenResult
+from xmpp_rest.service.rooms.said import REFLECTED, SpokenResult
 from xmpp_rest.service.rooms.speaking import Speaking
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.group import GroupExecutor
@@ -160,25 +156,16 @@ class Sending:
         A follower has told the leader when this returns; the function that is returned waits for it, and is called before
         anything else is sent that is to come after these.
         """
-        errors = [self._unsendable(o.stanza, o.to) for o in stanzas]
         request_id = current_id() or ""
-        good = [o._replace(request_id=request_id) for o, error in zip(stanzas, errors, strict=True) if error is None]
-        for outgoing in good:
-            self._counts.handed_in(outgoing.stanza.tag)
-        try:
-            begun = self._begin_with_rooms(good, nick)
-        except Exception as e:
-            begun = partial(_raise, e)
+        errors = [self._unsendable(o.stanza, o.to) for o in stanzas]
 
-        def finish() -> list[Result]:
-            results: Iterator[Result]
-            try:
-                results = iter(begun())
-            except Exception as e:
-                results = repeat(e)
-            return [error or self._counted(next(results)) for error in errors]
+        def begin(good: Sequence[OutboundMessage]) -> Results:
+            for outgoing in good:
+                self._counts.handed_in(outgoing.stanza.tag)
+            return self._begin_with_rooms([outgoing._replace(request_id=request_id) for outgoing in good], nick)
 
-        return finish
+        finish = begin_sendable(stanzas, errors, begin)
+        return lambda: [self._counted(result) for result in finish()]
 
     def _counted(self, result: Result) -> Result:
         if isinstance(result, Exception):
@@ -187,19 +174,7 @@ class Sending:
 
     def _begin_with_rooms(self, stanzas: Sequence[OutboundMessage], nick: str = "") -> Results:
         """As `_begin_many`; but what is said in rooms elsewhere goes its own way, so that coming into them holds up nothing else."""
-        is_said = [self._speaking.is_for_room(*outgoing[:3]) for outgoing in stanzas]
-        if not any(is_said):
-            return self._begin_many(stanzas)
-        others = self._begin_many([outgoing for outgoing, said in zip(stanzas, is_said, strict=True) if not said])
-        rooms = self._speaking.begin_many([outgoing for outgoing, said in zip(stanzas, is_said, strict=True) if said], nick)
-
-        def finish() -> list[Result]:
-            sent, spoken = iter(others()), iter(rooms())
-            return [
-                _result_of(next(spoken), outgoing) if said else next(sent) for outgoing, said in zip(stanzas, is_said, strict=True)
-            ]
-
-        return finish
+        return begin_with_rooms(self._speaking, stanzas, nick, self._begin_many)
 
     def _begin_many(self, stanzas: Sequence[OutboundMessage]) -> Results:
         if len(stanzas) > MOST and self._remote.follows() and current_task() is not None:
@@ -235,18 +210,19 @@ class Sending:
         return self._begin_on_leader(stanzas, lambda good: partial(self.send_batch, good))()
 
     def _begin_on_leader(self, stanzas: Sequence[OutboundMessage], begin: Callable[[OutboundMessages], Results]) -> Results:
-        written = [_with_text(outgoing) for outgoing in stanzas]
-        good = OutboundMessages(outgoing for outgoing in written if isinstance(outgoing, OutboundMessage))
-        begun = begin(good)
+        def begin_good(good: list[OutboundMessage]) -> Results:
+            messages = OutboundMessages(good)
+            begun = begin(messages)
 
-        def finish() -> list[Result]:
-            try:
-                results = iter(begun())
-            except GatewayError as e:  # the leader has just ended
-                results = iter(self._try_again(good) if e.name == "unanswered" else [e for _ in good])
-            return [next(results) if isinstance(outgoing, OutboundMessage) else outgoing for outgoing in written]
+            def finish() -> list[Result]:
+                try:
+                    return begun()
+                except GatewayError as e:  # the leader has just ended
+                    return self._try_again(messages) if e.name == "unanswered" else [e for _ in messages]
 
-        return finish
+            return finish
+
+        return begin_written(stanzas, begin_good)
 
     def _try_again(self, stanzas: OutboundMessages) -> list[Result]:
         """Send these on the next leader, as it is unknown whether the last one has sent them."""
@@ -379,22 +355,3 @@ class Sending:
 
 
 SEND_BATCH = Sending.send_batch.__qualname__
-
-
-def _result_of(said: SpokenResult, outgoing: OutboundMessage) -> Result:
-    """What became of a message to a room. One that is refused at once, by a room that has put its sender out, is answered by that."""
-    if said.state == REFUSED and isinstance(said.why, RoomRefusal):
-        return refusal_of(outgoing.stanza, said.why.error._replace(by=said.why.by))
-    return said.error or said.blocked
-
-
-def _raise(error: Exception) -> NoReturn:
-    raise error
-
-
-def _with_text(outgoing: OutboundMessage) -> OutboundMessage | BadXML:
-    """The stanza with its text, or the error of serialising it."""
-    try:
-        return outgoing if outgoing.text else outgoing._replace(text=serialise(outgoing.stanza))
-    except BadXML as e:
-        return e

@@ -1,0 +1,68 @@
+"""The presences that foreign accounts have sent of their own: kept as long as the session, and repeated (accounts-anywhere §7.1)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.c2s.session import ClientSession
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.stanza import copied
+from xmpp_rest.service.sessions.session_observer import SessionObserver
+
+log = logging.getLogger("xmpp_rest.sessions")
+
+OnOwnPresence = Callable[[JID, bool], object]
+"""Gets an account (bare), and whether it has a presence of its own now. Must be quick."""
+
+
+class OwnPresences(SessionObserver):
+    """An observer of sessions; in the leader. Safe to be used by several threads."""
+
+    def __init__(self) -> None:
+        self._kept: dict[JID, Element] = {}  # bare address → the presence; at most one for each session
+        self._lock = threading.Lock()
+        self._listeners: list[OnOwnPresence] = []
+
+    def on_change(self, listener: OnOwnPresence) -> None:
+        """Call `listener` when an account has sent a presence of its own, or one that ends it. Called while building."""
+        self._listeners.append(listener)
+
+    def has(self, account: JID) -> bool:
+        """Whether the account has a presence of its own in its session."""
+        return account.bare in self._kept
+
+    def sent(self, stanza: Element, account: JID) -> None:
+        """The account has sent this presence to nobody in particular."""
+        kind = stanza.get("type")
+        if kind not in (None, "unavailable"):
+            return
+        with self._lock:
+            if kind is None:
+                self._kept[account] = copied(stanza, from_=None, id_=None)
+            else:
+                self._kept.pop(account, None)
+        for listener in self._listeners:
+            listener(account, kind is None)
+
+    # what happens to sessions
+
+    def is_worth_resuming(self, session: ClientSession) -> bool:
+        return self.has(session.account)
+
+    def rebound(self, session: ClientSession) -> None:
+        """The server has a new session, which has none: it goes before all that waits."""
+        with self._lock:
+            presence = self._kept.get(session.account)
+        if presence is not None:
+            try:
+                session.write(copied(presence))
+            except GatewayError as e:
+                log.warning("the presence of %s is not repeated: %s", session.account, e)
+
+    def ended(self, session: ClientSession, reason: str) -> None:
+        with self._lock:
+            self._kept.pop(session.account, None)
