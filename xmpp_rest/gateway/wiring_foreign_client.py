@@ -36,6 +36,6 @@ def build_foreign_client(router: Router, waits: Waits, remote: Remote, sending: 
     features = ServerFeatures(router, waits)
     requests = ContactRequests(remote)
     history = ForeignHistory(archive, features)
-    contacts = ForeignContacts(asks, sending, requests)
+    contacts = ForeignContacts(asks, sending.send, requests)
     muclight = ForeignMucLight(MucLightFinder(asks), asks, history, sending.send)
     return ForeignClientParts(archive, features, requests, history, contacts, muclight)

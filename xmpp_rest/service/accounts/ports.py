@@ -106,7 +106,7 @@ class ContactsPort(Protocol):
         """Send a presence about subscriptions to a contact."""
 
     def remove_each(self, owner: JID, jids: Sequence[JID]) -> list[bool]:
-        """End both subscriptions with each of these, and remove it; False for what was no contact."""
+        """End both subscriptions with each of these, and remove it; False for what is not a contact."""
 
 
 class MucLightPort(Protocol):

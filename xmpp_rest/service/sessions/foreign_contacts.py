@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import condition_of, make, new_id
-from xmpp_rest.service.accounts.ports import SendingPort
 from xmpp_rest.service.contacts.contact import Contact
 from xmpp_rest.service.contacts.presence import with_id
 from xmpp_rest.service.contacts.subscriptions import Side
@@ -18,6 +17,8 @@ from xmpp_rest.service.sessions.refused import server_refused
 from xmpp_rest.service.sessions.server_asks import ServerAsks
 from xmpp_rest.service.sessions.server_roster import read_roster, roster_get, roster_set
 
+SendOne = Callable[[Element, JID, JID], Element | None]
+"""(stanza, sender, recipient): sends it by the session; returns when the server has it, with the error if it was refused by then."""
 _ANSWERS = ("subscribed", "unsubscribed")
 _NOT_THERE = "item-not-found"  # COMPAT Prosody: of an item that is to be removed
 
@@ -25,10 +26,10 @@ _NOT_THERE = "item-not-found"  # COMPAT Prosody: of an item that is to be remove
 class ForeignContacts:
     """Reads and changes rosters at other servers. Methods raise GatewayError: server-refused, waits-full, session-lost, iq-timeout …"""
 
-    def __init__(self, asks: ServerAsks, sending: SendingPort, requests: ContactRequests) -> None:
+    def __init__(self, asks: ServerAsks, send: SendOne, requests: ContactRequests) -> None:
         """Any process may ask."""
         self._asks = asks
-        self._sending = sending
+        self._send = send
         self._requests = requests
 
     def all(self, owner: JID) -> list[Contact]:
@@ -44,7 +45,7 @@ class ForeignContacts:
         return self._known_to(owner).get(jid.bare)
 
     def add(self, owner: JID, jid: JID) -> None:
-        """Make a roster item; one that is there keeps its name and groups. Raises GatewayError, bad-contact, too."""
+        """Make a roster item; one that is there keeps its name and groups. Raises GatewayError: bad-contact."""
         if jid.bare == owner.bare:
             raise GatewayError("bad-contact")
         if jid.bare not in self._roster(owner):
@@ -55,12 +56,12 @@ class ForeignContacts:
 
         Returns when the server has it; that it could not be delivered is told to nobody, as with servers that say so later.
         """
-        self._sending.send(with_id(stanza, from_=str(owner.bare), to_=str(jid.bare)), owner.bare, jid.bare)
+        self._send(with_id(stanza, from_=str(owner.bare), to_=str(jid.bare)), owner.bare, jid.bare)
         if stanza.get("type") in _ANSWERS:
             self._requests.answered(owner, jid)
 
     def remove_each(self, owner: JID, jids: Sequence[JID]) -> list[bool]:
-        """End both subscriptions with each of these, and remove it; False for what was no contact."""
+        """End both subscriptions with each of these, and remove it; False for what is not a contact."""
         contacts = self._known_to(owner) if jids else {}
         return [(contact := contacts.pop(jid.bare, None)) is not None and self._removed(owner, contact) for jid in jids]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import condition_of, copied
 from xmpp_rest.service.messages.archive import ArchivedMessage, ArchiveFilter
 from xmpp_rest.service.muclight.room import MEMBER, NONE, MucLightRoom, NewAffiliation, RoomSummary
+from xmpp_rest.service.sessions.foreign_contacts import SendOne
 from xmpp_rest.service.sessions.foreign_history import Fits, ForeignHistory
 from xmpp_rest.service.sessions.muclight_queries import (
     affiliating,
@@ -28,14 +29,12 @@ from xmpp_rest.service.sessions.server_asks import ServerAsks
 
 MOST_ROOMS = 500  # of an account that are listed
 MOST_PAGES = 10  # of its list
-Say = Callable[[Element, JID, JID], Element | None]
-"""(message, sender, room): sends it; returns when the server has it, with the error if it was refused by then."""
 
 
 class ForeignMucLight:
     """Finds the services of accounts."""
 
-    def __init__(self, finder: MucLightFinder, asks: ServerAsks, history: ForeignHistory, say: Say) -> None:
+    def __init__(self, finder: MucLightFinder, asks: ServerAsks, history: ForeignHistory, say: SendOne) -> None:
         """Any process may ask."""
         self._finder = finder
         self._asks = asks
@@ -58,7 +57,7 @@ class MucLightAt:
     owner_configures = False
     """Whether only owners may change the configuration: the service knows."""
 
-    def __init__(self, domain: str, asks: ServerAsks, history: ForeignHistory, say: Say) -> None:
+    def __init__(self, domain: str, asks: ServerAsks, history: ForeignHistory, say: SendOne) -> None:
         self.domain = domain
         self._service = JID("", domain, "")
         self._asks = asks
@@ -66,7 +65,7 @@ class MucLightAt:
         self._say = say
 
     def occupied(self, user: JID) -> list[RoomSummary]:
-        """The rooms that a user is in, MOST_ROOMS at the most. One that has gone meanwhile is left out."""
+        """The rooms that a user is in, at most MOST_ROOMS. One that has gone meanwhile is left out."""
         rooms: dict[JID, None] = {}
         after = ""
         for _ in range(MOST_PAGES):

@@ -10,7 +10,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.messages.archive import ArchivedMessage
 
 MOST_OF_A_SECOND = 500  # messages that are shown beyond the limit
-APART = 60.0  # seconds between the two copies of a message to oneself, at the most
+APART = 60.0  # seconds between the two copies of a message to oneself, at most
 
 
 class HistoryItems:
@@ -78,7 +78,7 @@ class HistoryItems:
             cut = int(self._oldest)  # more of this second may follow
         rest = [kept for kept in found[:limit] if int(kept.when) > cut]
         if not rest:
-            rest = [kept for kept in found if int(kept.when) == cut][: max(MOST_OF_A_SECOND, limit)] or found[:limit]
+            rest = [kept for kept in found if int(kept.when) == cut][: max(MOST_OF_A_SECOND, limit)]
         return rest[::-1]
 
     def _second(self, place: int) -> int:
