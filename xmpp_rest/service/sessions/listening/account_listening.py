@@ -53,14 +53,15 @@ class AccountListening:
     called by any thread, and do not wait.
     """
 
-    def __init__(self, account: JID, services: ListeningServices) -> None:
+    def __init__(self, account: JID, services: ListeningServices, own: int | None) -> None:
+        """`own`: the priority of the account's own presence, None without one."""
         self.account = account
         self._services = services
         self._jobs: Backlog[Job] = Backlog(services.pool, self._run)
         self._waiting = 0  # stanzas among these
         self._heard_all = False  # whether the server told all messages as they came, when that was looked at last
         self._told = ToldOnce(account, MOST_TOLD)
-        self._presence = QuietPresence(account, services.router, lambda: services.settings().presence == "listening", self._later)
+        self._presence = QuietPresence(account, services.router, own, lambda: services.settings().presence == "listening", self._later)
         self._tail = ArchiveTail(account, self._ask, self._tell, self._lost, lambda: services.settings().poll, services.incidents)
         self._places = StreamPlaces(account, self._ask, self._learn, self._tail.begin)
         self._later(self._presence.begin)

@@ -142,6 +142,7 @@ class ArchiveTail:
             if self._alone.keys().isdisjoint(names) and not is_sent(kept.stanza, self._account):
                 self._tell(event_of(kept))
         self._awaited = [message for message in self._awaited if _name(message) not in found]
+        self._held = [message for message in self._held if _name(message) not in found]
 
     def _tell_awaited(self) -> None:
         awaited, self._awaited = self._awaited, []

@@ -19,7 +19,7 @@ from xmpp_rest.threads.timers import Timers
 log = logging.getLogger("xmpp_rest.sessions")
 
 LINGERS = 10.0  # seconds after the last stream of an account, in which its reader may come back
-LOOK = 1.0  # seconds between two looks at who listens, and whose archive is to be read
+LOOK = 1.0  # seconds at most between two looks at who listens, and whose archive is to be read
 
 
 class Hold(Protocol):
@@ -140,9 +140,7 @@ class Listeners:
             listened = self._listened.get(account)
             is_new = listened is None
             if listened is None:
-                listened = self._listened[account] = _Listened(AccountListening(account, self._services), hold)
-                if (priority := self._own.get(account)) is not None:
-                    listened.listening.own_presence(priority)
+                listened = self._listened[account] = _Listened(AccountListening(account, self._services, self._own.get(account)), hold)
                 self._look_later()
         if not is_new:
             hold.release()
@@ -153,7 +151,7 @@ class Listeners:
     def _look_later(self) -> None:
         if not self._looks:
             self._looks = True
-            self._timers.after(LOOK, self._look)
+            self._timers.after(min(LOOK, self._services.settings().poll), self._look)
 
     def _look(self) -> None:
         for account, listened in tuple(self._listened.items()):

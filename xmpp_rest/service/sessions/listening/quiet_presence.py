@@ -27,16 +27,18 @@ QUIET = "-1"  # priority
 class QuietPresence:
     """Of one account. Methods are called by one thread at a time but for `repeat`, and raise nothing."""
 
-    def __init__(self, account: JID, router: Router, is_allowed: Callable[[], bool], later: Callable[[Callable[[], None]], None]) -> None:
-        """`is_allowed`: whether sessions may become available by themselves; `later`: has something called by the thread that calls the
-        methods.
+    def __init__(
+        self, account: JID, router: Router, own: int | None, is_allowed: Callable[[], bool], later: Callable[[Callable[[], None]], None]
+    ) -> None:
+        """`own`: the priority of the account's own presence, None without one; `is_allowed`: whether sessions may become available by
+        themselves; `later`: has something called by the thread that calls the methods.
         """
         self._account = account
         self._router = router
         self._is_allowed = is_allowed
         self._later = later
         self._is_wanted = False  # whether somebody listens
-        self._own: int | None = None  # the priority of the account's own presence
+        self._own = own
         self._others: dict[str, int] = {}  # available resource → priority
         self._has_carbons = False
         self._asked = 0  # how often carbons were asked for
