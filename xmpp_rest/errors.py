@@ -186,6 +186,8 @@ TABLE: dict[str, dict[str, Row]] = {
         "impostor": Row(502, "cancel", "policy-violation", "The server of {domain} could not prove that it knows the password"),
         "sessions-full": Row(503, "wait", "resource-constraint", "As many sessions are open as there may be; try again later"),
         "session-lost": Row(503, "wait", "remote-server-timeout", "The session at {domain} broke off; try again", retry_after=1),
+        "no-session": Row(404, "cancel", "item-not-found", "This account has no session elsewhere"),
+        "session-unknown": Row(404, "cancel", "item-not-found", "There is no session of this account"),
         "elsewhere": Row(403, "auth", "forbidden", "This is for accounts of {hosted} only, and {domain} is another server's"),
     },
     "docs/conference.md#rules": {

@@ -46,6 +46,9 @@ from xmpp_rest.service.muclight.muclight import MucLight
 from xmpp_rest.service.rooms.calls import RoomCalls
 from xmpp_rest.service.rooms.hearing import Hearing
 from xmpp_rest.service.scheduled.scheduled import Scheduled
+from xmpp_rest.service.sessions.foreign_accounts import ForeignAccounts
+from xmpp_rest.service.sessions.server_features import ServerFeatures
+from xmpp_rest.service.sessions.session_views import SessionViews
 from xmpp_rest.service.streams.online import Online
 from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.service.streams.sessions import Sessions
@@ -76,6 +79,9 @@ class ApiParts:
     hosted: AccountServices
     foreign: AccountServices
     """What is done for hosted accounts, and for those of other servers."""
+    foreign_accounts: ForeignAccounts
+    session_views: SessionViews
+    server_features: ServerFeatures
     idempotency: Idempotency
     announcements: Announcements
     contacts: Contacts

@@ -160,7 +160,7 @@ class Throttle:
         """
         wanted = parse_network(network)
         with self._lock:
-            keys = [key for key in self._failed if _overlaps(key[1], wanted)]
+            keys = [key for key in self._failed if overlaps(key[1], wanted)]
             for key in keys:
                 del self._failed[key]
         return len(keys)
@@ -210,7 +210,8 @@ def parse_network(text: str) -> Network:
     return ipaddress.ip_network((mapped, network.prefixlen - MAPPED)) if mapped else network
 
 
-def _overlaps(counted: str, wanted: Network) -> bool:
+def overlaps(counted: str, wanted: Network) -> bool:
+    """Whether a key of a client (`network_of`) has an address in a network."""
     try:
         network = ipaddress.ip_network(counted)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What only the leader runs: link, inbound queue, callbacks, scheduled messages, clearing of unused rooms and of old items of archives."""
+"""What only the leader runs: link, sessions, inbound queue, callbacks, scheduled messages, clearing of rooms, and of old archive items."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.rooms.lifecycle import RoomsLifecycle
 from xmpp_rest.service.rooms.room_outbox import RoomOutbox
 from xmpp_rest.service.scheduled.runner import ScheduledRunner
+from xmpp_rest.service.sessions.lifecycle import SessionsLifecycle
 
 log = logging.getLogger("xmpp_rest.server")
 
@@ -46,6 +47,7 @@ class Leader:
         rooms: RoomsLifecycle,
         room_outbox: RoomOutbox,
         files: FilePruning,
+        sessions: SessionsLifecycle,
         incidents: Incidents,
         remote: Remote,
     ) -> None:
@@ -64,6 +66,7 @@ class Leader:
         self._room_outbox = room_outbox
         self._has_followed = self._stops = False
         self._files = files
+        self._sessions = sessions
         self._incidents = incidents
         self._to_begin = self._steps()
         self._lock = threading.Lock()
@@ -157,6 +160,7 @@ class Leader:
             self._room_outbox.stop()
         self._rooms.end()
         self._rooms.stop()
+        self._sessions.stop()
         if self._uplink:
             self._uplink.stop()
         self._inbound.stop()

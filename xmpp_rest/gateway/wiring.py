@@ -28,6 +28,7 @@ from xmpp_rest.gateway.wiring_hook_requests import hook_requests as build_hook_r
 from xmpp_rest.gateway.wiring_hook_sending import hook_sending as build_hook_sending
 from xmpp_rest.gateway.wiring_rooms import build_rooms
 from xmpp_rest.gateway.wiring_scheduled import build_scheduled
+from xmpp_rest.gateway.wiring_sessions import build_sessions
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
 from xmpp_rest.link.pending import Pending
@@ -111,6 +112,7 @@ def build(
     waits = Waits(settings.server.threads, settings.server.waits_per_account)
     remote = Remote(LocalGroup(data_dir), waits, StorageError)
 
+    own_sessions = build_sessions(settings, data_dir, waits, remote, incidents, counts)
     passwords = Passwords(settings.auth.password_hash, settings.auth.iterations)
     throttle = Throttle(settings.auth.failures, remote, waiting=max(1, settings.server.threads // 8))
     tokens = Tokens(driver, domain)
@@ -120,7 +122,7 @@ def build(
         domain=domain, admins=settings.auth.admins, token=settings.rest.credentials,
         secret=settings.link.secret if settings.link.kind == "component" else "", on_authenticated=last.record,
         refusals=Refusals(lambda refusal: counts.auth_failed(refusal.api, refusal.reason)),
-        login_domains=LoginDomains(settings.logins, settings.domains),
+        login_domains=LoginDomains(settings.logins, settings.domains), foreign=own_sessions.accounts,
     )  # fmt: skip
     accounts = Accounts(driver, passwords, domain, events)
 
@@ -214,11 +216,11 @@ def build(
     )  # fmt: skip
     leader = Leader(
         uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
-        rooms.outbox, filing.pruning, incidents, remote,
+        rooms.outbox, filing.pruning, own_sessions.lifecycle, incidents, remote,
     )  # fmt: skip
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)
-    remote.on_broadcast("unban", authenticator.unban)
+    remote.on_broadcast("unban", lambda network: authenticator.unban(network) + own_sessions.accounts.unban(network))
     access_log = AccessLog(settings.server.access_log)
     gauges = Gauges(settings, under_way, streams, pending, uplink, callbacks, dead, runner, rooms.calls, filing.files)
     collection = Collection(counts, gauges, KeptReports(data_dir), remote, incidents)
@@ -236,6 +238,7 @@ def build(
             muclight=foreign_client.muclight.of, listening=streams,
             room_verbs=RoomVerbs(rooms.calls, sending), heard=session_hearing, files=foreign_files,
         ),
+        foreign_accounts=own_sessions.accounts, session_views=own_sessions.views, server_features=foreign_client.features,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         hooks_address=hooks_address, hook_sender=hook_sending.sender, hook_rooms=hook_sending.rooms,
         memberships=rooms.memberships, speaking=rooms.speaking, room_calls=rooms.calls,

@@ -85,6 +85,8 @@ class FakeStream:
                 continue
             self._depth -= 1
             if self._depth == 0:
+                if self.session is not None:  # it was not a break: nothing is kept
+                    self.session.management = ""
                 raise Closed
             if self._depth == 1 and self._root is not None:
                 self._root.remove(element)

@@ -17,6 +17,7 @@ from xmpp_rest.api.rest.query import QueryResource
 from xmpp_rest.api.rest.scheduled import ScheduledList, ScheduledOne
 from xmpp_rest.api.rest.send import Echo
 from xmpp_rest.api.rest.send_many import SendMany
+from xmpp_rest.api.rest.sessions import OneSession, OwnSession, SessionList
 from xmpp_rest.api.rest.stream import StreamResource
 from xmpp_rest.api.routing import Route, add_routes
 from xmpp_rest.errors import GatewayError
@@ -28,6 +29,9 @@ ROUTES = (  # GET /rest is redirected to /rest/
     Route("/rest/outcome/<anything:id>", "GET, HEAD, OPTIONS", OutcomeResource),
     Route("/rest/scheduled", "GET, HEAD, OPTIONS", ScheduledList),
     Route("/rest/scheduled/<anything:id>", "DELETE, GET, HEAD, OPTIONS", ScheduledOne),
+    Route("/rest/session", "DELETE, GET, HEAD, OPTIONS", OwnSession),
+    Route("/rest/sessions", "GET, HEAD, OPTIONS", SessionList),
+    Route("/rest/sessions/<jid>", "DELETE, OPTIONS", OneSession),
     Route("/rest/callbacks", "GET, HEAD, OPTIONS", CallbackList),
     Route("/rest/callbacks/<name>/dead", "GET, HEAD, OPTIONS", DeadLetterList),
     Route("/rest/callbacks/<name>/replay", "OPTIONS, POST", Replay),

@@ -1,0 +1,52 @@
+"""Builds the sessions of accounts of other servers, and what is done over these. Starts nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from xmpp_rest.config.login_domains import LoginDomains
+from xmpp_rest.config.table import Settings
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.c2s.sessions_thread import SessionsThread
+from xmpp_rest.metrics.counts import Counts
+from xmpp_rest.processes.remote import Remote
+from xmpp_rest.service.sessions.admissions import SessionAdmissions
+from xmpp_rest.service.sessions.asking import AskingServers
+from xmpp_rest.service.sessions.connector import ServerConnector
+from xmpp_rest.service.sessions.core import SessionCore
+from xmpp_rest.service.sessions.foreign_accounts import ForeignAccounts
+from xmpp_rest.service.sessions.lifecycle import SessionsLifecycle
+from xmpp_rest.service.sessions.logins import Logins
+from xmpp_rest.service.sessions.observers import SessionObservers
+from xmpp_rest.service.sessions.relogins import Relogins
+from xmpp_rest.service.sessions.resource import SessionResources
+from xmpp_rest.service.sessions.session_views import SessionViews
+from xmpp_rest.service.sessions.upkeep import Upkeep
+from xmpp_rest.threads.waits import Waits
+
+
+@dataclass(frozen=True)
+class SessionParts:
+    """Who is let in, and the sessions. `observers`: whoever works with sessions subscribes there to what happens to them."""
+
+    accounts: ForeignAccounts
+    views: SessionViews
+    observers: SessionObservers
+    lifecycle: SessionsLifecycle
+
+
+def build_sessions(settings: Settings, data_dir: Path, waits: Waits, remote: Remote, incidents: Incidents, counts: Counts) -> SessionParts:
+    """The parts of one process that let accounts in; they know of no link and no storage."""
+    core = SessionCore(LoginDomains(settings.logins, settings.domains), settings.sessions)
+    connector = ServerConnector()
+    resources = SessionResources(data_dir, lambda: core.settings.resource)
+    asking = AskingServers(core, counts)
+    observers = SessionObservers(incidents)
+    thread = SessionsThread(settings.sessions, Relogins(core, connector, asking), incidents)
+    logins = Logins(core, connector, thread, observers, resources, asking)
+    upkeep = Upkeep(core, logins, counts)
+    observers.subscribe(upkeep)
+    accounts = ForeignAccounts(core, SessionAdmissions(core, logins, counts), logins, upkeep, waits, remote)
+    views = SessionViews(core, logins, remote)
+    return SessionParts(accounts, views, observers, SessionsLifecycle(core, logins, upkeep, thread))

@@ -1,0 +1,58 @@
+"""The resource of sessions: the same after each restart, and another one for each gateway (accounts-anywhere §4.5)."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from xmpp_rest.protocol.jid import JID
+
+log = logging.getLogger("xmpp_rest.sessions")
+FILE = "installation.key"
+KEY_BYTES = 32
+DIGITS = 8  # hex digits that tell accounts and gateways apart
+
+
+class SessionResources:
+    """Names the resource of each account. The key of the installation is read, or made, when the first one is named."""
+
+    def __init__(self, folder: Path, prefix: Callable[[], str]) -> None:
+        """`folder`: of the gateway's data; `prefix`: with which resources begin."""
+        self._path = folder / FILE
+        self._prefix = prefix
+        self._key = b""
+
+    def of(self, account: JID) -> str:
+        """The resource of a bare address."""
+        if not self._key:
+            self._key = self._read()
+        return f"{self._prefix()}-{hmac.digest(self._key, str(account).encode(), 'sha256').hex()[:DIGITS]}"
+
+    def _read(self) -> bytes:
+        try:
+            return self._kept() or self._made()
+        except OSError as e:  # the account may log in nevertheless
+            said = "%s can be neither read nor written, so sessions have other resources after a restart: %s"
+            log.error(said, self._path.name, e.strerror)
+            return secrets.token_bytes(KEY_BYTES)
+
+    def _kept(self) -> bytes:
+        try:
+            return bytes.fromhex(self._path.read_text("ascii"))
+        except (FileNotFoundError, ValueError):
+            return b""
+
+    def _made(self) -> bytes:
+        """A new key, in a file of the owner's alone."""
+        key = secrets.token_bytes(KEY_BYTES)
+        beside = self._path.with_name(f"{FILE}.{os.getpid()}")
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+            file.write(key.hex())
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(self._path)
+        return key
