@@ -16,6 +16,7 @@ Key = tuple[str, JID | None, JID]  # id, who must answer (None: one's own accoun
 OnOutcome = Callable[[Element | Exception], None]
 """Gets the answer, or why there will be none."""
 _RESULT = f"{{{MAM}}}result"
+TOO_LARGE = "The archive answers with more than can be held; ask for fewer items at once"
 
 
 class WaitingIq:
@@ -29,6 +30,7 @@ class WaitingIq:
         self.queryid = queryid
         self.collecting = collecting
         self.collected: list[Element] = []
+        self.size = 0  # of these in bytes, as far as it is known
         self._callback = callback
         self._on_timeout = on_timeout
         self._outcome: OneShot[Element | Exception] = OneShot()
@@ -61,6 +63,8 @@ class Pending:
     """The table of waiting requests. An answer counts if its id, its sender and its recipient are those of the request."""
 
     MAX_COLLECTED = 10_000  # archive results for one request
+    MAX_SIZE = 32 << 20  # bytes of those, where the server of a stranger sends them; as elements they take several times that
+    MAX_SIZES = 64 << 20  # of all requests
 
     def __init__(self, size: int, on_timeout: Callable[[], None] = lambda: None) -> None:
         """`on_timeout` is called for each request that has waited in vain."""
@@ -68,6 +72,7 @@ class Pending:
         self._on_timeout = on_timeout
         self._waiting: dict[Key, WaitingIq] = {}
         self._collectors = 0
+        self._sizes = 0
         self._lock = threading.Lock()
 
     def expect(self, iq: Element, sender: JID, to: JID | None, callback: OnOutcome | None = None) -> WaitingIq:
@@ -97,6 +102,7 @@ class Pending:
         with self._lock:
             if self._waiting.pop(waiter.key, None):
                 self._collectors -= waiter.collecting
+                self._sizes -= waiter.size
 
     def resolve(self, stanza: Element, sender: JID | None, to: JID) -> bool:
         """Resolve the waiter of an iq of type result or error; whether there was one."""
@@ -107,8 +113,11 @@ class Pending:
         waiter.resolve(stanza)
         return True
 
-    def collect(self, message: Element, sender: JID | None, to: JID) -> bool:
-        """Keep an archive result (XEP-0313 §4.2) for the query it belongs to; whether there was one."""
+    def collect(self, message: Element, sender: JID | None, to: JID, size: int = 0) -> bool:
+        """Keep an archive result (XEP-0313 §4.2) for the query it belongs to; whether there was one.
+
+        The query ends with an error where this is too much: the results alone would be a part that nobody has asked for.
+        """
         if not self._collectors:  # the usual case
             return False
         result = message.find(_RESULT)
@@ -120,9 +129,16 @@ class Pending:
                 fits = waiter.collecting and waiter.queryid == result.get("queryid")
                 _, archive, asker = waiter.key
                 if fits and asker == to and archive == (None if own else sender) and len(waiter.collected) < self.MAX_COLLECTED:
+                    if waiter.size + size > self.MAX_SIZE or self._sizes + size > self.MAX_SIZES:
+                        break
                     waiter.collected.append(message)
+                    waiter.size += size
+                    self._sizes += size
                     return True
-        return False
+            else:
+                return False
+        waiter.resolve(GatewayError("iq-overload", TOO_LARGE))
+        return True
 
     def fail_all(self, domain: str, hosted: frozenset[str], error: GatewayError) -> None:
         """End the waits of a stream that is down, except for answers of `hosted` domains."""

@@ -307,10 +307,10 @@ class Router:
             return None
         return refusal(stanza, stanza_error("service-unavailable"))
 
-    def resolve(self, stanza: Element, sender: JID | None, to: JID) -> bool:
-        """Pass a stanza for a hosted domain to the observers; whether a waiting request took it.
+    def resolve(self, stanza: Element, sender: JID | None, to: JID, size: int = 0) -> bool:
+        """Pass a stanza for a hosted domain, or a session, to the observers; whether a waiting request took it.
 
-        That is the answer to its iq, or an archive result that belongs to it.
+        That is the answer to its iq, or an archive result that belongs to it. `size`: in bytes, of what strangers' servers send.
         """
         self.occupancy.observe(stanza, sender, to)
         for observer in self._observers:
@@ -320,7 +320,7 @@ class Router:
                 self._incidents.report(log, "observer", "a stanza to %s was not noticed", to, level=logging.ERROR, trace=True)
         if is_answer(stanza):
             return self._pending.resolve(stanza, sender, to)
-        return stanza.tag == "message" and self._pending.collect(stanza, sender, to)
+        return stanza.tag == "message" and self._pending.collect(stanza, sender, to, size)
 
     def begin_ask(self, reply: Reply, iq: Element, wait: Wait) -> End:
         """As `ask`, without waiting; in the leader. `reply` gets what `ask` returns, or raises; what is returned ends the wait.

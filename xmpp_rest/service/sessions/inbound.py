@@ -69,7 +69,7 @@ class SessionInbound(SessionObserver):
                 self._incidents.report(log, "stanza-dropped", "session of %s: dropped a stanza that is none", session.account)
                 return
             self._counts.received(stanza.tag)
-            if not self._router.resolve(stanza, sender, session.jid):
+            if not self._router.resolve(stanza, sender, session.jid, size):
                 self._put(session, stanza, sender, size)
         except Exception:
             self._failed(session)

@@ -71,9 +71,18 @@ class ForeignSending:
     def _one(self, stanza: Element, sender: JID, to: JID, wait: Wait) -> Element | None:
         self.require_sendable(stanza, to)
         self._counts.handed_in(stanza.tag)
-        outgoing = OutboundMessage(stanza, sender, to, request_id=current_id() or "")
         if self._speaking.is_for_room(stanza, sender, to):
-            return self._speaking.say(outgoing).answer()
+            return self._speaking.say(OutboundMessage(stanza, sender, to, request_id=current_id() or "")).answer()
+        return self._handed_over(stanza, sender, to, wait)
+
+    def send_directly(self, stanza: Element, sender: JID, to: JID) -> Element | None:
+        """As `send`, also to rooms that nobody comes into: those of MUC Light."""
+        self.require_sendable(stanza, to)
+        self._counts.handed_in(stanza.tag)
+        return self._handed_over(stanza, sender, to, Wait(self._patience))
+
+    def _handed_over(self, stanza: Element, sender: JID, to: JID, wait: Wait) -> Element | None:
+        outgoing = OutboundMessage(stanza, sender, to, request_id=current_id() or "")
         with self._waits.confirming(str(sender.bare)):
             (result,) = self.send_batch(OutboundMessages([outgoing]), wait)
         if isinstance(result, Exception):
