@@ -142,6 +142,7 @@ TABLE: dict[str, dict[str, Row]] = {
     "docs/client.md#history": {
         "no-archive": Row(501, "cancel", "feature-not-implemented", "Message archive not available"),
         "server-refused": Row(502, "cancel", "undefined-condition", "The account's server has refused this"),  # status: by its condition
+        "server-silent": Row(504, "wait", "remote-server-timeout", "The account's server does not answer"),
     },
     "docs/client-rooms-contacts.md#contacts": {
         "bad-contact": Row(400, "modify", "jid-malformed", "This address cannot be a contact"),

@@ -40,6 +40,11 @@ class WaitingIq:
         if self._outcome.give(outcome) and self._callback is not None:
             self._callback(outcome)
 
+    def collect(self, message: Element, size: int) -> None:
+        """This belongs to it."""
+        self.collected.append(message)
+        self.size += size
+
     def time_out(self) -> None:
         """There is no answer yet, and none is waited for any more."""
         if self._outcome.value is None:
@@ -131,8 +136,7 @@ class Pending:
                 if fits and asker == to and archive == (None if own else sender) and len(waiter.collected) < self.MAX_COLLECTED:
                     if waiter.size + size > self.MAX_SIZE or self._sizes + size > self.MAX_SIZES:
                         break
-                    waiter.collected.append(message)
-                    waiter.size += size
+                    waiter.collect(message, size)
                     self._sizes += size
                     return True
             else:

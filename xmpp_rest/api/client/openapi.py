@@ -41,6 +41,11 @@ COMMON = {
     429: "Too many wrong passwords.",
     503: "Not now: see `Retry-After`.",
 }
+OF_SERVERS = {  # what happens with accounts of other servers
+    403: "The server of the caller's account has refused this, or has disabled the account.",
+    502: "The server of the caller's account cannot be used, or has refused this.",
+    504: "The server of the caller's account does not answer.",
+}
 OF_BODIES = {413: "The body is too large.", 415: "The body is declared as something other than JSON."}
 LICENSE = {"name": "GPL-3.0-or-later", "identifier": "GPL-3.0-or-later"}
 BODILESS = frozenset({401, 406, 415, 429})
@@ -102,7 +107,7 @@ def _responses(operation: Operation, generation: int) -> dict[str, Any]:
     responses = {str(created if status == 201 else status): _success(schema) for status, schema in operation.answers.items()}
     if operation.path == "/sse":
         responses["200"] = {"description": "A stream of events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
-    refusals = {400: "The request is wrong.", **operation.refusals, **COMMON, **(OF_BODIES if operation.body else {})}
+    refusals = {400: "The request is wrong.", **OF_SERVERS, **operation.refusals, **COMMON, **(OF_BODIES if operation.body else {})}
     if old:
         refusals |= OF_GENERATION_3.get((operation.method, operation.path), {})
     for status, text in sorted(refusals.items()):

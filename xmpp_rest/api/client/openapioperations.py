@@ -40,13 +40,14 @@ OF_NEW_ROOM = {403: f"There is such a room already; or {FULL}.", 404: "There are
 OF_ROOM = {403: "The caller is not in the room, or may not do this.", 404: "There is no such room."}
 OF_ACCOUNTS = {403: "The roster is full.", 404: "There is no such account."}
 OF_CONTACTS = {404: "There is no such contact."}
+ARCHIVED = {501: "The server of the caller's account has no archive."}
 ALWAYS = {404: "Always."}
 PAGE = ("limit", "before")
 
 OPERATIONS = (
-    Operation("get", "/messages", "The caller's messages, sent and received: the newest page, oldest first", MESSAGES, query=PAGE),
+    Operation("get", "/messages", "The caller's messages, sent and received: the newest page, oldest first", MESSAGES, "", ARCHIVED, PAGE),
     Operation("post", "/messages", "Send a chat message", SENT, "NewMessage", OF_TOKENS),
-    Operation("get", "/messages/{with}", "What the caller exchanged with one", MESSAGES, query=PAGE),
+    Operation("get", "/messages/{with}", "What the caller exchanged with one", MESSAGES, "", ARCHIVED, PAGE),
     Operation("post", "/messages/{with}", "Send a chat message; the path is ignored", SENT, "NewMessage", OF_TOKENS),
     Operation("get", "/sse", "What happens, as it happens: events `message` and `room.message`", NEVER, query=("resume", "rooms", "xml")),
     Operation("get", "/rooms", "The caller's rooms", ROOMS, "", OF_ROOMS),
@@ -60,7 +61,7 @@ OPERATIONS = (
     Operation("delete", "/rooms/{id}/users", "Nothing: an occupant is removed at a path of his own", NEVER, "", OF_ROOM),
     Operation("post", "/rooms/{id}/users/{user}", "Add the occupant in the body", DONE, "NewOccupant", OF_ROOM),
     Operation("delete", "/rooms/{id}/users/{user}", "Remove an occupant, or leave", DONE, "", OF_ROOM),
-    Operation("get", "/rooms/{id}/messages", "What was said in a room: the newest page, oldest first", ITEMS, "", OF_ROOM, PAGE),
+    Operation("get", "/rooms/{id}/messages", "What was said in a room: the newest page, oldest first", ITEMS, "", OF_ROOM | ARCHIVED, PAGE),
     Operation("post", "/rooms/{id}/messages", "Say something in a room", SENT, "NewRoomMessage", OF_ROOM),
     Operation("get", "/contacts", "The caller's contacts", CONTACTS),
     Operation("post", "/contacts", "Add a contact", DONE, "NewContact", OF_ACCOUNTS),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from xmpp_rest.api.client.openapi import COMMON, OF_BODIES, OF_GENERATION_3, PARAMETERS
+from xmpp_rest.api.client.openapi import COMMON, OF_BODIES, OF_GENERATION_3, OF_SERVERS, PARAMETERS
 from xmpp_rest.api.client.openapioperations import OPERATIONS
 from xmpp_rest.api.client.openapioperations import Operation as ClientOperation
 from xmpp_rest.api.client.openapischemas import SCHEMAS
@@ -119,7 +119,7 @@ def _answers(row: ClientOperation, generation: int, shared: _Shared) -> dict[int
     }
     if row.path == "/sse":
         done[200] = ApiAnswer("A stream of events.", {"text/event-stream": STRING})
-    texts = {400: "The request is wrong.", **UNNAMED, **row.refusals, **COMMON, **(OF_BODIES if row.body else {})}
+    texts = {400: "The request is wrong.", **OF_SERVERS, **UNNAMED, **row.refusals, **COMMON, **(OF_BODIES if row.body else {})}
     if old:
         texts |= OF_GENERATION_3.get((row.method, row.path), {})
     unchanged = {304: ApiAnswer("What `If-None-Match` names is what there is.")} if row.method == "get" else {}

@@ -1,14 +1,42 @@
-"""What it is in HTTP that an account's own server has refused (accounts-anywhere §7)."""
+"""What it is in HTTP that an account's own server has refused, or has not answered (accounts-anywhere §7)."""
 
 from __future__ import annotations
 
-from xmpp_rest.errors import GatewayError, Row
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from xmpp_rest.errors import ERRORS, GatewayError, Row
 from xmpp_rest.protocol.conditions import StanzaError
-from xmpp_rest.service.rooms.refused import bounded, status_of
+from xmpp_rest.service.rooms.refused import bounded
+
+STATUS = {
+    "forbidden": 403,
+    "not-allowed": 403,
+    "not-authorized": 403,
+    "policy-violation": 403,
+    "registration-required": 403,
+    "remote-server-timeout": 504,
+    "resource-constraint": 503,
+}
+"""Condition → status. Any other: 502, and 503 where the error is of type wait: what an API says itself by 404 or 409 is something else."""
 
 
 def server_refused(error: StanzaError, what: str, by: str = "") -> GatewayError:
     """The server's error in answer to a request. `what`: a sentence that says what it has refused; `by`: the address that answered."""
     error = bounded(error)
     text = f"{what}: {error.text or error.condition}"
-    return GatewayError("server-refused", text, Row(status_of(error), error.type, error.condition, text), by)
+    status = STATUS.get(error.condition, 503 if error.type == "wait" else 502)
+    return GatewayError("server-refused", text, Row(status, error.type, error.condition, text), by)
+
+
+@contextmanager
+def answered_in_time() -> Iterator[None]:
+    """Tell of a server that has not answered as a proxy does: the gateway itself is well."""
+    try:
+        yield
+    except GatewayError as e:
+        if e.name == "iq-timeout":
+            raise GatewayError("server-silent") from e
+        if e.name == "iq-overload":
+            raise GatewayError(e.name, e.text, ERRORS[e.name]._replace(status=503)) from e
+        raise

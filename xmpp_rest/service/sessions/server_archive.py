@@ -9,6 +9,7 @@ from xmpp_rest.link.router import Router
 from xmpp_rest.processes.group import End
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.messages.archive import ArchivedMessage, ArchiveFilter
+from xmpp_rest.service.sessions.refused import answered_in_time
 from xmpp_rest.service.sessions.server_query import ServerPage, archive_query, read_page
 from xmpp_rest.threads.waits import Wait, Waits
 
@@ -37,10 +38,10 @@ class ServerArchive:
         `wanted`: as `archive_query` says: `partner` is asked for by its bare address, and ids count on one side of the page only.
         `at`: whose archive it is, such as a room's; None: the account's own.
         Raises ItemNotFound where the server does not know the id that it is to page by (not all of them say so), and GatewayError:
-        no-archive, server-refused, waits-full, and those of `Router.ask`.
+        no-archive, server-refused, server-silent, waits-full, and those of `Router.ask`.
         """
         iq = archive_query(session, wanted, limit, newest=newest, at=at)
-        with self._waits.holding(str(session.bare)):
+        with answered_in_time(), self._waits.holding(str(session.bare)):
             answer, results = self._router.ask(iq, wait)
         return read_page(iq, answer, results)
 

@@ -16,6 +16,7 @@ from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.service.sessions.refused import answered_in_time
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait, Waits
 
@@ -34,8 +35,8 @@ class ServerAsks:
         remote.offer(self)
 
     def one(self, iq: Element, wait: Wait = PATIENCE) -> Element:
-        """The answer, of type result or error. Raises GatewayError: waits-full, and those of `Router.ask`; BadXML."""
-        with self._waits.holding(_account_of(iq)):
+        """The answer, of type result or error. Raises GatewayError: server-silent, waits-full, and those of `Router.ask`; BadXML."""
+        with answered_in_time(), self._waits.holding(_account_of(iq)):
             return self._router.ask(iq, wait)[0]
 
     def each(self, iqs: Sequence[Element], wait: Wait = PATIENCE) -> list[Element | Exception]:

@@ -13,7 +13,7 @@ from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import CARBONS, DISCO_INFO, MAM
 from xmpp_rest.protocol.stanza import child, condition_of, make, new_id
-from xmpp_rest.service.sessions.refused import server_refused
+from xmpp_rest.service.sessions.refused import answered_in_time, server_refused
 from xmpp_rest.threads.waits import Wait, Waits
 
 KEPT = 600.0  # seconds for which an answer counts
@@ -53,10 +53,10 @@ class ServerFeatures:
         return features if self._clock() < until else None
 
     def of(self, session: JID, wait: Wait = PATIENCE) -> AccountFeatures:
-        """The features of the account. Raises GatewayError: server-refused, waits-full, and those of `Router.ask`."""
+        """The features of the account. Raises GatewayError: server-refused, server-silent, waits-full, and those of `Router.ask`."""
         if (features := self.known(session)) is not None:
             return features
-        with self._waits.holding(str(session.bare)):
+        with answered_in_time(), self._waits.holding(str(session.bare)):
             answer = self._router.ask(_question(session), wait)
         return self._read(session, answer)
 
