@@ -57,7 +57,8 @@ def build_rooms(
     core = RoomCore(anywhere, router, addresses, discovery, RoomStore(driver, domain, incidents, began), remote, incidents)
     memberships = Memberships(core)
     router.on_link(memberships.link_changed)
-    router.accounts.on_stream(memberships.session_changed)
+    router.accounts.on_stream(memberships.sessions.changed)
+    router.accounts.on_left(memberships.sessions.left)
     kept = KeptMessages(journal_path(data_dir, f"rooms@{domain}") if link.outbox == "disk" else None)
     elsewhere = settings.sessions.queue_size
     outbox = RoomOutbox(SpeechCore(router, memberships, outcomes, kept, anywhere, domain, link.outbox_size, link.share, elsewhere, remote))

@@ -26,6 +26,10 @@ def session_lost(account: JID) -> GatewayError:
     return at_server("session-lost", account.domain)
 
 
+OnLeft = Callable[[JID, JID], object]
+"""Gets the full address of a session, and that of a room that the account has left by a presence of its own. Must be quick."""
+
+
 class AccountStreams(Protocol):
     """The sessions of accounts of other servers, by their addresses, whatever the resource. Asked in the leader."""
 
@@ -52,6 +56,7 @@ class AccountRoutes:
         self._incidents = incidents
         self._streams: AccountStreams | None = None
         self._listeners: list[OnAccountStream] = []
+        self._on_left: list[OnLeft] = []
 
     def serve_by(self, streams: AccountStreams) -> None:
         """Send by these sessions. Called while building."""
@@ -60,6 +65,10 @@ class AccountRoutes:
     def on_stream(self, listener: OnAccountStream) -> None:
         """Call `listener` when a session has another stream, or has ended, in the order of subscription. Called while building."""
         self._listeners.append(listener)
+
+    def on_left(self, listener: OnLeft) -> None:
+        """Call `listener` when an account leaves what may be a room by a presence of its own. Called while building."""
+        self._on_left.append(listener)
 
     def has(self, sender: JID) -> bool:
         """Whether the account of this address has a session; in the leader."""
@@ -89,6 +98,15 @@ class AccountRoutes:
         if (to := jid_or_none(stanza.get("to"))) is not None:
             self._occupancy.sent(stanza, session, to)
         self._spoken.sent((stanza,))
+
+    def has_sent(self, stanza: Element, session: JID) -> None:
+        """The account itself has sent this, and it was taken: it may leave a room by that, to which the gateway must not bring it back."""
+        if stanza.tag != "presence" or stanza.get("type") != "unavailable":
+            return
+        to = jid_or_none(stanza.get("to"))
+        if to is not None and to.local and to.resource:
+            for listener in self._on_left:
+                listener(session, to.bare)
 
     def changed(self, former: JID, session: JID, stream: int) -> None:
         """The session has another stream, or (0) has ended: waits for answers by the `former` one, of this full address, end."""

@@ -60,6 +60,7 @@ class Scripted:
         self.network = network
         self.rooms = {ROOM: ScriptedRoom(ROOM)}
         self.came: list[Element] = []
+        self.served = {DOMAIN}  # whose occupants hear what is said
         self.gateway: Gateway | None = None
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._is_over = False
@@ -228,7 +229,7 @@ class Scripted:
         if sender not in room.occupants:
             return [refusal(stanza, stanza_error("not-acceptable"))]
         return [
-            copied(stanza, from_=f"{room.name}/{room.occupants[sender]}", to_=to) for to in room.occupants if parse_jid(to).domain == DOMAIN
+            copied(stanza, from_=f"{room.name}/{room.occupants[sender]}", to_=to) for to in room.occupants if parse_jid(to).domain in self.served
         ]
 
 

@@ -1,6 +1,6 @@
 """The upload services of accounts elsewhere: those of their own servers, which are asked by their sessions (accounts-anywhere §7.1).
 
-Whoever owns such a server chooses where a slot leads to, so it must lead to nothing that only the gateway can reach.
+A slot leads to where the owner of such a server wants, so it must be nothing that only the gateway can reach.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Memberships:
         self._renaming = Renaming(core)
         self._news = RoomNews(core, self._joining, self._watching, self._renaming)
         self._bounds = JoinBounds(core, self._watching)
-        self._session_changes = SessionChanges(
+        self.sessions = SessionChanges(
             core, self._joining, self._watching, lambda gone, place: self.want(place, gone.wish, since=gone.since, own_nick=gone.own_nick)
         )
 
@@ -271,10 +271,6 @@ class Memberships:
     def link_changed(self, domain: str, online: bool) -> None:
         """The stream of this hosted domain is up, or down."""
         self._watching.link_changed(domain, online)
-
-    def session_changed(self, session: JID, stream: int) -> None:
-        """The session of an account elsewhere has another stream, or (0) has ended: then its rooms are left."""
-        self._session_changes.changed(session, stream)
 
     # -- leaving
 

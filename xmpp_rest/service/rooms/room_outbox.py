@@ -192,10 +192,7 @@ class RoomOutbox:
 
     def _end_with_session(self, queue: RoomQueue) -> None:
         told = session_broke(queue.place)
-        with self._core.lock:
-            written = list(queue.written.values())
-        for message in written:
-            self._ends.refuse(queue, message, told)
+        self._ends.lose(queue, told)
         self._ends.refuse_all(queue, told)
         self._core.forget_if_idle(queue)
 

@@ -9,8 +9,9 @@ from xmpp_rest.service.rooms.core import RoomCore
 from xmpp_rest.service.rooms.joining import Joining, session_broke
 from xmpp_rest.service.rooms.losses import reason_of_error
 from xmpp_rest.service.rooms.membership import RoomMembership
+from xmpp_rest.service.rooms.refused import RoomRefusal
 from xmpp_rest.service.rooms.values import RoomPlace, RoomState
-from xmpp_rest.service.rooms.watching import Watching
+from xmpp_rest.service.rooms.watching import Watching, called_off
 
 OnMoved = Callable[[RoomMembership, RoomPlace], object]
 """Gets a membership that has gone, and where its occupant is to come in instead. With the lock held."""
@@ -30,17 +31,28 @@ class SessionChanges:
         with self._core.lock:
             for membership in self._core.of_actor(session.bare):
                 if not stream:
-                    self._end(membership)
+                    self._end(membership, session_broke(membership.place))
                 elif membership.place.occupant == session:
                     self._look(membership)
                 else:  # its server has given it another resource
                     comes_along = membership.is_established and membership.state is not RoomState.OUT
-                    self._end(membership)
+                    self._end(membership, session_broke(membership.place))
                     if comes_along:
                         self._moved(membership, RoomPlace(session, membership.place.room))
 
-    def _end(self, membership: RoomMembership) -> None:
-        core, refusal = self._core, session_broke(membership.place)
+    def has_rooms(self, account: JID) -> bool:
+        """Whether the account is in a room, or comes into one."""
+        with self._core.lock:
+            return bool(self._core.of_actor(account))
+
+    def left(self, session: JID, room: JID) -> None:
+        """The account has left a room by a presence of its own: it is not brought back."""
+        with self._core.lock:
+            if (membership := self._core.table.get(RoomPlace(session, room))) is not None:
+                self._end(membership, called_off(str(room)))
+
+    def _end(self, membership: RoomMembership, refusal: RoomRefusal) -> None:
+        core = self._core
         if (attempt := membership.attempt) is not None:
             self._joining.call_off(membership, attempt, refusal)
         else:

@@ -34,7 +34,7 @@ class SessionHistory:
     """Safe to be used by several threads. In the leader."""
 
     def __init__(self, keep: int) -> None:
-        """`keep`: messages of one room of one account at the most."""
+        """`keep`: messages of one room of one account at most."""
         self._keep = keep
         self._of: dict[JID, _Heard] = {}
         self._lock = threading.Lock()

@@ -67,6 +67,18 @@ class SpeechEnds:
         for message in waiting:
             self.refuse(queue, message, told)
 
+    def lose(self, queue: RoomQueue, told: RoomRefusal) -> None:
+        """Nobody will know of what was written whether the room has it: the session of its sender has ended."""
+        core = self._core
+        with core.lock:
+            lost = list(queue.written.values())
+            for message in lost:
+                queue.remove(message)
+                core.count((message,), -1)
+        core.outcomes.reached([label_of(message) for message in lost], "lost")
+        for message in lost:
+            message.listener.ended(told, core.memberships.own_nick(message.place))
+
     def give_up(self, queue: RoomQueue, messages: Sequence[SpokenMessage]) -> None:
         """The room has neither shown nor refused these, and their sender is in: it may still do so."""
         core = self._core

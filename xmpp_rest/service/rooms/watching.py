@@ -75,10 +75,10 @@ class Watching:
         if (attempt := membership.attempt) is not None:
             nick = membership.own_nick if attempt.has_self else attempt.nick
             by = str(membership.place.room)
-            self._joining.call_off(membership, attempt, _called_off(by))
+            self._joining.call_off(membership, attempt, called_off(by))
         if membership.state is not RoomState.OUT:
             self._core.work.send(leaving(membership.place, nick, reason))
-        self._core.answer(membership.checked(), _called_off(str(membership.place.room)))
+        self._core.answer(membership.checked(), called_off(str(membership.place.room)))
         log.info("%s has left %s%s", *membership.place, f": {reason}" if reason else "")
         self._core.take(membership, RoomState.OUT, Reason("recipient-unavailable", reason or "Left"), is_told=True)
         if forget:
@@ -185,5 +185,6 @@ class Watching:
             self._joining.failed(membership, attempt, link_down(str(membership.place.room)))
 
 
-def _called_off(by: str) -> RoomRefusal:
+def called_off(by: str) -> RoomRefusal:
+    """The refusal for who waits for a room that was left meanwhile."""
     return join_refused(stanza_error("recipient-unavailable", "The room was left meanwhile"), by, code=409)

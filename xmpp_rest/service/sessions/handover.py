@@ -143,5 +143,6 @@ class Handovers:
             raise
         part.taken(session)
         for outgoing in part.stanzas:
+            self._routes.has_sent(outgoing.stanza, session.jid)
             if outgoing.stanza.tag == "presence" and "to" not in outgoing.stanza.attrib:
                 self._own.sent(outgoing.stanza, session.account)
