@@ -22,7 +22,7 @@ from xml.etree.ElementTree import Element
 from tests.authority import Authority
 from tests.link.c2s.fake_scram import FakeSalts
 from tests.link.c2s.fake_session import FakeSession
-from tests.link.c2s.fake_stream import Closed, FakeStream
+from tests.link.c2s.fake_stream import Closed, FakeStream, Left
 from xmpp_rest.config.login_tables import LoginSettings
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import JID, parse_jid
@@ -63,8 +63,11 @@ class FakeServer:
         self.logins: list[str] = []
         self.resumes = 0
         self.failures: list[BaseException] = []
+        self.tried = 0
+        """How often a client asked what was received, or sent a ping."""
         self.sessions: list[FakeSession] = []
         """Bound resources, those that wait to be resumed included."""
+        self.ended: list[FakeSession] = []
         authority = Authority(folder / "authority")
         self.ca_file = authority.ca_file
         self.context = authority.issue(domain).context()
@@ -102,6 +105,10 @@ class FakeServer:
         try:
             if not self.refuses:
                 await stream.run()
+        except Left:
+            stream.end()
+            if stream.session is not None:
+                stream.session.management = ""
         except (Closed, OSError, EOFError, asyncio.CancelledError):
             stream.end()
         except BaseException as e:  # shown by close()
@@ -119,7 +126,9 @@ class FakeServer:
         session = stream.session
         if session is None or session.stream is not stream:
             return
-        session.stream = None
+        with self._changed:
+            session.stream = None
+            self._changed.notify_all()
         if not session.management:
             self.forget(session)
 
@@ -269,6 +278,13 @@ class FakeServer:
         with self._changed:
             if session in self.sessions:
                 self.sessions.remove(session)
+                self.ended.append(session)
+            self._changed.notify_all()
+
+    def was_tried(self) -> None:
+        """A client has asked whether the server is there."""
+        with self._changed:
+            self.tried += 1
             self._changed.notify_all()
 
     def handle(self, session: FakeSession, stanza: Element) -> None:
@@ -295,6 +311,7 @@ class FakeServer:
 
     def _answer(self, session: FakeSession, iq: Element) -> Element:
         if iq.find(f"{{{PING}}}ping") is not None:
+            self.was_tried()
             return result(iq)
         if iq.find(f"{{{DISCO_INFO}}}query") is not None:
             features = [child(f"{{{DISCO_INFO}}}feature", var=name) for name in self.features]

@@ -24,6 +24,10 @@ class Closed(Exception):
     """The stream has ended."""
 
 
+class Left(Closed):
+    """The client has closed it as it should, so that there is nothing to resume."""
+
+
 def bare_names(element: Element) -> Element:
     """Elements of jabber:client get their bare names, as everywhere in the project."""
     for each in element.iter():
@@ -49,6 +53,7 @@ class FakeStream:
         self._depth = 0
         self._root: Element | None = None
         self._stanzas: list[Element] = []
+        self._left = False
 
     # what is written
 
@@ -85,15 +90,15 @@ class FakeStream:
                 continue
             self._depth -= 1
             if self._depth == 0:
-                if self.session is not None:  # it was not a break: nothing is kept
-                    self.session.management = ""
-                raise Closed
+                self._left = True
             if self._depth == 1 and self._root is not None:
                 self._root.remove(element)
                 self._stanzas.append(bare_names(element))
 
     async def _next(self) -> Element:
         while not self._stanzas:
+            if self._left:
+                raise Left
             await self._read()
         return self._stanzas.pop(0)
 
@@ -170,6 +175,7 @@ class FakeStream:
             self.session.enabled(self._server.keep(self.session))
             self.write(f"<enabled xmlns='{MANAGEMENT}' id='{self.session.management}' resume='true' max='600'/>")
         elif element.tag == f"{{{MANAGEMENT}}}r" and self._server.acknowledges:
+            self._server.was_tried()
             self.write(f"<a xmlns='{MANAGEMENT}' h='{self.session.handled}'/>")
         elif element.tag == f"{{{MANAGEMENT}}}a":
             self.session.acknowledged(int(element.get("h", "0")))
