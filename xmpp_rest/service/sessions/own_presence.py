@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable
 from xml.etree.ElementTree import Element
@@ -14,6 +15,7 @@ from xmpp_rest.protocol.stanza import copied
 from xmpp_rest.service.sessions.session_observer import SessionObserver
 
 log = logging.getLogger("xmpp_rest.sessions")
+_PRIORITY = re.compile(r"[+-]?[0-9]{1,3}", re.ASCII)
 
 OnOwnPresence = Callable[[JID, bool], object]
 """Gets an account (bare), and whether it has a presence of its own now. Must be quick."""
@@ -34,6 +36,11 @@ class OwnPresences(SessionObserver):
     def has(self, account: JID) -> bool:
         """Whether the account has a presence of its own in its session."""
         return account.bare in self._kept
+
+    def priority(self, account: JID) -> int | None:
+        """The priority of the account's own presence; None without one."""
+        presence = self._kept.get(account.bare)
+        return None if presence is None else priority_of(presence)
 
     def sent(self, stanza: Element, account: JID) -> None:
         """The account has sent this presence to nobody in particular."""
@@ -66,3 +73,9 @@ class OwnPresences(SessionObserver):
     def ended(self, session: ClientSession, reason: str) -> None:
         with self._lock:
             self._kept.pop(session.account, None)
+
+
+def priority_of(presence: Element) -> int:
+    """The priority that an available presence says (RFC 6121 §4.7.2.3)."""
+    text = (presence.findtext("priority") or "").strip()
+    return max(-128, min(127, int(text))) if _PRIORITY.fullmatch(text) else 0

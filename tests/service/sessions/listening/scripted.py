@@ -69,6 +69,8 @@ class ScriptedServer:
         self.frozen: list[Element] | None = None  # queries that wait for `thaw`
         self.numbered = False
         self.holds = 0
+        self.own: int | None = None  # the priority of the account's own presence
+        self.session = object()
         self.deliver: Callable[[Element], object] = lambda _: None
         self.answer: Callable[[Element], object] = lambda _: None
         self._lock = threading.Lock()
@@ -229,7 +231,7 @@ class Process:
             router, ServerArchive(router, waits), ServerFeatures(router, waits), lambda: self.settings, self.streams.publish, feeds.end,
             self.pool, self.incidents,
         )  # fmt: skip
-        self.listeners = Listeners(services, self.streams.directory.count, server.hold, self.timers)
+        self.listeners = Listeners(services, self.streams.directory.count, server.hold, lambda _: server.own, self.timers)
         self.foreign = ForeignStreams(self.streams, self.listeners, feeds, size, self.remote)
         self._router = router
 

@@ -78,15 +78,19 @@ def test_presence_may_be_forbidden(server: ScriptedServer, driver: Driver) -> No
 
 
 def test_an_own_presence_stands(server: ScriptedServer, process: Process) -> None:
-    process.listeners.own_presence(JULIET, 5)
+    server.own = 5
+    process.listeners.own_changed(JULIET)
     stream = process.foreign.open(JULIET)
     assert server.presences() == []
     server.say("at once")
     assert bodies(stream, 1) == ["at once"]
-    process.listeners.own_presence(JULIET, None)
+    server.own = None
+    process.listeners.own_changed(JULIET)
     until(lambda: server.presences() == ["-1"])
-    process.listeners.own_presence(JULIET, 0)
-    process.listeners.own_presence(JULIET, None)
+    server.own = 0
+    process.listeners.own_changed(JULIET)
+    server.own = None
+    process.listeners.own_changed(JULIET)
     until(lambda: server.presences() == ["-1", "-1"])
 
 
@@ -414,14 +418,18 @@ def test_a_place_that_is_not_found_is_told(server: ScriptedServer, process: Proc
 
 def test_streams_end_with_the_session(server: ScriptedServer, process: Process) -> None:
     stream = process.foreign.open(JULIET)
-    process.listeners.own_presence(JULIET, 0)
-    process.listeners.ended(JULIET, "the session was replaced by another login")
+    server.own = 0
+    process.listeners.own_changed(JULIET)
+    process.listeners.ended(JULIET, server.session, "the session was replaced by another login")
     with pytest.raises(StreamEnded, match="replaced by another login"):
         read(stream, 1)
     assert server.holds == 0
-    process.listeners.ended(JULIET, "once more")
-    process.foreign.open(JULIET)
-    until(lambda: server.presences() == ["-1", "-1"])
+    server.own, former, server.session = None, server.session, object()
+    again = process.foreign.open(JULIET)
+    process.listeners.ended(JULIET, former, "that of another session")
+    server.say("one")
+    assert bodies(again, 1) == ["one"]
+    assert server.presences() == ["-1", "-1"]
 
 
 def test_nobody_hears_what_is_told_to_nobody(server: ScriptedServer, process: Process) -> None:

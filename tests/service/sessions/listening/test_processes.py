@@ -76,16 +76,15 @@ def test_a_page_that_cannot_be_asked_for_ends_the_stream(server: ScriptedServer,
     for body in ("one", "two"):
         server.keep(body)
     stream = processes[1].foreign.open(JULIET, after="a0001")
-    processes[0].listeners.ended(JULIET._replace(local="nurse"), "nobody listens to her")
     server.is_up = False
-    processes[0].listeners.ended(JULIET, "the session is over")
+    processes[0].listeners.ended(JULIET, server.session, "the session is over")
     with pytest.raises(StreamEnded, match="session"):
         read(stream, 1)
 
 
 def test_streams_in_all_processes_end_with_the_session(server: ScriptedServer, processes: list[Process]) -> None:
     streams = [process.foreign.open(JULIET) for process in processes]
-    processes[0].listeners.ended(JULIET, "the session was replaced by another login")
+    processes[0].listeners.ended(JULIET, server.session, "the session was replaced by another login")
     for stream in streams:
         with pytest.raises(StreamEnded, match="replaced by another login"):
             read(stream, 1)

@@ -90,7 +90,7 @@ class AccountListening:
 
     def tick(self) -> None:
         """Look into the archive, if it is time."""
-        if self._tail.is_due and not self._presence.hears_all:
+        if self._tail.is_due(hears_all=self._presence.hears_all):
             self._later(self._tail.look)
 
     def own_presence(self, priority: int | None) -> None:

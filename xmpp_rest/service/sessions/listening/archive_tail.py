@@ -23,6 +23,7 @@ log = logging.getLogger("xmpp_rest.sessions")
 
 PAGE = 100
 MOST_HELD = 100  # messages that wait for a look into the archive
+SOON = 1.0  # seconds until the next look at most, after a break
 SLOWEST = 60.0  # seconds between two looks into an archive that fails
 REMOVED = "the messages after the last event have been removed"
 
@@ -88,10 +89,10 @@ class ArchiveTail:
         self.place = None
         self._held, self._awaited = [], []
 
-    @property
-    def is_due(self) -> bool:
-        """Whether it is time to look."""
-        return self.place is not None and not self._is_looking and time.monotonic() >= self._next
+    def is_due(self, *, hears_all: bool) -> bool:
+        """Whether it is time to look: where the server tells all, only after a look that failed."""
+        wanted = self.place is not None and not self._is_looking and (self._failures > 0 or not hears_all)
+        return wanted and time.monotonic() >= self._next
 
     def heard(self, message: HeardMessage, *, hears_all: bool) -> None:
         """Tell a message that reached the session, which the archive may have: now if the server tells all, else by a look."""

@@ -25,6 +25,8 @@ LOOK = 1.0  # seconds at most between two looks at who listens, and whose archiv
 class Hold(Protocol):
     """Keeps a session open until it is released."""
 
+    @property
+    def session(self) -> object: ...
     def release(self) -> None: ...
 
 
@@ -33,6 +35,7 @@ class _Listened:
 
     def __init__(self, listening: AccountListening, hold: Hold) -> None:
         self.listening = listening
+        self.session = hold.session
         self._holds = [hold]  # one for each stream
         self._last = time.monotonic()  # when it had one
 
@@ -61,16 +64,25 @@ class Listeners:
     Safe to be used by several threads. Methods do not wait.
     """
 
-    def __init__(self, services: ListeningServices, count: Callable[[JID], int], hold: Callable[[JID], Hold], timers: Timers) -> None:
-        """`count`: how many streams an account has in all processes; `hold`: keeps its session open, or raises GatewayError."""
+    def __init__(
+        self,
+        services: ListeningServices,
+        count: Callable[[JID], int],
+        hold: Callable[[JID], Hold],
+        own_priority: Callable[[JID], int | None],
+        timers: Timers,
+    ) -> None:
+        """`count`: how many streams an account has in all processes; `hold`: keeps its session open, or raises GatewayError;
+        `own_priority`: of the presence that an account has sent itself, None without one.
+        """
         self._services = services
         self._count = count
         self._hold = hold
+        self._own_priority = own_priority
         self._timers = timers
         self._listened: dict[JID, _Listened] = {}
-        self._own: dict[JID, int] = {}  # account → the priority of its own presence
         self._looks = False  # whether a timer runs
-        self._lock = threading.Lock()  # guards the three above
+        self._lock = threading.Lock()  # guards the two above
 
     def place(self, account: JID, after: str | None, done: OnPlace) -> None:
         """Find where a new stream of the account begins; as `StreamPlaces.find`."""
@@ -99,16 +111,10 @@ class Listeners:
         listened.listening.received(stanza)
         return True
 
-    def own_presence(self, account: JID, priority: int | None) -> None:
-        """The account's own presence, which it sent without a recipient, has this priority from now on; None: it is unavailable."""
-        with self._lock:
-            if priority is None:
-                self._own.pop(account, None)
-            else:
-                self._own[account] = priority
-            listened = self._listened.get(account)
-        if listened is not None:
-            listened.listening.own_presence(priority)
+    def own_changed(self, account: JID) -> None:
+        """The account has another presence of its own, or none any more."""
+        if (listened := self._listened.get(account)) is not None:
+            listened.listening.own_presence(self._own_priority(account))
 
     def resumed(self, account: JID) -> None:
         """The account's session goes on after a break."""
@@ -120,14 +126,15 @@ class Listeners:
         if (listened := self._listened.get(account)) is not None:
             listened.listening.rebound()
 
-    def ended(self, account: JID, reason: str) -> None:
-        """The account's session has ended: so do its streams, which say this reason."""
+    def ended(self, account: JID, session: object, reason: str) -> None:
+        """This session of the account has ended: so do its streams, which say this reason."""
         with self._lock:
-            listened = self._listened.pop(account, None)
-            self._own.pop(account, None)
-        if listened is not None:
-            listened.hold_open(0, partial(self._hold, account))
-            self._services.pool.submit(lambda: self._services.end_streams(account, reason))
+            listened = self._listened.get(account)
+            if listened is None or listened.session is not session:
+                return
+            del self._listened[account]
+        listened.hold_open(0, partial(self._hold, account))
+        self._services.pool.submit(lambda: self._services.end_streams(account, reason))
 
     def _of(self, account: JID) -> AccountListening:
         """What is told of the account. Raises GatewayError: it has no session."""
@@ -140,7 +147,7 @@ class Listeners:
             listened = self._listened.get(account)
             is_new = listened is None
             if listened is None:
-                listened = self._listened[account] = _Listened(AccountListening(account, self._services, self._own.get(account)), hold)
+                listened = self._listened[account] = _Listened(AccountListening(account, self._services, self._own_priority(account)), hold)
                 self._look_later()
         if not is_new:
             hold.release()

@@ -15,6 +15,7 @@ from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import CARBONS
 from xmpp_rest.protocol.stanza import child, make, new_id
+from xmpp_rest.service.sessions.own_presence import priority_of
 from xmpp_rest.threads.waits import Wait
 
 log = logging.getLogger("xmpp_rest.sessions")
@@ -88,7 +89,7 @@ class QuietPresence:
         if kind == "unavailable":
             self._others.pop(resource, None)
         elif kind is None and (resource in self._others or len(self._others) < MOST_RESOURCES):
-            self._others[resource] = _priority(presence)
+            self._others[resource] = priority_of(presence)
 
     def _forget(self) -> None:
         self.is_quiet = self._has_carbons = False
@@ -124,11 +125,3 @@ class QuietPresence:
     def _copies(self, number: int, come: bool) -> None:
         if number == self._asked:
             self._has_carbons = come
-
-
-def _priority(presence: Element) -> int:
-    """RFC 6121 §4.7.2.3."""
-    try:
-        return max(-128, min(127, int((presence.findtext("priority") or "0").strip())))
-    except ValueError:
-        return 0
