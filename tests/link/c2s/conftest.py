@@ -1,4 +1,4 @@
-"""A scripted server, and sessions that are kept there."""
+"""A server of accounts, sessions that are kept there, and a server that does what a script says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.authority import Authority
 from tests.link.c2s.fake_server import FakeServer
+from tests.link.c2s.hostile import DOMAIN, HostileServer
 from tests.link.c2s.kept import Kept
 
 
@@ -36,3 +38,16 @@ def keep(fake: FakeServer) -> Iterator[Callable[..., Kept]]:
 @pytest.fixture
 def kept(keep: Callable[..., Kept]) -> Kept:
     return keep()
+
+
+@pytest.fixture(scope="session")
+def c2s_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Whom the logins trust."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def hostile(c2s_authority: Authority) -> Iterator[HostileServer]:
+    server = HostileServer(c2s_authority, c2s_authority.issue(DOMAIN))
+    yield server
+    server.close()

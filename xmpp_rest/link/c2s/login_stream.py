@@ -18,7 +18,7 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.namespaces import CLIENT, STREAMS
 
 READ_SIZE = 16384  # bytes: a record of TLS
-MOST_BYTES = 1 << 20  # that a server sends in a login; the two measured send about 3,000
+MOST_BYTES, MOST_TAGS = 1 << 20, 10_000  # of a server in a login: those measured send about 3,000 bytes; 10,000 tags take 0.1 s
 _OPENING = "<?xml version='1.0'?><stream:stream to={} version='1.0' xml:lang='en' xmlns='jabber:client' xmlns:stream='{}'>"
 _FEATURES = f"{{{STREAMS}}}features"
 
@@ -33,7 +33,7 @@ class LoginStream:
         self._domain = time.domain
         self._received = b""  # and not parsed
         self._scanned = 0  # bytes of it that hold no end of a tag
-        self._total = 0
+        self._bytes = self._tags = 0
         self._elements: list[Element] = []
         self._parser: StanzaStream | None = None
         self._handed_over = False
@@ -98,6 +98,9 @@ class LoginStream:
         while not (end := self._received.find(b">", self._scanned) + 1):
             self._scanned = len(self._received)
             self._receive()
+        self._tags += 1
+        if self._tags > MOST_TAGS:
+            raise LoginFailed(UNREACHABLE, self._domain, f"more than {MOST_TAGS} tags in a login")
         piece, self._received = self._received[:end], self._received[end:]
         self._scanned = 0
         return piece
@@ -115,8 +118,8 @@ class LoginStream:
                 raise LoginFailed(UNREACHABLE, self._domain, e.strerror or str(e)) from e
         if not data:
             raise LoginFailed(UNREACHABLE, self._domain, "the server closed the connection")
-        self._total += len(data)
-        if self._total > MOST_BYTES:
+        self._bytes += len(data)
+        if self._bytes > MOST_BYTES:
             raise LoginFailed(UNREACHABLE, self._domain, f"more than {MOST_BYTES} bytes in a login")
         self._received += data
 

@@ -34,15 +34,15 @@ class Challenge(NamedTuple):
 class ScramClient:
     """One exchange: `first`, then `respond` to the server's first message, then `check` its last one. All raise LoginFailed."""
 
-    def __init__(self, domain: str, mechanism: str, user: str, password: str | None, keys: ScramKeys | None) -> None:
-        """`user` and `password` are prepared (SASLprep); `keys` take the place of the password where they fit."""
+    def __init__(self, domain: str, mechanism: str, user: str, password: str | None, keys: ScramKeys | None, nonce: str = "") -> None:
+        """`user` and `password` are prepared (SASLprep); `keys` replace the password where they fit. `nonce`: "" for a new one."""
         self._domain = domain
         self._mechanism = mechanism
         self._hash = HASHES[mechanism]
         self._user = user.replace("=", "=3D").replace(",", "=2C")
         self._password = password
         self._given = keys
-        self._nonce = base64.b64encode(secrets.token_bytes(NONCE)).decode()
+        self._nonce = nonce or base64.b64encode(secrets.token_bytes(NONCE)).decode()
         self._signed = b""  # what the server has to sign
         self.keys: ScramKeys | None = None
         """From `respond` on: those that the proof was made with."""
