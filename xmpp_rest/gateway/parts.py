@@ -24,6 +24,7 @@ from xmpp_rest.service.rooms.discovery import Discovery
 from xmpp_rest.service.rooms.memberships import Memberships
 from xmpp_rest.service.rooms.speaking import Speaking
 from xmpp_rest.service.rooms.stanzas import RoomStanzas
+from xmpp_rest.service.sessions.sending import ForeignSending
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Parts(ApiParts):
     room_stanzas: RoomStanzas
     discovery: Discovery
     hook_limits: HookLimits
+    foreign_sending: ForeignSending
     hook_settings: HookSettingsInForce
     blocking: BlockingQueries
     muclight_entity: MucLightEntity | None

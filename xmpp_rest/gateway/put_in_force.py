@@ -39,6 +39,7 @@ def put_in_force(parts: Parts, before: Settings, merged: Merged) -> None:
     login_domains = LoginDomains(settings.logins, settings.domains)
     parts.authenticator.configure(auth.admins, settings.rest.credentials, auth.failures, login_domains)
     parts.foreign_accounts.configure(login_domains, settings.sessions)
+    parts.foreign_sending.configure(settings.sessions)
     parts.passwords.configure(auth.password_hash, auth.iterations)
     parts.data_usage.configure(settings.data)
     parts.scheduled.configure(settings.limits)

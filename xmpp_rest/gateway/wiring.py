@@ -28,6 +28,7 @@ from xmpp_rest.gateway.wiring_hook_requests import hook_requests as build_hook_r
 from xmpp_rest.gateway.wiring_hook_sending import hook_sending as build_hook_sending
 from xmpp_rest.gateway.wiring_rooms import build_rooms
 from xmpp_rest.gateway.wiring_scheduled import build_scheduled
+from xmpp_rest.gateway.wiring_session_sending import build_session_inbound, build_session_sending
 from xmpp_rest.gateway.wiring_sessions import build_sessions
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
@@ -164,6 +165,7 @@ def build(
     longest = settings.rest.iq_max_timeout + max(settings.rest.iq_max_timeout, settings.rooms_anywhere.join_timeout + 2 * TURNS)
     idempotency = Idempotency(driver, longest)  # longer than a request can take
     sessions = Sessions(online, streams, presences, sending, events)
+    by_session = build_session_sending(settings, driver, own_sessions, router, sending, rooms, outcomes, longest, waits, remote, counts)
 
     dead = DeadLetters(driver, domain)
     callbacks = Callbacks(
@@ -186,7 +188,7 @@ def build(
         else None
     )
 
-    foreign_client = build_foreign_client(router, waits, remote, sending)
+    foreign_client = build_foreign_client(router, waits, remote, by_session.sending)
     vcards = VCards(driver, PublishedCards(Pep(driver, roster)))
     data_usage = Usage(driver, settings.data)
     data_rights = DataRights(driver, settings.gateway.domains, authenticator.is_admin)
@@ -207,13 +209,16 @@ def build(
         settings, driver, sending, accounts, outcomes, hooks, hook_sending.sender, published, remote, incidents
     )  # fmt: skip
     limits = RateLimits(remote)
-    file_sending, foreign_files = build_file_sending(settings, data_dir, filing.files, rooms, router, sending, sending, waits, remote)
+    file_sending, foreign_files = build_file_sending(
+        settings, data_dir, filing.files, rooms, router, sending, by_session.sending, waits, remote
+    )  # fmt: skip
     pictures = HookPictures(
         settings.hooks.address, file_sending.fetching, file_sending.uploads, filing.files, hook_sending.sender, incidents
     )  # fmt: skip
     asked = build_hook_requests(
         settings, driver, waits, limits, hooks, hook_sending.sender, scheduled, published, hook_settings, counts, pictures
     )  # fmt: skip
+    build_session_inbound(own_sessions, router, (rooms.stanzas.handle,), incidents, counts)
     leader = Leader(
         uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
         rooms.outbox, filing.pruning, own_sessions.lifecycle, incidents, remote,
@@ -234,11 +239,12 @@ def build(
             listening=streams, room_verbs=RoomVerbs(rooms.calls, sending), heard=hearing, files=file_sending,
         ),
         foreign=AccountServices(
-            sending=sending, answers=idempotency, history=foreign_client.history, contacts=foreign_client.contacts,
+            sending=by_session.sending, answers=by_session.answers, history=foreign_client.history, contacts=foreign_client.contacts,
             muclight=foreign_client.muclight.of, listening=streams,
-            room_verbs=RoomVerbs(rooms.calls, sending), heard=session_hearing, files=foreign_files,
+            room_verbs=RoomVerbs(rooms.calls, by_session.sending), heard=session_hearing, files=foreign_files,
         ),
-        foreign_accounts=own_sessions.accounts, session_views=own_sessions.views, server_features=foreign_client.features,
+        foreign_accounts=own_sessions.accounts, foreign_sending=by_session.sending,
+        session_views=own_sessions.views, server_features=foreign_client.features,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         hooks_address=hooks_address, hook_sender=hook_sending.sender, hook_rooms=hook_sending.rooms,
         memberships=rooms.memberships, speaking=rooms.speaking, room_calls=rooms.calls,

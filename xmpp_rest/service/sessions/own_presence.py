@@ -42,6 +42,10 @@ class OwnPresences(SessionObserver):
         presence = self._kept.get(account.bare)
         return None if presence is None else priority_of(presence)
 
+    def shown(self, account: JID) -> str:
+        """The same as `/rest/session` shows it."""
+        return "own" if self.has(account) else "none"
+
     def sent(self, stanza: Element, account: JID) -> None:
         """The account has sent this presence to nobody in particular."""
         kind = stanza.get("type")
