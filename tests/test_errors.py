@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from xmpp_rest.errors import ERRORS, TABLE
+from xmpp_rest.errors import ERRORS, TABLE, GatewayError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,3 +38,18 @@ def test_every_row_is_used() -> None:
     used += table.read_text("utf-8").partition("class GatewayError")[2]
     of_fields = {"to", "from"}  # named by the field of a stanza that is wrong
     assert {name for name in ERRORS if f'"{name}"' not in used} <= of_fields
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (GatewayError("link-down"), 5),
+        (GatewayError("session-lost"), 1),
+        (GatewayError("no-server"), None),
+        (GatewayError("unreachable", retry_after=0), 1),
+        (GatewayError("unreachable", retry_after=2.01), 3),
+        (GatewayError("too-many-failures", retry_after=1800), 1800),
+    ],
+)
+def test_when_to_try_again(error: GatewayError, seconds: int | None) -> None:
+    assert error.retry_after == seconds

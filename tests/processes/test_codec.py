@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.errors import ERRORS, GatewayError, Row
 from xmpp_rest.processes.codec import Signature, ValueCodecs
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID
@@ -98,6 +98,15 @@ def test_exceptions_among_results(error: Exception, name: str) -> None:
     assert isinstance(one, GatewayError)
     assert (one.name, one.text) == (name, known(error).text)
     assert other == JULIET
+
+
+def test_an_exception_keeps_what_is_its_own() -> None:
+    codec = CODECS.of(JID | Exception | None)
+    given = GatewayError("room-full", "full", Row(409, "wait", "conflict", "x"), "garden@conference.example", 2.5)
+    carried = codec.from_json(json.loads(json.dumps(codec.to_json(given))))
+    assert (carried.row, carried.by, carried.given_retry_after, carried.retry_after) == (given.row, given.by, 2.5, 3)
+    later = codec.from_json(json.loads(json.dumps(codec.to_json(GatewayError("unreachable", "later", retry_after=0.1)))))
+    assert (later.row, later.by, later.retry_after) == (ERRORS["unreachable"], "", 1)
 
 
 @pytest.mark.parametrize("hint", [object, bytes, set[str], JID | Element])

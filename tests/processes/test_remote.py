@@ -57,7 +57,7 @@ class Guests:
 
     @on_leader
     def fail(self, how: str) -> None:
-        raise {"room": GatewayError("room-full", "full it is"), "disk": StorageError("the disk is full"), "": ZeroDivisionError("odd")}[how]
+        raise {"room": GatewayError("room-full", "full it is", retry_after=7), "disk": StorageError("the disk is full"), "": ZeroDivisionError("odd")}[how]
 
     def _wait_deferred(self, reply: Reply, seconds: float, wait: Wait) -> End:
         if seconds < 0:
@@ -125,7 +125,7 @@ def test_errors_keep_their_names(make: Callable[[], Guests], caplog: pytest.LogC
     for how, error in (("room", "room-full"), ("disk", "storage-failed"), ("", "internal")):
         with pytest.raises(GatewayError) as caught:
             follower.fail(how)
-        assert caught.value.name == error
+        assert (caught.value.name, caught.value.given_retry_after) == (error, 7 if how == "room" else None)
         assert "odd" not in caught.value.text
     with pytest.raises(StorageError):
         leader.fail("disk")

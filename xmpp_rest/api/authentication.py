@@ -19,6 +19,7 @@ from xmpp_rest.auth.scopes import Use
 from xmpp_rest.errors import ERRORS, GatewayError
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.resource import Stop
+from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts.ports import AccountServices
 
 WHY: Mapping[DenialReason, str] = {
@@ -28,6 +29,11 @@ WHY: Mapping[DenialReason, str] = {
     DenialReason.ELSEWHERE: "This is for accounts of the gateway's own domain only",
     DenialReason.THROTTLED: "Too many wrong credentials; Retry-After says when to try again",
 }
+
+
+def elsewhere_text(text: str, account: JID, hosted: str) -> str:
+    """The sentence for an account of another server, where something is not for such."""
+    return text.format(account=account, domain=account.domain, hosted=hosted)
 
 
 class Authenticated(ApiResource):
@@ -47,8 +53,8 @@ class Authenticated(ApiResource):
     policy: ClassVar[Policy] = OPERATION
     """How the dialect reads the Authorization field."""
 
-    takes_foreign: ClassVar[bool] = True
-    """Whether it is for accounts of other servers too, where the policy is: others are refused without a look at their password."""
+    elsewhere: ClassVar[str] = ERRORS["elsewhere"].text
+    """What an account of another server is told where this is not for such: with {account}, its {domain}, and the {hosted} one."""
 
     _denial: Denial | None = None
 
@@ -58,10 +64,14 @@ class Authenticated(ApiResource):
         check = self.gateway.parts.authenticator.check
         return check(self.authorization, address, self.policy, self.use(), foreign=self.takes_foreign)
 
-    def elsewhere(self, domain: str) -> GatewayError:
-        """What an account of another server is answered that is not let in here (accounts-anywhere §7.5)."""
-        hosted = self.gateway.settings.gateway.domain
-        return GatewayError("elsewhere", ERRORS["elsewhere"].text.format(domain=domain, hosted=hosted))
+    @property
+    def takes_foreign(self) -> bool:
+        """Whether the request may be one of an account of another server, where the policy is for such: else 403, before a login there."""
+        return True
+
+    def refuse_elsewhere(self, text: str) -> NoReturn:
+        """End the request of an account of another server, which is not let in here (accounts-anywhere §7.5)."""
+        raise GatewayError("elsewhere", text)
 
     @property
     def services(self) -> AccountServices:
@@ -106,8 +116,8 @@ class Authenticated(ApiResource):
             if self.use() is Use.SEND:
                 note_caller(self.request.environ, self.gateway, who, self.authorization)
             return True
-        if who.reason is DenialReason.ELSEWHERE:
-            raise self.elsewhere(who.domain)
+        if who.account is not None:
+            self.refuse_elsewhere(elsewhere_text(self.elsewhere, who.account, self.gateway.settings.gateway.domain))
         self._denial = who
         self.problem.setdefault("detail", self.why_denied(who.reason))
         return self.policy.challenge(self.gateway.settings) if self.policy.status(who.reason) == 401 else True

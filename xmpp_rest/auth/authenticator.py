@@ -164,8 +164,8 @@ class Authenticator:
             jid = attempt.policy.account(name, self._domain)
         except InvalidJID:
             return self._refuse(WRONG, MALFORMED, name, attempt.address)
-        if self.is_elsewhere(jid):
-            return self._from_elsewhere(jid, password, attempt)
+        if attempt.foreign and self._foreign is not None and self.is_elsewhere(jid):
+            return self._from_elsewhere(self._foreign, jid, password, attempt.address)
         return self.password(jid, password, attempt.address)
 
     def _basic_still_valid(self, attempt: AuthAttempt) -> bool:
@@ -184,15 +184,13 @@ class Authenticator:
         """Whether this is an account of another server that may come in (accounts-anywhere §1.1)."""
         return jid.domain != self._domain and bool(jid.local and self._login_domains.of(jid.domain))
 
-    def _from_elsewhere(self, jid: JID, password: str, attempt: AuthAttempt) -> Caller | Denial:
+    def _from_elsewhere(self, foreign: ForeignDoor, jid: JID, password: str, address: str) -> Caller | Denial:
         """An account of another server, by its session there. Raises GatewayError."""
-        address, key = attempt.address, (str(jid), attempt.address)
-        if not attempt.foreign or self._foreign is None:  # no guess is answered, and a right password is of no use: accounts-anywhere §7.5
-            return self._refuse(Denial(DenialReason.ELSEWHERE, domain=jid.domain), ELSEWHERE, str(jid), address)
+        key = str(jid), address
         if wait := self._throttle.admit(key):
             return self._refuse(Denial(DenialReason.THROTTLED, wait), PASSWORD, str(jid), address)
         try:
-            session = self._foreign.admit(jid, password, address)
+            session = foreign.admit(jid, password, address)
         except WrongPassword:
             if wait := self._throttle.failed(key):
                 self._throttle.hold()
@@ -217,7 +215,10 @@ class Authenticator:
         """The account of `jid`, if `password` opens it.
 
         After too many wrong ones the right one still opens the account, at once; the others are answered late, and few are looked at.
+        That of an account of another server is not looked at: no guess is answered, and a right one is of no use (accounts-anywhere §7.5).
         """
+        if self.is_elsewhere(jid):
+            return self._refuse(Denial(DenialReason.ELSEWHERE, account=jid), ELSEWHERE, str(jid), address)
         if denied := self.guess(str(jid), address, lambda: self._opens(jid, password), lambda: self._tried(jid, password)):
             return self._refuse(denied, self._why(jid), str(jid), address)
         self._on_authenticated(jid)

@@ -21,11 +21,11 @@ class DenialReason(Enum):
 
 
 class Denial(NamedTuple):
-    """Why there is no caller, and for a throttled one when to try again (seconds); `domain`: that of an account which is elsewhere."""
+    """Why there is no caller, and for a throttled one when to try again (seconds); `account`: the one that is elsewhere."""
 
     reason: DenialReason
     retry_after: int = 0
-    domain: str = ""
+    account: JID | None = None
 
 
 class CallerKind(Enum):

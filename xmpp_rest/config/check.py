@@ -14,6 +14,7 @@ from xmpp_rest.config import certificates, descriptors
 from xmpp_rest.config.file_check import described_files, file_problems, file_remarks
 from xmpp_rest.config.hook_check import CheckTemplate, hook_problems
 from xmpp_rest.config.load import SettingsError
+from xmpp_rest.config.login_check import described_logins, login_problems
 from xmpp_rest.config.room_check import described_rooms, room_problems, useless_rooms
 from xmpp_rest.config.table import Settings
 from xmpp_rest.config.worker_class import lacking, usable
@@ -52,6 +53,7 @@ def describe(settings: Settings) -> Iterator[str]:
         yield f"POST {', '.join(sorted(callback.kinds))} for {addresses} to the URL of [callback.{name}]"
     yield from described_rooms(settings)
     yield from described_files(settings)
+    yield from described_logins(settings)
     for name, hook in settings.own_hooks.items():
         yield f"send what comes by the URL of [hook.{name}] to {', '.join(hook.targets)}"
 
@@ -79,7 +81,7 @@ def require_sense(settings: Settings, commands: Commands, check_template: CheckT
 
 def nonsense(settings: Settings, commands: Commands, check_template: CheckTemplate | None = None) -> list[str]:
     """The problems of values that are each valid, but cannot work together, a sentence each."""
-    beside = (*hook_problems(settings, check_template), *room_problems(settings), *file_problems(settings))
+    beside = (*hook_problems(settings, check_template), *room_problems(settings), *file_problems(settings), *login_problems(settings))
     return [*_problems(settings), *_rights_problems(settings, commands), *beside]
 
 

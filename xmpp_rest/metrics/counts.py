@@ -58,9 +58,9 @@ class Counts:
         self._callbacks = self._counter("callback_requests_total", product(names, CALLBACK_RESULTS))
         self._callback_durations = self._histogram("callback_request_duration_seconds", product(names))
         self._logins = self._counter("logins_total", product(patterns, LOGIN_RESULTS))
-        self._login_durations = self._histogram("login_seconds", _WITHOUT_LABELS if patterns else ())
-        self._resumes = self._counter("session_resumes_total", product(RESUMES) if patterns else ())
-        self._sessions_refused = self._counter("session_refused_total", product(SESSION_REFUSALS) if patterns else ())
+        self._login_durations = self._histogram("login_seconds", _WITHOUT_LABELS)
+        self._resumes = self._counter("session_resumes_total", product(RESUMES))
+        self._sessions_refused = self._counter("session_refused_total", product(SESSION_REFUSALS))
         self._hooks = self._counter("hook_requests_total", ())
         self._hook_names: set[str] = set()
         self._naming = Lock()  # guards it

@@ -38,7 +38,8 @@ OF_GENERATION_3 = {  # what only that one answers
 COMMON = {
     401: "No good credentials.",
     406: "`Accept` rules JSON out.",
-    429: "Too many wrong passwords.",
+    429: "Too many wrong passwords: without a body, or of an account of another server with one.",
+    502: "There is no server of the account that is to be trusted.",
     503: "Not now: see `Retry-After`.",
 }
 OF_SERVERS = {  # what happens with accounts of other servers
@@ -48,7 +49,7 @@ OF_SERVERS = {  # what happens with accounts of other servers
 }
 OF_BODIES = {413: "The body is too large.", 415: "The body is declared as something other than JSON."}
 LICENSE = {"name": "GPL-3.0-or-later", "identifier": "GPL-3.0-or-later"}
-BODILESS = frozenset({401, 406, 415, 429})
+BODILESS = frozenset({401, 406, 415})
 
 
 def describe(settings: ClientSettings) -> dict[str, Any]:

@@ -55,7 +55,7 @@ ACTS = {
     ("delete", "/contacts"): "RemoveSeveral", ("delete", "/contacts/{jid}"): "Remove",
 }  # fmt: skip
 """Method and path → the last word of the operation's name."""
-BODILESS = frozenset({401, 406, 412, 415, 429})
+BODILESS = frozenset({401, 406, 412, 415})
 UNNAMED = {
     403: "The caller's token does not let do this, or a web page of another origin has caused it.",
     412: "A condition of the request does not hold.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xmpp_rest.api.commands.errors import CommandFailure, bad_token, throttled, unauthorized
+from xmpp_rest.api.commands.errors import CommandFailure, bad_token, forbidden, throttled, unauthorized
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.auth.authorization import BEARER, COMMANDS, read_authorization
 from xmpp_rest.auth.caller import Denial, DenialReason
@@ -17,6 +17,8 @@ def principal_of(services: Services, field: str | None, address: str) -> Princip
     if field is None:
         return Principal(address=address)
     who = services.parts.authenticator.check(field, address, COMMANDS, Use.COMMAND)
+    if isinstance(who, Denial) and who.account is not None:  # accounts-anywhere §7.5
+        raise forbidden(f"Commands are for accounts of {services.domain} only")
     if isinstance(who, Denial):
         raise throttled(who.retry_after) if who.reason is DenialReason.THROTTLED else _wrong(field, services.domain)
     return Principal(who.jid, who.admin, who.scopes, address)

@@ -32,6 +32,7 @@ class DataResource(Authenticated):
     """Base of the resources below /data."""
 
     policy = DATA
+    elsewhere = "The data of {domain} is kept by its own server; this API has hosted accounts only"
     uses = dict.fromkeys(REGISTERED_METHODS, Use.ADMINISTER)
 
     def __init__(self, gateway: Gateway) -> None:

@@ -38,7 +38,7 @@ TEXTS = {
     429: "Too many wrong credentials, more requests than the limits allow, or more bytes than one may have stored.",
     500: "The gateway has met an error of its own.",
     501: "No upload service was found.",
-    502: "The upload service, the server of the room, or that of `url` has refused or failed.",
+    502: "The upload service, the server of the account or of the room, or that of `url` has refused or failed.",
     503: "Not now: the storage, a limit, or a room that is full.",
     504: "The upload service, the room or the server of `url` does not answer.",
     507: "There is no room for the file.",

@@ -18,6 +18,8 @@ from xmpp_rest.service.files.refused import FileRefused
 class OneFile(FilesResource):
     """`/rest/files/{id}`: what is known of one's own file; DELETE removes it at once."""
 
+    takes_foreign = False  # nothing of theirs is stored here
+
     def allowed_methods(self) -> list[str]:
         return ["DELETE", "GET", "HEAD", "OPTIONS"]
 

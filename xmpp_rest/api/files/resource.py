@@ -15,7 +15,7 @@ from xmpp_rest.api.rest.errors import RestFailure, failure_of
 from xmpp_rest.api.rest.resource import Failed
 from xmpp_rest.auth.authorization import REST, read_authorization
 from xmpp_rest.auth.caller import Caller, CallerKind, Denial, DenialReason
-from xmpp_rest.errors import GatewayError, storage_failed
+from xmpp_rest.errors import ERRORS, GatewayError, storage_failed
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.service.files.refused import FileRefused
@@ -25,6 +25,7 @@ class FilesResource(Authenticated):
     """Base of what accounts do with files. Answers are JSON, whatever Accept says."""
 
     policy = REST
+    elsewhere = "Files of accounts of {domain} are kept by its own upload service; here are those of {hosted} only"
     ignored_fields = frozenset({"Accept"})
     received = b""  # what a key of Idempotency-Key is for, beside the file
 
@@ -37,6 +38,9 @@ class FilesResource(Authenticated):
             named = error_of_credentials(read_authorization(self.authorization), self.gateway.settings.gateway.domain)
             return Denial(DenialReason.MISSING) if named == "noauthz" else who  # RFC 9110 §11.6.1
         return who
+
+    def refuse_elsewhere(self, text: str) -> NoReturn:
+        self.refuse(403, text, ERRORS["elsewhere"].condition)
 
     def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
         return [(("application", "json", "*"), "to_json")]
@@ -80,7 +84,7 @@ class FilesResource(Authenticated):
 
     def refuse(self, status: int, detail: str, condition: str = "", retry_after: int | None = None, **members: Any) -> NoReturn:
         """End the request with a problem document; nothing was sent."""
-        raise Failed(self._problem(status, detail, condition, retry_after, members), RestFailure(status, condition=condition, text=detail))
+        raise Failed(_problem(status, detail, condition, retry_after, members), RestFailure(status, condition=condition, text=detail))
 
     def refuse_for(self, refused: FileRefused) -> NoReturn:
         """End the request as the store says."""
@@ -90,7 +94,7 @@ class FilesResource(Authenticated):
         """End the request with this error of /rest."""
         context = error.context or {}
         said = ": ".join(str(text) for text in (error.text, context.get("error"), context.get("remedy")) if text)
-        response = self._problem(error.status, said, error.condition, None, {})
+        response = _problem(error.status, said, error.condition, None, {})
         response.headers.update(fields)
         raise Failed(response, error)
 
@@ -102,9 +106,14 @@ class FilesResource(Authenticated):
         """End the request, as the storage has failed."""
         self.fail_for(storage_failed(error, "The storage failed; nothing was sent"))
 
-    @staticmethod
-    def _problem(status: int, detail: str, condition: str, retry: int | None, members: dict[str, Any]) -> Response:
-        named = {"condition": condition} if condition else {}
-        body, content_type = render_problem(status, {"detail": detail} | named | members)
-        fields = {"Cache-Control": "no-store"} | ({} if retry is None else {"Retry-After": str(retry)})
-        return Response(body, status, fields, content_type=content_type)
+
+def failed(error: GatewayError) -> Response:
+    """A service's error where no resource answers it: credentials of an account whose server cannot be reached."""
+    return _problem(error.row.status, error.text, error.row.condition, error.retry_after, {})
+
+
+def _problem(status: int, detail: str, condition: str, retry: int | None, members: dict[str, Any]) -> Response:
+    named = {"condition": condition} if condition else {}
+    body, content_type = render_problem(status, {"detail": detail} | named | members)
+    fields = {"Cache-Control": "no-store"} | ({} if retry is None else {"Retry-After": str(retry)})
+    return Response(body, status, fields, content_type=content_type)

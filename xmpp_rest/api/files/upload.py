@@ -48,6 +48,10 @@ class FileUploads(FilesResource):
     actor_jid: JID
     recipients: Sequence[FileRecipient] = ()
 
+    @property
+    def takes_foreign(self) -> bool:
+        return self.request.method == "POST"  # nothing of theirs is stored here
+
     def allowed_methods(self) -> list[str]:
         return ["GET", "HEAD", "OPTIONS", "POST"]
 

@@ -13,6 +13,8 @@ PREFIX = "hk_"
 """What the token of a hook begins with, and the name of a hook does not."""
 KEY_FIELD = "HTTP_X_GOTIFY_KEY"
 PARAMETER = "token"
+NO_HOOKS = "Accounts of {domain} have no hooks: what comes by one could be sent only with the password, which is not kept"
+"""Of accounts of other servers (accounts-anywhere §7.5)."""
 
 
 def token_in(request: Request) -> str | None:

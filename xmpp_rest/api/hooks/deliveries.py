@@ -8,11 +8,11 @@ from typing import Any, NoReturn
 
 from flask import Response
 
-from xmpp_rest.api.authentication import WHY
+from xmpp_rest.api.authentication import WHY, elsewhere_text
 from xmpp_rest.api.foreign import is_misused
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.hooks.bodies import BadBody, TooLarge, UnknownType, received
-from xmpp_rest.api.hooks.credentials import token_in
+from xmpp_rest.api.hooks.credentials import NO_HOOKS, token_in
 from xmpp_rest.api.hooks.failures import STATUS, failure_of
 from xmpp_rest.api.hooks.incoming import fields_of
 from xmpp_rest.api.hooks.reached_by_get import GetRequest, may_deliver
@@ -159,6 +159,8 @@ class NamedDelivery(DeliveryResource):
     def _refuse_credentials(self, who: Denial) -> NoReturn:
         if who.reason is DenialReason.THROTTLED:
             self.refuse(429, WHY[who.reason], **{"Retry-After": str(who.retry_after)})
+        if who.account is not None:
+            self.refuse(403, elsewhere_text(NO_HOOKS, who.account, self.gateway.settings.gateway.domain))
         if who.reason is DenialReason.FORBIDDEN:
             self.refuse(403, WHY[who.reason])
         self.refuse(401, WRONG, **{"WWW-Authenticate": HOOKS.challenge(self.gateway.settings)})

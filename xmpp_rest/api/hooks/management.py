@@ -12,6 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.hooks.answers import Asked
+from xmpp_rest.api.hooks.credentials import NO_HOOKS
 from xmpp_rest.api.hooks.failures import refused
 from xmpp_rest.api.hooks.native import NativeAnswers
 from xmpp_rest.api.own_address import base_path, base_url
@@ -46,6 +47,7 @@ class Management(Authenticated):
     """Base of the resources by which hooks are managed: for accounts, with errors as problem documents."""
 
     policy = HOOKS
+    elsewhere = NO_HOOKS
     making: ClassVar[frozenset[str]] = frozenset(("POST", "PUT"))
     """The methods that are for those who may make hooks."""
     uses = dict.fromkeys(("GET", "HEAD", "POST", "PUT", "DELETE"), Use.ADMINISTER)

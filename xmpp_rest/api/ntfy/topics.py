@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import NamedTuple
 
+from xmpp_rest.api.authentication import elsewhere_text
 from xmpp_rest.api.eventsource import Admission
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.hooks.credentials import PREFIX, token_of_field
@@ -14,6 +15,7 @@ from xmpp_rest.api.hooks.unknown import KIND
 from xmpp_rest.api.ntfy.credentials import NTFY, NtfyCredentials
 from xmpp_rest.api.ntfy.errors import NtfyError
 from xmpp_rest.auth.caller import Caller, Denial, DenialReason
+from xmpp_rest.errors import ERRORS
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
 from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.limits.limits import name_of_token
@@ -98,6 +100,8 @@ class Topics:
 
     def _caller(self, credentials: NtfyCredentials) -> Caller:
         who = self._parts.authenticator.check(credentials.field, credentials.address, NTFY, credentials.use)
+        if isinstance(who, Denial) and who.account is not None:
+            raise NtfyError(40301, elsewhere_text(ERRORS["elsewhere"].text, who.account, self._gateway.settings.gateway.domain))
         if isinstance(who, Denial):
             raise NtfyError(DENIED[who.reason], retry_after=who.retry_after or None)
         return who

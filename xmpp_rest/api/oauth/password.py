@@ -174,6 +174,9 @@ class Granting(OAuthResource):
 
     def _refuse(self, jid: JID, who: Denial) -> NoReturn:
         self._audit(jid, [], 400)
+        if who.reason is DenialReason.ELSEWHERE:
+            hosted = _printable(self.gateway.settings.gateway.domain)
+            self.fail(400, "invalid_grant", f"Tokens are for accounts of {hosted}; use the password itself")
         if who.reason is DenialReason.THROTTLED:
             wait = {"Retry-After": str(who.retry_after)}
             self.fail(429, "invalid_grant", "Too many wrong passwords; try again later", **wait)

@@ -14,6 +14,7 @@ from xmpp_rest.auth.scopes import Use
 class Status(Authenticated, Health):
     """How the streams are, and why one is not up."""
 
+    elsewhere = "Only administrators may see this, and {account} is none of them: [auth] admins lists them"
     uses = dict.fromkeys(("GET", "HEAD"), Use.ADMINISTER)
 
     def admits(self, caller: Caller) -> bool:

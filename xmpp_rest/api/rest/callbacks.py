@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, NoReturn
 
 from drivers import ItemNotFound, StorageError
 from xmpp_rest.api.rest.errors import failure
@@ -25,6 +25,10 @@ class CallbackResource(RestResource):
     """Base of the three. `queue` is that of the one that the path names."""
 
     queue: CallbackQueue
+    takes_foreign = False
+
+    def refuse_elsewhere(self, text: str) -> NoReturn:
+        self.fail(failure("admin"))
 
     def allowed_methods(self) -> list[str]:
         return ["GET", "HEAD", "OPTIONS"]

@@ -41,15 +41,15 @@ TEXTS = {
     422: "The stanza cannot be sent as it is.",
     429: "Too many wrong credentials, or more requests than the limits allow.",
     500: "There was no answer in time, or the gateway has met an error of its own.",
-    502: "All of several recipients have refused, or there is no such server of rooms.",
-    503: "Not now: the link, the storage, a room that is full, or a limit.",
+    502: "All of several recipients have refused; or there is no such server of rooms, or no server of the account that is to be trusted.",
+    503: "Not now: the link, the server of the account, the storage, a room that is full, or a limit.",
     504: "The room has not answered, or not shown the message in time.",
 }
 REFUSED = refusals(TEXTS, ERROR)
 REFUSED |= {status: REFUSED[status]._replace(content=ERROR | AS_PROBLEM) for status in (400, 503)}  # so for all APIs alike
 UNCHANGED = {304: ApiAnswer("What `If-None-Match` names is what there is.")}
-READING = some(REFUSED, 400, 401, 403, 406, 412, 429, 500, 503) | UNCHANGED
-SENDING = some(REFUSED, 400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 429, 500, 503)
+READING = some(REFUSED, 400, 401, 403, 406, 412, 429, 500, 502, 503) | UNCHANGED
+SENDING = some(REFUSED, 400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 429, 500, 502, 503)
 ONE_OR_MORE: Schema = {"anyOf": [ref("Stanza"), ref("Stanzas")]}
 REPLIES: dict[str, Schema] = {kind: ONE_OR_MORE if kind == JSON else STRING for kind in (JSON, *REPLY_TYPES)}
 ACCEPTED_FIELDS = {
@@ -109,12 +109,12 @@ OPERATIONS = (
     ),
     ApiOperation(
         "post", "/rest", "restSend", "Send a stanza, or one on each line of `application/x-ndjson`",
-        {200: REPLY._replace(content=REPLIES | {NDJSON: ref("BatchLine")}), 202: TO_MANY} | some(REFUSED, 410, 502, 504) | SENDING, OPTIONS,
+        {200: REPLY._replace(content=REPLIES | {NDJSON: ref("BatchLine")}), 202: TO_MANY} | some(REFUSED, 410, 504) | SENDING, OPTIONS,
         ApiBody({JSON: Media(ONE_OR_MANY, MESSAGE), **OTHER_BODIES, NDJSON: LINES}), text=WAITING,
     ),
     ApiOperation(
         "post", "/rest/{kind}/{type}/{to}", "restSendTo", "Send a stanza whose kind, type and recipient the path names",
-        {200: REPLY, 202: ACCEPTED} | some(REFUSED, 410, 502, 504) | SENDING, (KIND, TYPE, TO, *OPTIONS),
+        {200: REPLY, 202: ACCEPTED} | some(REFUSED, 410, 504) | SENDING, (KIND, TYPE, TO, *OPTIONS),
         ApiBody({JSON: Media(ref("Stanza"), {"body": "Hello"}), **OTHER_BODIES}, required=False), text=WAITING,
     ),
     ApiOperation(

@@ -78,6 +78,9 @@ class RestResource(Authenticated):
     def refuse_foreign(self) -> NoReturn:
         self.fail(failure("foreign"))
 
+    def refuse_elsewhere(self, text: str) -> NoReturn:
+        self.fail(failure("elsewhere")._replace(text=text))
+
     def valid_entity_length(self) -> bool:
         return (self.request.content_length or 0) <= self.limit
 

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from drivers import StorageError
 from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.resource import RestResource
+from xmpp_rest.api.rest.time_fields import NOT_LATER
 from xmpp_rest.auth.caller import CallerKind
 from xmpp_rest.errors import GatewayError, storage_failed
 from xmpp_rest.http.body import dump_json
@@ -27,6 +28,8 @@ class ScheduledResource(RestResource):
     """Base of the two. `?of=` names the account; the answer is JSON, whatever Accept says."""
 
     ignored_fields = frozenset({"Accept"})
+    takes_foreign = False
+    elsewhere = NOT_LATER
 
     def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
         return [(("application", "json", "*"), "to_json")]

@@ -19,6 +19,7 @@ from xmpp_rest.api.rest.prefer import wanted_wait
 from xmpp_rest.api.rest.refused import REFUSED, failure_for, fields_of
 from xmpp_rest.api.rest.resource import WILDCARD
 from xmpp_rest.api.rest.room_answers import say_in_room
+from xmpp_rest.api.rest.time_fields import NOT_LATER, wanted_time
 from xmpp_rest.api.rest.timing import schedule, time_of
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.http.client_gone import ClientConnection
@@ -121,6 +122,12 @@ class Send(StanzaResource):
 
     With an `Idempotency-Key` it is sent once for each key of the caller.
     """
+
+    elsewhere = NOT_LATER
+
+    @property
+    def takes_foreign(self) -> bool:
+        return not wanted_time(self.request)
 
     def use(self) -> Use:
         return Use.SEND if self.request.method == "POST" else Use.ACCOUNT

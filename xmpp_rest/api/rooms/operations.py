@@ -39,13 +39,13 @@ TEXTS = {
     422: "No room, no nick, or a member that is unknown or has a wrong value: `detail` names it.",
     429: "Too many joins, or too many wrong credentials.",
     500: "The gateway has met an error of its own.",
-    502: "There is no such server, or the room refuses for a reason that has no status.",
+    502: "There is no such server, no server of the account that is to be trusted, or the room refuses for a reason that has no status.",
     503: "Not now: see `Retry-After`.",
     504: "The room does not answer.",
 }
 REFUSED = refusals(TEXTS, AS_PROBLEM)
-FOR_ALL = some(REFUSED, 400, 401, 403, 404, 406, 412, 422, 429, 500, 503)
-BY_ROOM = FOR_ALL | some(REFUSED, 409, 410, 413, 415, 502, 504)
+FOR_ALL = some(REFUSED, 400, 401, 403, 404, 406, 412, 422, 429, 500, 502, 503)
+BY_ROOM = FOR_ALL | some(REFUSED, 409, 410, 413, 415, 504)
 ABOUT = "Rooms of XEP-0045 on any server: being in them, reading along, and what occupants do there."
 TIME: Schema = {"type": "string", "format": "date-time"}
 OR_NULL: Schema = {"type": "null"}
