@@ -73,6 +73,8 @@ def test_a_problem_document(client: FlaskClient, method: str, path: str, fields:
 
 OF_REST = [
     ("GET", "/rest/callbacks", {}, None, ADMIN),
+    ("GET", "/rest/sessions", {}, None, ADMIN),
+    ("DELETE", f"/rest/sessions/{ROMEO}", {}, None, ADMIN),
     ("GET", "/rest/callbacks/bot/dead", {}, None, ADMIN),
     ("POST", "/rest/callbacks/bot/replay", {}, {}, ADMIN),
     ("GET", "/rest/scheduled", {}, None, NOT_LATER),

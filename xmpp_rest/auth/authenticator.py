@@ -51,7 +51,7 @@ class Authenticator:
     def __init__(
         self, driver: Driver, passwords: Passwords, throttle: Throttle, tokens: Tokens, *,
         domain: str, admins: tuple[JID, ...], token: str, secret: str, on_authenticated: Callable[[JID], None], refusals: Refusals,
-        login_domains: LoginDomains, foreign: ForeignDoor | None = None,
+        login_domains: LoginDomains, foreign: ForeignDoor,
     ) -> None:  # fmt: skip
         self._records = RememberedTables(driver, ACCOUNTS, _record_of)
         self._passwords = passwords
@@ -164,8 +164,8 @@ class Authenticator:
             jid = attempt.policy.account(name, self._domain)
         except InvalidJID:
             return self._refuse(WRONG, MALFORMED, name, attempt.address)
-        if attempt.foreign and self._foreign is not None and self.is_elsewhere(jid):
-            return self._from_elsewhere(self._foreign, jid, password, attempt.address)
+        if attempt.foreign and self.is_elsewhere(jid):
+            return self._from_elsewhere(jid, password, attempt.address)
         return self.password(jid, password, attempt.address)
 
     def _basic_still_valid(self, attempt: AuthAttempt) -> bool:
@@ -176,7 +176,7 @@ class Authenticator:
         if self._names_component(name, attempt.policy):
             return self._is_secret(password)
         jid = attempt.policy.account(name, self._domain)
-        if self._foreign is not None and self.is_elsewhere(jid):
+        if self.is_elsewhere(jid):
             return attempt.foreign and self._foreign.still_good(jid, password)
         return self._opens(jid, password)
 
@@ -184,13 +184,13 @@ class Authenticator:
         """Whether this is an account of another server that may come in (accounts-anywhere §1.1)."""
         return jid.domain != self._domain and bool(jid.local and self._login_domains.of(jid.domain))
 
-    def _from_elsewhere(self, foreign: ForeignDoor, jid: JID, password: str, address: str) -> Caller | Denial:
+    def _from_elsewhere(self, jid: JID, password: str, address: str) -> Caller | Denial:
         """An account of another server, by its session there. Raises GatewayError."""
         key = str(jid), address
         if wait := self._throttle.admit(key):
             return self._refuse(Denial(DenialReason.THROTTLED, wait), PASSWORD, str(jid), address)
         try:
-            session = foreign.admit(jid, password, address)
+            session = self._foreign.admit(jid, password, address)
         except WrongPassword:
             if wait := self._throttle.failed(key):
                 self._throttle.hold()

@@ -77,8 +77,8 @@ class AdministeredSessions(SessionsResource):
 
     takes_foreign = False
 
-    def elsewhere(self, domain: str) -> GatewayError:
-        return GatewayError("admin")
+    def refuse_elsewhere(self, text: str) -> NoReturn:
+        self.fail(failure("admin"))
 
     def forbidden(self) -> bool:
         if super().forbidden():
