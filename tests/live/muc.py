@@ -43,9 +43,7 @@ class OwnRoom:
         """Set these options, and leave the others as they are."""
         fields = {"FORM_TYPE": CONFIG} | {f"muc#roomconfig_{name}": value for name, value in options.items()}
         form = "".join(f"<field var='{var}'><value>{value}</value></field>" for var, value in fields.items())
-        answer = self.juliet.iq(
-            self.room, f"<query xmlns='{MUC}#owner'><x xmlns='jabber:x:data' type='submit'>{form}</x></query>", "set"
-        )
+        answer = self.juliet.iq(self.room, f"<query xmlns='{MUC}#owner'><x xmlns='jabber:x:data' type='submit'>{form}</x></query>", "set")
         assert answer.get("type") == "result", ET.tostring(answer)
 
     def change(self, *item: str, reason: str = "Too loud") -> None:

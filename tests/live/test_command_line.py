@@ -157,7 +157,9 @@ def test_an_interruption(gateway: Gateway) -> None:
     assert (listening.returncode, "Traceback" in err) == (130, False)
 
 
-def test_a_message_that_waits_for_the_server(gateway: Gateway, prosody_alone: Prosody, event_loop_thread: EventLoop, tmp_path: Path) -> None:
+def test_a_message_that_waits_for_the_server(
+    gateway: Gateway, prosody_alone: Prosody, event_loop_thread: EventLoop, tmp_path: Path
+) -> None:
     code, out, _ = run(here(gateway), "status", "--json")
     told = json.loads(out)
     assert (code, told["ready"], told["processes"], told["link"]["streams"][0]["state"]) == (0, True, 2, "online")

@@ -74,11 +74,17 @@ class Ward:
 
     def changes(self, *item: str) -> None:
         """Have its owner change a role or an affiliation."""
-        self.juliet.iq(self.room, f"<query xmlns='http://jabber.org/protocol/muc#admin'><item {' '.join(item)}><reason>Too loud</reason></item></query>", "set")
+        self.juliet.iq(
+            self.room,
+            f"<query xmlns='http://jabber.org/protocol/muc#admin'><item {' '.join(item)}><reason>Too loud</reason></item></query>",
+            "set",
+        )
 
 
 @pytest.fixture
-def ward(start_gateway: Callable[..., Gateway], relay: Proxy, juliet: User, server: XMPPServer, request: pytest.FixtureRequest) -> Iterator[Ward]:
+def ward(
+    start_gateway: Callable[..., Gateway], relay: Proxy, juliet: User, server: XMPPServer, request: pytest.FixtureRequest
+) -> Iterator[Ward]:
     gateway = start_gateway(relay.port, HOOKS)
     gateway.register("romeo")
     gateway.wait_state("online")
@@ -144,7 +150,9 @@ def test_who_refuses_does_not_keep_it_from_others(ward: Ward) -> None:
     assert results[0]["error"]["condition"] in ("service-unavailable", "item-not-found")
     ward.juliet.wait(lambda stanza: stanza.get("from") == f"romeo@{GATEWAY}/hooks")
     # a room forgets whom the server has lost; the next message is said once more, by who has come in again
-    ward.gateway.request("POST", "/rest", f"<presence from='romeo@{GATEWAY}/hook-more' to='{ward.room}/more' type='unavailable'/>", "application/xmpp+xml")
+    ward.gateway.request(
+        "POST", "/rest", f"<presence from='romeo@{GATEWAY}/hook-more' to='{ward.room}/more' type='unavailable'/>", "application/xmpp+xml"
+    )
     ward.juliet.wait(ward.about("more", "unavailable"))
     (*_, last) = ward.gateway.post_json({"message": "Smoke"}, "", f"/hooks/{made.json()['token']}").json()["results"]
     assert last["outcome"] == "accepted"

@@ -149,7 +149,13 @@ def imported(filled: Filled, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a gateway after the import, dry run first."""
     folder = tmp_path_factory.mktemp("gateway")
     ini = configparser.ConfigParser()
-    ini.read_dict({"server": {"data_dir": str(folder / "data")}, "gateway": {"domain": GATEWAY}, "auth": {"admin_password": OF_ADMIN, "iterations": "4096"}})
+    ini.read_dict(
+        {
+            "server": {"data_dir": str(folder / "data")},
+            "gateway": {"domain": GATEWAY},
+            "auth": {"admin_password": OF_ADMIN, "iterations": "4096"},
+        }
+    )
     with (folder / "wsgi.ini").open("w") as file:
         ini.write(file)
     words = [

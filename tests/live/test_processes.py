@@ -50,7 +50,17 @@ class PlainGunicorn(Three):
     workers = 2
 
     def command(self) -> list[str]:
-        options = ["-k", self.worker_class, "-w", str(self.workers), "--threads", "16", "--no-control-socket", "-b", f"{LOOPBACK}:{self.port}"]
+        options = [
+            "-k",
+            self.worker_class,
+            "-w",
+            str(self.workers),
+            "--threads",
+            "16",
+            "--no-control-socket",
+            "-b",
+            f"{LOOPBACK}:{self.port}",
+        ]
         return [sys.executable, "-m", "gunicorn", *options, "app:create_app()"]
 
     def environment(self) -> Mapping[str, str]:

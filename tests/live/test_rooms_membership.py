@@ -55,7 +55,10 @@ def test_in_and_out(romeo: Guest, juliet: User, name: str) -> None:
     view = answer.json()
     assert (view["state"], view["nick"], view["reason"], view["stay"], view["by"]) == ("in", "Romeo M.", None, True, "request")
     assert (view["name"], view["role"], view["affiliation"]) == ("Garden", "participant", "none")
-    assert [(o["nick"], o["affiliation"], "jid" in o) for o in view["occupants"]] == [("Juliet", "owner", False), ("Romeo M.", "none", True)]
+    assert [(o["nick"], o["affiliation"], "jid" in o) for o in view["occupants"]] == [
+        ("Juliet", "owner", False),
+        ("Romeo M.", "none", True),
+    ]
     assert view["occupants_total"] == 2
     assert MUC in view["features"]
     presence = garden.sees("Romeo M.")
@@ -137,7 +140,12 @@ def test_put_without_waiting(romeo: Guest, juliet: User, name: str) -> None:
 def test_verbs(romeo: Guest, juliet: User, nurse: User, name: str, server: XMPPServer) -> None:
     garden = OwnRoom(juliet, name, changesubject="0", allowinvites="0")
     room = garden.room
-    for verb, body in ("subject", {"subject": "x"}), ("kick", {"nick": "Nurse"}), ("ban", {"jid": f"nurse@{DOMAIN}"}), ("invite", {"to": DOMAIN}):
+    for verb, body in (
+        ("subject", {"subject": "x"}),
+        ("kick", {"nick": "Nurse"}),
+        ("ban", {"jid": f"nurse@{DOMAIN}"}),
+        ("invite", {"to": DOMAIN}),
+    ):
         method = "PUT" if verb == "subject" else "POST"
         assert refused(romeo.ask(method, f"/{room}/{verb}", body)) == (409, "not-acceptable")
     assert romeo.put(room).status == 201

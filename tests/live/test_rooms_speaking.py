@@ -99,13 +99,23 @@ def test_the_line_of_the_page(romeo: Guest, garden: OwnRoom) -> None:
     """docs/rooms.md has it, and so it is run, but for what is the reader's own: account, place, room."""
     page = (ROOT / "docs/rooms.md").read_text(encoding="utf-8")
     (line,) = re.findall(r"^\$ (curl .*-d 'Hark')$", page, re.MULTILINE)
-    own = {"juliet:R0m30-forever": f"'romeo@{GATEWAY}:{PASSWORD}'", "127.0.0.1:8080": f"127.0.0.1:{romeo.gateway.port}", "garden@conference.example.org": garden.room}
+    own = {
+        "juliet:R0m30-forever": f"'romeo@{GATEWAY}:{PASSWORD}'",
+        "127.0.0.1:8080": f"127.0.0.1:{romeo.gateway.port}",
+        "garden@conference.example.org": garden.room,
+    }
     for shown, meant in own.items():
         line = line.replace(shown, meant)
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=60, check=True)
     assert json.loads(done.stdout)["from"] == f"{garden.room}/romeo"
     garden.hears("Hark")
-    done = subprocess.run(["sh", "-c", line.replace(garden.room, f"typo-{uuid4().hex[:8]}@{CONFERENCE}")], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        ["sh", "-c", line.replace(garden.room, f"typo-{uuid4().hex[:8]}@{CONFERENCE}")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     assert json.loads(done.stdout)["error"]["condition"] == "item-not-found"
 
 
@@ -232,7 +242,9 @@ def test_the_component_and_other_ways(romeo: Guest, garden: OwnRoom) -> None:
     # a raw occupant is as it always was
     gateway.send(f"<presence from='ghost@{GATEWAY}/x' to='{garden.room}/Ghost'><x xmlns='{MUC}'/></presence>")
     garden.sees("Ghost")
-    raw = gateway.post_xml(f"<message from='ghost@{GATEWAY}/x' to='{garden.room}' type='groupchat'><body>boo</body></message>", Prefer="wait=10")
+    raw = gateway.post_xml(
+        f"<message from='ghost@{GATEWAY}/x' to='{garden.room}' type='groupchat'><body>boo</body></message>", Prefer="wait=10"
+    )
     assert raw.status == 200, raw.data
     assert garden.hears("boo").get("from") == f"{garden.room}/Ghost"
     listed = gateway.request("GET", f"/rest/rooms?of=ghost@{GATEWAY}")

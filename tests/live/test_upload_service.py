@@ -48,9 +48,7 @@ def upload(loop: EventLoop, user: User, path: Path, kind: str | None = None) -> 
     return url
 
 
-def test_slixmpp_finds_the_service_and_uploads(
-    gateway: Gateway, juliet: User, event_loop_thread: EventLoop, tmp_path: Path
-) -> None:
+def test_slixmpp_finds_the_service_and_uploads(gateway: Gateway, juliet: User, event_loop_thread: EventLoop, tmp_path: Path) -> None:
     content = b"a rose by any other name " * 20000
     (tmp_path / "a röse.png").write_bytes(content)
     url = upload(event_loop_thread, juliet, tmp_path / "a röse.png", "image/png")
@@ -81,7 +79,9 @@ def test_slixmpp_hears_of_the_largest_size(gateway: Gateway, juliet: User, event
         upload(event_loop_thread, juliet, tmp_path / "large")
     answer = juliet.iq(GATEWAY, f"<request xmlns='{NAMESPACE}' filename='x' size='{2 << 20}'/>")
     assert answer.findtext(f".//{{{NAMESPACE}}}max-file-size") == str(1 << 20)
-    answers = [juliet.iq(GATEWAY, f"<request xmlns='{NAMESPACE}' filename='x' size='{1 << 20}'/>") for _ in range(4)]  # one more than the quota
+    answers = [
+        juliet.iq(GATEWAY, f"<request xmlns='{NAMESPACE}' filename='x' size='{1 << 20}'/>") for _ in range(4)
+    ]  # one more than the quota
     assert answers[-1].find(f".//{{{NAMESPACE}}}retry") is not None
 
 

@@ -112,6 +112,12 @@ def test_what_the_server_is_told(hostile: HostileServer, tls: str) -> None:
     assert asked == ([DOMAIN, "xmpp-client", header] if tls == "direct" else [header, DOMAIN, None, header])
 
 
+def test_a_name_that_the_server_does_not_serve(hostile: HostileServer) -> None:
+    """Prosody answers direct TLS for another domain so."""
+    failed = hostile.failure(lambda peer: peer.encrypt(sni_callback=lambda *_: ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME))
+    assert failed.name == "no-server"
+
+
 def test_a_file_of_authorities_that_is_gone(hostile: HostileServer, c2s_authority: Authority) -> None:
     kept = c2s_authority.ca_file.rename(c2s_authority.folder / "kept.pem")
     try:
@@ -123,7 +129,13 @@ def test_a_file_of_authorities_that_is_gone(hostile: HostileServer, c2s_authorit
 
 @pytest.mark.parametrize("tls", ["direct", "starttls"])
 def test_a_server_that_ends_the_connection_instead_of_tls(hostile: HostileServer, tls: str) -> None:
-    assert hostile.failure(lambda peer: peer.read("/>") if tls == "starttls" else None, tls).name == "unreachable"
+    def script(peer: Peer) -> None:
+        if tls == "starttls":
+            peer.open(STARTTLS)
+            peer.read("/>")
+            peer.send(PROCEED)
+
+    assert hostile.failure(script, tls).name == "unreachable"
 
 
 def test_a_server_that_is_silent_in_the_handshake(hostile: HostileServer) -> None:

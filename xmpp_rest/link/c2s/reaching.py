@@ -20,8 +20,8 @@ from xmpp_rest.link.c2s.tls import NOT_VALID, TlsContexts
 from xmpp_rest.protocol.namespaces import TLS
 from xmpp_rest.protocol.stanza import child
 
-_ELSEWHERE = (UNREACHABLE, NO_TLS, BAD_CERTIFICATE)
-"""Failures after which the next address is tried; of several, the last one here is told. Any other is the server's own word."""
+_ELSEWHERE = (NO_SERVER, UNREACHABLE, NO_TLS, BAD_CERTIFICATE)
+"""Failures after which the next address is tried; of several, the last one here is told."""
 
 
 class ReachedServer(NamedTuple):

@@ -7,7 +7,7 @@ import threading
 from socket import socket
 
 from xmpp_rest.config.login_tables import LoginSettings
-from xmpp_rest.link.c2s.failures import BAD_CERTIFICATE, NO_TLS, UNREACHABLE, LoginFailed
+from xmpp_rest.link.c2s.failures import BAD_CERTIFICATE, NO_SERVER, NO_TLS, UNREACHABLE, LoginFailed
 from xmpp_rest.link.c2s.login_time import LoginTime
 
 ALPN = "xmpp-client"  # XEP-0368 §5
@@ -20,6 +20,7 @@ _REASONS = {
     **dict.fromkeys(range(18, 22), "nobody that is trusted has issued it"),  # self-signed, or an issuer that is not there
 }
 NOT_VALID = "it is not valid"
+UNKNOWN_NAME = "UNRECOGNIZED_NAME"  # RFC 6066 §3: the alert for a domain that a server does not serve, as Prosody sends it
 
 
 class TlsContexts:
@@ -85,6 +86,7 @@ def _shake_hands(sock: ssl.SSLSocket, time: LoginTime) -> None:
     except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as e:
         raise LoginFailed(UNREACHABLE, time.domain, "it ended the connection instead of TLS") from e
     except ssl.SSLError as e:
-        raise LoginFailed(NO_TLS, time.domain, e.reason or str(e)) from e
+        reason = e.reason or str(e)
+        raise LoginFailed(NO_SERVER if UNKNOWN_NAME in reason else NO_TLS, time.domain, reason) from e
     except OSError as e:
         raise LoginFailed(UNREACHABLE, time.domain, e.strerror or str(e)) from e
