@@ -139,11 +139,6 @@ TABLE: dict[str, dict[str, Row]] = {
         "card-elsewhere": Row(409, "cancel", "conflict", "The account keeps this part of its vCard elsewhere"),
         "job-running": Row(409, "wait", "conflict", "Operation in progress"),
     },
-    "docs/client.md#history": {
-        "no-archive": Row(501, "cancel", "feature-not-implemented", "Message archive not available"),
-        "server-refused": Row(502, "cancel", "undefined-condition", "The account's server has refused this"),  # status: by its condition
-        "server-silent": Row(504, "wait", "remote-server-timeout", "The account's server does not answer"),
-    },
     "docs/client-rooms-contacts.md#contacts": {
         "bad-contact": Row(400, "modify", "jid-malformed", "This address cannot be a contact"),
         "roster-full": Row(403, "wait", "resource-constraint", "The roster holds as many contacts as it may"),
@@ -189,6 +184,9 @@ TABLE: dict[str, dict[str, Row]] = {
         "session-lost": Row(503, "wait", "remote-server-timeout", "The session at {domain} broke off; try again", retry_after=1),
         "no-session": Row(404, "cancel", "item-not-found", "This account has no session elsewhere"),
         "session-unknown": Row(404, "cancel", "item-not-found", "There is no session of this account"),
+        "no-archive": Row(501, "cancel", "feature-not-implemented", "Message archive not available"),
+        "server-refused": Row(502, "cancel", "undefined-condition", "The account's server has refused this"),  # status: by its condition
+        "server-silent": Row(504, "wait", "remote-server-timeout", "The account's server does not answer"),
         "elsewhere": Row(403, "auth", "forbidden", "This is for accounts of {hosted} only, and {domain} is another server's"),
     },
     "docs/conference.md#rules": {

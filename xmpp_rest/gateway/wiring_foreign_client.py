@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from xmpp_rest.link.router import Router
 from xmpp_rest.processes.remote import Remote
-from xmpp_rest.service.accounts.ports import SendingPort
 from xmpp_rest.service.sessions.contact_requests import ContactRequests
 from xmpp_rest.service.sessions.foreign_contacts import ForeignContacts
 from xmpp_rest.service.sessions.foreign_history import ForeignHistory
 from xmpp_rest.service.sessions.foreign_muclight import ForeignMucLight
 from xmpp_rest.service.sessions.muclight_service import MucLightFinder
+from xmpp_rest.service.sessions.sending import ForeignSending
 from xmpp_rest.service.sessions.server_archive import ServerArchive
 from xmpp_rest.service.sessions.server_asks import ServerAsks
 from xmpp_rest.service.sessions.server_features import ServerFeatures
@@ -29,13 +29,13 @@ class ForeignClientParts(NamedTuple):
     muclight: ForeignMucLight
 
 
-def build_foreign_client(router: Router, waits: Waits, remote: Remote, sending: SendingPort) -> ForeignClientParts:
-    """`sending`: by sessions."""
+def build_foreign_client(router: Router, waits: Waits, remote: Remote, sending: ForeignSending) -> ForeignClientParts:
+    """The parts of one process."""
     asks = ServerAsks(router, waits, remote)
     archive = ServerArchive(router, waits)
     features = ServerFeatures(router, waits)
     requests = ContactRequests(remote)
     history = ForeignHistory(archive, features)
     contacts = ForeignContacts(asks, sending.send, requests)
-    muclight = ForeignMucLight(MucLightFinder(asks), asks, history, sending.send)
+    muclight = ForeignMucLight(MucLightFinder(asks), asks, history, sending.send_directly)
     return ForeignClientParts(archive, features, requests, history, contacts, muclight)

@@ -32,7 +32,7 @@ class FakeRoster:
 
     def __call__(self, client: Speaks, stanza: Element) -> bool:
         """Answer what is asked of it."""
-        if stanza.tag == "presence":
+        if stanza.tag == "presence" and "to" in stanza.attrib:
             self.asked.append((stanza.get("type", ""), stanza.get("to", "")))
             return True
         query = stanza.find(_QUERY)
