@@ -10,6 +10,7 @@ from xml.sax.saxutils import quoteattr
 
 from xmpp_rest.link.c2s.failures import NO_TLS, STREAM_ERRORS, UNREACHABLE, LoginFailed
 from xmpp_rest.link.c2s.login_time import LoginTime
+from xmpp_rest.link.c2s.quick_ack import acknowledge_at_once
 from xmpp_rest.link.c2s.stream_header import HeaderReader
 from xmpp_rest.link.c2s.tls import encrypted
 from xmpp_rest.link.errors import LinkDown
@@ -111,6 +112,7 @@ class LoginStream:
                 data = self._socket.recv(READ_SIZE)
                 break
             except (BlockingIOError, ssl.SSLWantReadError):
+                acknowledge_at_once(self._socket)
                 self.time.wait(self._socket)
             except ssl.SSLWantWriteError:
                 self.time.wait(self._socket, writing=True)
