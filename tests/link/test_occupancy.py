@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from xml.etree.ElementTree import Element
 
 import pytest
 from flask import Flask
 
 from tests.conftest import DOMAIN
 from tests.link.network import Network, attached
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.link import occupancy
 from xmpp_rest.link.occupancy import Occupancy
+from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import condition_of
@@ -119,6 +122,47 @@ def test_occupant_with_another_nick(gateway: Gateway, network: Network) -> None:
     assert network.silent(DOMAIN, ADMIN) == []
     gateway.stop()
     assert network.next().get("to") == f"{ROOM}/spook 2"
+
+
+@pytest.mark.parametrize("x", ["", MUC])
+def test_the_room_answers_before_its_occupant_has_gone_on(
+    gateway: Gateway, network: Network, monkeypatch: pytest.MonkeyPatch, x: str
+) -> None:
+    router, link_send = gateway.parts.router, Uplink.send
+
+    def answered(link: Uplink, domain: str, stanza: Element) -> None:
+        link_send(link, domain, stanza)
+        if stanza.tag == "presence":
+            shown = parse_text(self_presence("spook 2"))
+            router.resolve(shown, parse_jid(f"{ROOM}/spook 2"), parse_jid(f"{GHOST}/x"))
+
+    monkeypatch.setattr(Uplink, "send", answered)
+    send(gateway, f"<presence from='{GHOST}/x' to='{ROOM}/spook'>{x}</presence>")
+    assert network.next().get("to") == f"{ROOM}/spook"
+    assert router.occupancy.nick(parse_jid(f"{GHOST}/x"), parse_jid(ROOM)) == "spook 2"
+    gateway.stop()
+
+
+def test_a_presence_that_is_not_sent_moves_nobody(gateway: Gateway, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    router, place = gateway.parts.router, (parse_jid(f"{GHOST}/x"), parse_jid(ROOM))
+
+    def refuse(*_: object) -> None:
+        raise GatewayError("outbox-full")
+
+    def refused(text: str) -> None:
+        stanza = parse_text(text)
+        with monkeypatch.context() as patch:
+            patch.setattr(Uplink, "send", refuse)
+            with pytest.raises(GatewayError, match="outbox-full"):
+                router.send(stanza)
+
+    refused(f"<presence from='{GHOST}/x' to='{ROOM}/spook'>{MUC}</presence>")
+    assert router.occupancy.nick(*place) is None
+    join(gateway, network)
+    refused(f"<presence from='{GHOST}/x' to='{ROOM}/wraith'/>")
+    refused(f"<presence from='{GHOST}/x' to='{ROOM}/spook' type='unavailable'/>")
+    assert router.occupancy.nick(*place) == "spook"
+    gateway.stop()
 
 
 def leave(gateway: Gateway, network: Network) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.namespaces import MUC, MUC_USER
 from xmpp_rest.protocol.stanza import make, new_id
 
@@ -57,6 +58,35 @@ class Occupancy:
                 self._greeted[key] = None
                 if len(self._greeted) > MAX_GREETED:
                     self._greeted.popitem(last=False)
+
+    @contextmanager
+    def sending(self, stanzas: Iterable[Element]) -> Iterator[None]:
+        """Send these within: `sent` comes before, as rooms may answer at once, and is undone if sending fails."""
+        moves = [
+            (stanza, parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"])) for stanza in stanzas if stanza.tag == "presence"
+        ]
+        before = [self._noted((sender, to.bare)) for _, sender, to in moves]
+        for move in moves:
+            self.sent(*move)
+        try:
+            yield
+        except Exception:
+            for noted in reversed(before):
+                self._restore(*noted)
+            raise
+
+    def _noted(self, key: tuple[JID, JID]) -> tuple[tuple[JID, JID], str | None, bool]:
+        """What is known of this address in this room: the nick, and whether it may be coming in."""
+        with self._lock:
+            return key, self._visits.get(key[0].bare, _Visits()).get(key), key in self._greeted
+
+    def _restore(self, key: tuple[JID, JID], nick: str | None, was_greeted: bool) -> None:
+        with self._lock:
+            self._forget(key)
+            if nick is not None:
+                self._remember(key, nick)
+            if was_greeted:
+                self._greeted[key] = None
 
     def observe(self, stanza: Element, sender: JID | None, to: JID) -> None:
         """Observe a stanza to a hosted address: it may show that the address has entered or left a room."""

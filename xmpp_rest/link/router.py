@@ -220,8 +220,8 @@ class Router:
         if self._link is None:
             text = f"{to.domain} cannot be reached: the gateway has no link to the XMPP network"
             return refusal(stanza, stanza_error("remote-server-not-found", text)) if may_be_refused(stanza) else None
-        self._link.send(sender.domain, stanza)
-        self.occupancy.sent(stanza, sender, to)
+        with self.occupancy.sending((stanza,)):
+            self._link.send(sender.domain, stanza)
         self.spoken.sent((stanza,))
         return None
 
@@ -260,11 +260,10 @@ class Router:
     def _are_sent(self, domain: str, stanzas: Sequence[Element], text: Callable[[Element], str]) -> bool:
         """Send these to other domains, if all are taken."""
         try:
-            self.send_out(domain, stanzas, [text(stanza) for stanza in stanzas])
+            with self.occupancy.sending(stanzas):
+                self.send_out(domain, stanzas, [text(stanza) for stanza in stanzas])
         except Exception:  # none is sent: alone some of them may be, and each of the others says what is wrong with it
             return False
-        for stanza in stanzas:
-            self.occupancy.sent(stanza, parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"]))
         return True
 
     def _result(self, stanza: Element) -> Sent:

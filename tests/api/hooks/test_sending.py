@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.botapp import eventually
 from tests.conftest import DOMAIN, MakeApp, basic, register_users
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
@@ -141,4 +142,5 @@ def test_a_removed_hook_leaves(client: FlaskClient) -> None:
     url = hook(client, targets=[f"room:{ROOM}"])
     assert client.post(url, json={"message": "Fire"}).status_code == 200
     assert client.delete("/hooks/ops", headers=JULIET).status_code == 204
-    assert client.post("/api/get_room_occupants", json={"room": "ward", "service": CONFERENCE}, headers=ADMIN).get_json() == []
+    room = {"room": "ward", "service": CONFERENCE}
+    eventually(lambda: client.post("/api/get_room_occupants", json=room, headers=ADMIN).get_json() == [])
