@@ -166,8 +166,12 @@ class TestContacts:
         foreign_client.change("DELETE", "/contacts/nurse@capulet.example", "juliet")
         assert foreign_client.ask("DELETE", "/contacts/nurse@capulet.example", "juliet").status == 404
 
-    def test_inviting_and_accepting(self, foreign_client: ForeignClient) -> None:
-        for user, other in (("benvolio", MERCUTIO), ("mercutio", BENVOLIO)):
+    @pytest.mark.parametrize("added", [True, False])
+    def test_inviting_and_accepting(self, foreign_client: ForeignClient, *, added: bool) -> None:
+        accept = foreign_client.ask("PUT", f"/contacts/{BENVOLIO}", "mercutio", {"action": "accept"})
+        assert (accept.status, accept.json()) == (404, "Given contact does not exist")
+        assert foreign_client.contact("mercutio", BENVOLIO) is None
+        for user, other in (("benvolio", MERCUTIO), ("mercutio", BENVOLIO))[: 1 + added]:
             foreign_client.change("POST", "/contacts", user, {"jid": other})
         foreign_client.change("PUT", f"/contacts/{MERCUTIO}", "benvolio", {"action": "invite"})
         assert foreign_client.contact("benvolio", MERCUTIO) == ("none", "out")

@@ -117,6 +117,13 @@ class TestContacts:
             assert elsewhere.app.ask("PUT", f"/api{path}", json={"action": action}).status_code == 204
         assert elsewhere.roster.asked == [("subscribe", "juliet@capulet.example"), ("subscribed", "juliet@capulet.example")]
 
+    def test_accepting_what_the_server_has_not_told_of(self, elsewhere: Elsewhere) -> None:
+        path = "/contacts/juliet@capulet.example"
+        assert elsewhere.refused("PUT", path, json={"action": "accept"}) == (404, "Given contact does not exist")
+        elsewhere.roster.pending.add("juliet@capulet.example")
+        assert elsewhere.app.ask("PUT", f"/api{path}", json={"action": "accept"}).status_code == 204
+        assert elsewhere.get("/contacts") == [{"jid": "juliet@capulet.example", "subscription": "from", "ask": "none"}]
+
     def test_removing(self, elsewhere: Elsewhere) -> None:
         for name in ("nurse", "juliet", "peter"):
             elsewhere.roster.add(f"{name}@capulet.example", "both")

@@ -18,6 +18,8 @@ class FakeRoster:
 
     def __init__(self, *, forgiving: bool = False) -> None:
         self.items: dict[str, Element] = {}
+        self.pending: set[str] = set()
+        """Who has asked; those are not shown."""
         self.forgiving = forgiving
         self.refusal = ""
         """The condition that answers every change, if there is one."""
@@ -34,12 +36,22 @@ class FakeRoster:
         """Answer what is asked of it."""
         if stanza.tag == "presence" and "to" in stanza.attrib:
             self.asked.append((stanza.get("type", ""), stanza.get("to", "")))
+            if stanza.get("type") == "subscribed":
+                self._approve(stanza.get("to", ""))
             return True
         query = stanza.find(_QUERY)
         if query is None:
             return False
         client.send(self._answer(stanza, query))
         return True
+
+    def _approve(self, jid: str) -> None:
+        """Others than forgiving servers keep an approval for later (RFC 6121 §3.4)."""
+        if jid in self.pending:
+            self.pending.discard(jid)
+            self.add(jid, "from")
+        elif jid not in self.items and not self.forgiving:
+            self.add(jid, approved="true")
 
     def _answer(self, iq: Element, query: Element) -> Element:
         condition = self.unreadable if iq.get("type") == "get" else self.refusal

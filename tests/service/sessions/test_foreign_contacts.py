@@ -123,6 +123,24 @@ def test_asking_and_answering(contacts: Contacts) -> None:
 
 
 @pytest.mark.parametrize("forgiving", [False, True])
+def test_a_request_that_the_server_has_not_told_of_is_approved(*, forgiving: bool) -> None:
+    contacts = Contacts(FakeRoster(forgiving=forgiving))
+    contacts.roster.pending.add(str(JULIET))
+    assert contacts.of.get(ROMEO, JULIET) is None
+    assert contacts.of.approve_unseen(ROMEO, JULIET.at("balcony"))
+    assert shown(contacts.of.all(ROMEO)) == {(JULIET, "from", "none")}
+
+
+@pytest.mark.parametrize("forgiving", [False, True])
+def test_who_has_not_asked_is_not_approved(*, forgiving: bool) -> None:
+    contacts = Contacts(FakeRoster(forgiving=forgiving))
+    assert not contacts.of.approve_unseen(ROMEO, JULIET)
+    assert contacts.roster.items == {}
+    assert not contacts.of.approve_unseen(ROMEO, ROMEO)
+    assert contacts.roster.asked == [("subscribed", str(JULIET))]
+
+
+@pytest.mark.parametrize("forgiving", [False, True])
 def test_what_is_no_contact_is_not_removed(*, forgiving: bool) -> None:
     contacts = Contacts(FakeRoster(forgiving=forgiving))
     contacts.roster.add(str(NURSE), "both")

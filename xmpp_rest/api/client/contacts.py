@@ -56,9 +56,11 @@ class ContactsResource(ClientResource):
         kind = ACTIONS.get(action) if isinstance(action, str) else None
         if kind is None:
             raise Refusal(400, "Invalid action", old_status=501)
-        if self.services.contacts.get(self.account, jid) is None:
+        contacts = self.services.contacts
+        if contacts.get(self.account, jid) is not None:
+            contacts.ask(self.account, jid, make("presence", type_=kind))
+        elif kind != "subscribed" or not contacts.approve_unseen(self.account, jid):
             raise Refusal(404, "Given contact does not exist")
-        self.services.contacts.ask(self.account, jid, make("presence", type_=kind))
         return NO_CONTENT
 
     def _fields_or_action(self) -> dict[str, Any]:

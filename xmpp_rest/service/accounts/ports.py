@@ -105,6 +105,9 @@ class ContactsPort(Protocol):
     def ask(self, owner: JID, jid: JID, stanza: Element) -> None:
         """Send a presence about subscriptions to a contact."""
 
+    def approve_unseen(self, owner: JID, jid: JID) -> bool:
+        """Approve the request of somebody of whom `get` knows nothing; False: there was none."""
+
     def remove_each(self, owner: JID, jids: Sequence[JID]) -> list[bool]:
         """End both subscriptions with each of these, and remove it; False for what is not a contact."""
 

@@ -118,6 +118,10 @@ class Contacts:
         self._pushed(owner, change)
         return True
 
+    def approve_unseen(self, owner: JID, jid: JID) -> bool:
+        """There is no request that `get` does not know."""
+        return False
+
     def remove_each(self, owner: JID, jids: Sequence[JID]) -> list[bool]:
         """As `remove` for each of these."""
         return [self.remove(owner, jid) for jid in jids]

@@ -60,6 +60,21 @@ class ForeignContacts:
         if stanza.get("type") in _ANSWERS:
             self._requests.answered(owner, jid)
 
+    def approve_unseen(self, owner: JID, jid: JID) -> bool:
+        """Approve the request of somebody who is not in the roster, and of whom the session has not heard; False: there was none.
+
+        Only what the server makes of it shows whether there was one: it tells of requests when they come, some servers hide a contact
+        who has asked (COMPAT ejabberd), and others keep an approval for a request to come (RFC 6121 §3.4), which is taken back.
+        """
+        if jid.bare == owner.bare:
+            return False
+        self.ask(owner, jid, make("presence", type_="subscribed"))
+        contact = self._roster(owner).get(jid.bare)
+        if contact is None or contact.state.from_ is Side.YES:
+            return contact is not None
+        self._asks.one(roster_set(owner, jid, remove=True))
+        return False
+
     def remove_each(self, owner: JID, jids: Sequence[JID]) -> list[bool]:
         """End both subscriptions with each of these, and remove it; False for what is not a contact."""
         contacts = self._known_to(owner) if jids else {}
