@@ -35,7 +35,7 @@ class SessionsSettings:
     """The gateway's sessions as accounts of other servers: bounds for all of them."""
 
     idle: float = setting("600", readers.seconds(0.1, _DAY), "Seconds without a request, an open stream or an unconfirmed stanza, after which a session is ended.")
-    recheck: float = setting("3600", readers.seconds(0.1, 30 * _DAY), "Seconds after which a password has to be proven to the server anew.")
+    recheck: float = setting("3600", readers.seconds(0.1, 30 * _DAY), "Seconds after which a password has to be proven to the server again.")
     total: int = setting("1000", _COUNT, "Maximum number of sessions.")
     per_domain: int = setting("500", _COUNT, "Maximum number of sessions of one domain.")
     logins: int = setting("8", readers.number(1, 256), "Maximum number of logins and checks under way at once, half of them for one domain. As many again may wait; more get 503.")
