@@ -21,6 +21,7 @@ from xmpp_rest.protocol.namespaces import CLIENT, STREAMS
 READ_SIZE = 16384  # bytes: a record of TLS
 MOST_BYTES, MOST_TAGS = 1 << 20, 10_000  # of a server in a login: those measured send about 3,000 bytes; 10,000 tags take 0.1 s
 _OPENING = "<?xml version='1.0'?><stream:stream to={} version='1.0' xml:lang='en' xmlns='jabber:client' xmlns:stream='{}'>"
+_BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _FEATURES = f"{{{STREAMS}}}features"
 
 
@@ -111,11 +112,8 @@ class LoginStream:
             try:
                 data = self._socket.recv(READ_SIZE)
                 break
-            except (BlockingIOError, ssl.SSLWantReadError):
-                acknowledge_at_once(self._socket)
-                self.time.wait(self._socket)
-            except ssl.SSLWantWriteError:
-                self.time.wait(self._socket, writing=True)
+            except _BLOCKED as e:
+                self._wait(e, writing=False)
             except OSError as e:
                 raise LoginFailed(UNREACHABLE, self._domain, e.strerror or str(e)) from e
         if not data:
@@ -135,12 +133,17 @@ class LoginStream:
         while data:
             try:
                 data = data[self._socket.send(data) :]
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                self.time.wait(self._socket, writing=True)
-            except ssl.SSLWantReadError:
-                self.time.wait(self._socket)
+            except _BLOCKED as e:
+                self._wait(e, writing=True)
             except OSError as e:
                 raise LoginFailed(UNREACHABLE, self._domain, e.strerror or str(e)) from e
+
+    def _wait(self, blocked: OSError, *, writing: bool) -> None:
+        """Until it can go on; TLS may have to read before it writes, and the other way round."""
+        writing = writing if isinstance(blocked, BlockingIOError) else isinstance(blocked, ssl.SSLWantWriteError)
+        if not writing:
+            acknowledge_at_once(self._socket)
+        self.time.wait(self._socket, writing=writing)
 
     def hand_over(self) -> tuple[ssl.SSLSocket, bytes]:
         """The socket, which is not closed here any more, and what has come and is not parsed."""

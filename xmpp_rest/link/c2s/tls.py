@@ -76,10 +76,8 @@ def _shake_hands(sock: ssl.SSLSocket, time: LoginTime) -> None:
         while True:
             try:
                 return sock.do_handshake()
-            except ssl.SSLWantReadError:
-                time.wait(sock)
-            except ssl.SSLWantWriteError:
-                time.wait(sock, writing=True)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as e:
+                time.wait(sock, writing=isinstance(e, ssl.SSLWantWriteError))
     except ssl.SSLCertVerificationError as e:
         reason = _REASONS.get(e.verify_code, NOT_VALID)
         raise LoginFailed(BAD_CERTIFICATE, time.domain, e.verify_message, reason=reason) from e
