@@ -51,6 +51,7 @@ class ScriptedSession:
         self.number = next(self.numbers)
         self.server, self.tls = opened.server, opened.tls
         self.waiting = 0
+        self.idle = SECONDS * 1000  # since something was written
         self.resumable = True
         self.has_ended = False
         self.ends: list[tuple[str, bool]] = []

@@ -85,6 +85,7 @@ SCHEDULED_ID = Parameter("id", "path", "The id of a scheduled message.", example
 KIND = Parameter("kind", "path", "The kind of the stanza.", choice("message", "presence", "iq"), "message")
 TYPE = Parameter("type", "path", "The type of the stanza; of an iq also the name of a query.", example="chat")
 TO = Parameter("to", "path", "The address of the recipient.", example="juliet@localhost")
+SESSION_JID = Parameter("jid", "path", "The bare address of an account of another server.", example="juliet@capulet.example")
 QUERY = Parameter("query", "path", "What is asked.", choice(*sorted(QUERIES)), "ping")
 FREE: Schema = {"type": "object", "additionalProperties": STRING}
 ARGUMENTS = Parameter("arguments", "query", "Members of the query, such as `node` of disco.", FREE, more={"style": "form", "explode": True})
@@ -145,6 +146,22 @@ OPERATIONS = (
     ApiOperation(
         "delete", "/rest/scheduled/{id}", "restUnschedule", "Have a scheduled message not sent",
         {204: ApiAnswer("It will not be sent.")} | some(REFUSED, 401, 403, 404, 406, 412, 422, 429, 500, 503), (SCHEDULED_ID, OF),
+    ),
+    ApiOperation(
+        "get", "/rest/session", "restSession", "The session of the caller, whose account is another server's",
+        {200: ApiAnswer("The session, which was opened if there was none.", {JSON: ref("OwnSession")})} | some(REFUSED, 404, 502) | READING,
+    ),
+    ApiOperation(
+        "delete", "/rest/session", "restLogOut", "End the session of the caller; its event streams end",
+        {204: ApiAnswer("It has ended.")} | some(REFUSED, 401, 403, 404, 406, 412, 429, 500, 502, 503),
+    ),
+    ApiOperation(
+        "get", "/rest/sessions", "restSessions", "All sessions at other servers; for administrators",
+        {200: ApiAnswer("All of them.", {JSON: ref("Sessions")})} | READING,
+    ),
+    ApiOperation(
+        "delete", "/rest/sessions/{jid}", "restEndSession", "End the session of an account; for administrators",
+        {204: ApiAnswer("It has ended.")} | some(REFUSED, 401, 403, 404, 406, 412, 429, 500, 503), (SESSION_JID,),
     ),
     ApiOperation(
         "get", "/rest/callbacks", "restCallbacks", "The callbacks and how they are; for administrators",

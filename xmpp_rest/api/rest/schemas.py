@@ -69,6 +69,14 @@ LETTER = record(
     },
     closed=False,
 )  # fmt: skip
+PRESENCE = choice("none", "quiet", "own")
+SESSION = record(
+    {
+        "jid": STRING, "server": STRING, "tls": STRING, "since": TIME, "used": TIME, "proven": TIME, "streams": integer(0),
+        "waiting": integer(0), "presence": PRESENCE,
+    },
+)  # fmt: skip
+LOGIN_DOMAIN = record({"domain": STRING, "failures": integer(0), "paused": integer(0), "retry_in": integer(0)})
 _ERROR: dict[str, Schema] = {
     "type": STRING,
     "condition": STRING,
@@ -112,6 +120,14 @@ _VALUES: dict[str, Any] = {
         {"id": STRING, "state": choice(*STATES), "since": TIME},
         {"error": STANZA_ERROR, "room": STRING, "nick": STRING, "stanza_id": {"anyOf": [_STANZA_ID, {"type": "null"}]}},
     ),
+    "OwnSession": record(
+        {
+            "jid": STRING, "since": TIME, "archive": {"type": "boolean"}, "presence": PRESENCE, "streams": integer(0),
+            "waiting": integer(0), "resumable": {"type": "boolean"},
+        },
+        description="`waiting`: stanzas that the server has not confirmed yet.",
+    ),
+    "Sessions": record({"total": integer(0), "max": integer(1), "sessions": array(SESSION), "domains": array(LOGIN_DOMAIN)}),
     "Callbacks": record({"callbacks": array(CALLBACK)}),
     "DeadLetters": record({"callback": STRING, "count": integer(0), "dead": array(LETTER)}),
     "Replay": record({}, {"ids": array(STRING, minItems=1, maxItems=1000)}),

@@ -42,22 +42,20 @@ class LoginPauses:
             pause = self._pauses.get(key)
             if pause is not None and (left := pause.until - self._clock()) > 0:
                 error = pause.error
-                raise GatewayError(error.name, error.text, retry_after=max(1.0, left))
+                raise GatewayError(error.name, error.text, retry_after=max(1.0, left) if error.name in BACK_OFF else None)
 
-    def failed(self, account: JID, error: GatewayError, *, of_account: bool) -> GatewayError:
-        """An attempt has failed so; the error as its caller gets it. `of_account`: its neighbours may log in."""
+    def failed(self, account: JID, error: GatewayError, *, of_account: bool) -> None:
+        """An attempt has failed so. `of_account`: its neighbours may log in."""
         if error.name not in BACK_OFF | KEPT:
-            return error
+            return
         key = str(account) if of_account else account.domain
         before = self._pauses.get(key)
         backoff = before.backoff if before is not None else Backoff()
         seconds = LASTING if error.name in KEPT else backoff.next(FIRST, self._longest)
-        told = GatewayError(error.name, error.text, retry_after=max(1.0, seconds))
-        self._pauses[key] = _Pause(backoff, self._clock() + seconds, told)
+        self._pauses[key] = _Pause(backoff, self._clock() + seconds, error)
         self._pauses.move_to_end(key)
         if len(self._pauses) > PLACES:
             self._pauses.popitem(last=False)
-        return told
 
     def succeeded(self, account: JID) -> None:
         """The server works: it has let the account in, or said that its password is wrong."""

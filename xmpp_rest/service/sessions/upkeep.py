@@ -67,7 +67,8 @@ class Upkeep(SessionEvents):
     def _end_idle(self) -> None:
         with self._core.lock:
             oldest = self._core.clock() - self._core.settings.idle
-            idle = [kept for kept in self._core.table if kept.is_idle and kept.used <= oldest]
+            longest = self._core.settings.idle
+            idle = [kept for kept in self._core.table if kept.is_idle and kept.used <= oldest and kept.session.idle >= longest]
         for kept in idle:
             self._logins.end(kept, IDLE)
 
