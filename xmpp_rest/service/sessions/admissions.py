@@ -89,13 +89,17 @@ class SessionAdmissions:
             self._queue(attempt)
 
     def _queue(self, attempt: EntryAttempt) -> None:
-        def may_begin() -> bool:
+        def begins() -> bool:
+            """Whether it need not wait for the outcome of others; it counts from now on."""
             with self._core.lock:
-                return self._core.wrong.is_open(attempt.guess)
+                is_open = self._core.wrong.is_open(attempt.guess)
+                if is_open:
+                    self._core.wrong.begin(attempt.guess)
+                return is_open
 
         try:
             self._core.queue.put(
-                LoginJob(attempt.guess.account, may_begin, lambda: self._run(attempt), lambda error: self._end(attempt, error))
+                LoginJob(attempt.guess.account, begins, lambda: self._run(attempt), lambda error: self._end(attempt, error))
             )
         except GatewayError as e:
             self._end(attempt, self._noted(e))
@@ -117,7 +121,6 @@ class SessionAdmissions:
                 try:
                     if verdict is NextStep.LOGIN:
                         self._core.table.claim(guess.account.domain)
-                    self._core.wrong.begin(guess)
                 except GatewayError as e:
                     verdict = e
         self._end(attempt, self._perform(verdict, attempt) if isinstance(verdict, NextStep) else self._noted(verdict))
@@ -132,6 +135,7 @@ class SessionAdmissions:
         with self._core.lock:
             if not attempt.end():
                 return
+            self._core.wrong.end(attempt.guess)
             del self._attempts[attempt.guess.account, attempt.guess.proof]
         for give in attempt.waiting:
             try:

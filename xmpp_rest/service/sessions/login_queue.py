@@ -20,11 +20,12 @@ THREADS = 1000  # more than [sessions] logins can be: the queue itself bounds ho
 class LoginJob(NamedTuple):
     """A login or check. No two of one account run at once.
 
-    `may_begin`: whether it need not wait for others that run; `run` blocks, and may raise anything; `give_up`: it waited too long.
+    `begins`: whether it need not wait for others that run, in which case it runs now; `run` blocks, and may raise anything; `give_up`: it
+    waited too long, or `run` has raised.
     """
 
     account: JID
-    may_begin: Callable[[], bool]
+    begins: Callable[[], bool]
     run: Callable[[], None]
     give_up: Callable[[GatewayError], None]
 
@@ -76,7 +77,7 @@ class LoginQueue:
         domain = job.account.domain
         if self._running.total() >= self._most or self._running[domain] >= self._share or job.account in self._accounts:
             return False
-        return job.may_begin()
+        return job.begins()
 
     def _enter(self, job: LoginJob) -> None:
         self._running[job.account.domain] += 1

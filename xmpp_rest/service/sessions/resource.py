@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.threads.tasks import OrderLock
 
 log = logging.getLogger("xmpp_rest.sessions")
 FILE = "installation.key"
@@ -25,11 +26,13 @@ class SessionResources:
         self._path = folder / FILE
         self._prefix = prefix
         self._key = b""
+        self._lock = OrderLock()  # while it is read or made
 
     def of(self, account: JID) -> str:
         """The resource of a bare address."""
         if not self._key:
-            self._key = self._read()
+            with self._lock:
+                self._key = self._key or self._read()
         return f"{self._prefix()}-{hmac.digest(self._key, str(account).encode(), 'sha256').hex()[:DIGITS]}"
 
     def _read(self) -> bytes:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
 
 from xmpp_rest.auth.throttle import network_of, overlaps, parse_network
 from xmpp_rest.config.login_tables import SessionsSettings
@@ -26,20 +26,18 @@ class Bound(Enum):
     DOMAIN = "domain"
 
 
-class Guess(NamedTuple):
-    """Who tries which password, from where."""
+@dataclass(frozen=True, eq=False)
+class Guess:
+    """Who tries which password, from where; each is another one."""
 
     account: JID
     address: str
-    proof: bytes
+    proof: bytes = field(repr=False)
 
     def keys(self) -> dict[Bound, tuple[str, ...]]:
         """By what it is counted."""
         domain = self.account.domain
         return {Bound.ACCOUNT: (str(self.account),), Bound.ADDRESS: (network_of(self.address), domain), Bound.DOMAIN: (domain,)}
-
-    def __repr__(self) -> str:
-        return f"Guess({self.account}, {self.address})"
 
 
 class _Guessed:
@@ -49,13 +47,7 @@ class _Guessed:
 
     def __init__(self) -> None:
         self.failed: OrderedDict[bytes, float] = OrderedDict()  # a proof, or a number, and when the server refused it: monotonic time
-        self.under_way = 0
-
-    def begin(self) -> None:
-        self.under_way += 1
-
-    def end(self) -> None:
-        self.under_way = max(0, self.under_way - 1)
+        self.under_way: set[Guess] = set()
 
 
 class WrongPasswords:
@@ -93,14 +85,14 @@ class WrongPasswords:
         """Whether the outcome of those that are under way cannot change what this one is answered: else it waits for them."""
         for bound, key in guess.keys().items():
             counted = self._of(bound, key)
-            if counted is not None and len(counted.failed) < self._most[bound] <= len(counted.failed) + counted.under_way:
+            if counted is not None and len(counted.failed) < self._most[bound] <= len(counted.failed) + len(counted.under_way):
                 return False
         return True
 
     def begin(self, guess: Guess) -> None:
         """The server is about to be asked."""
         for bound, key in guess.keys().items():
-            self._counted[bound].setdefault(key, _Guessed()).begin()
+            self._counted[bound].setdefault(key, _Guessed()).under_way.add(guess)
 
     def refused(self, guess: Guess) -> None:
         """The server, which was asked, has said that the password is wrong."""
@@ -124,12 +116,12 @@ class WrongPasswords:
         self.end(guess)
 
     def end(self, guess: Guess) -> None:
-        """The server, which was to be asked, is not asked any more; without a word about the password it does not count."""
+        """The server, which was to be asked, is not asked any more; without a word about the password it does not count. May be repeated."""
         for bound, key in guess.keys().items():
             there = self._counted[bound]
             if (counted := there.get(key)) is None:
                 continue
-            counted.end()
+            counted.under_way.discard(guess)
             if not counted.failed and not counted.under_way:
                 del there[key]
             elif len(there) > PLACES:
