@@ -22,6 +22,11 @@ class LoginDomains:
     def __bool__(self) -> bool:
         return bool(self._sections)
 
+    @property
+    def patterns(self) -> Collection[str]:
+        """All patterns."""
+        return self._sections.keys()
+
     def of(self, domain: str) -> LoginSettings | None:
         """The section of a domain, which is prepared; None: its accounts may not come in."""
         return self._sections.get(self.pattern(domain))

@@ -18,6 +18,7 @@ from xmpp_rest.service.callbacks.dead_letters import DeadLetters
 from xmpp_rest.service.files.files import FileService
 from xmpp_rest.service.rooms.calls import RoomCalls
 from xmpp_rest.service.scheduled.runner import ScheduledRunner
+from xmpp_rest.service.sessions.session_views import SessionViews
 from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.threads.probe import Probe
 from xmpp_rest.threads.sockets import SocketLoop
@@ -31,6 +32,7 @@ class Gauges:
     def __init__(
         self, settings: Settings, under_way: Callable[[], int], streams: Streams, pending: Pending, uplink: Uplink | None,
         callbacks: Callbacks, dead: DeadLetters, scheduled: ScheduledRunner, rooms: RoomCalls, files: FileService,
+        sessions: SessionViews,
     ) -> None:  # fmt: skip
         """`under_way`: how many requests are served in threads of the server's own."""
         self._threads = settings.server.threads
@@ -45,6 +47,7 @@ class Gauges:
         self._scheduled = scheduled
         self._rooms = rooms
         self._files = files
+        self._sessions = sessions
         self._letters: Figures = {}
         self._count_in_time: Probe[Figures] = Probe(self._count, patience=PATIENCE, kept=0.0)
 
@@ -77,6 +80,7 @@ class Gauges:
             "scheduled_soon": float(self._scheduled.soon),
             "scheduled_late_seconds": self._scheduled.late,
             **self._of_files(),
+            **{sample("sessions", pattern): float(count) for pattern, count in self._sessions.own_counts().items()},
         }
 
     def _of_files(self) -> Figures:

@@ -130,6 +130,7 @@ def build(
     outcomes = Outcomes(counts)
     uplink = Uplink(domains, settings.link, data_dir, outcomes.progress, counts) if settings.link.kind == "component" else None
     pending = Pending(settings.rest.iq_waiting, counts.iq_timed_out)
+    own_sessions.accounts.in_use_by(pending.askers)
     router = Router(frozenset(domains), pending, remote, uplink, frozenset(settings.gateway.domains[1:]), (outcomes.observe,), incidents)
     inbound = InboundQueue(router, settings.link.inbox_size, incidents, counts)
 
@@ -227,7 +228,7 @@ def build(
     remote.on_broadcast("forget", passwords.forget)
     remote.on_broadcast("unban", lambda network: authenticator.unban(network) + own_sessions.accounts.unban(network))
     access_log = AccessLog(settings.server.access_log)
-    gauges = Gauges(settings, under_way, streams, pending, uplink, callbacks, dead, runner, rooms.calls, filing.files)
+    gauges = Gauges(settings, under_way, streams, pending, uplink, callbacks, dead, runner, rooms.calls, filing.files, own_sessions.views)
     collection = Collection(counts, gauges, KeptReports(data_dir), remote, incidents)
     parts = Parts(
         passwords=passwords, tokens=tokens, authenticator=authenticator, accounts=accounts, last=last, vcards=vcards,

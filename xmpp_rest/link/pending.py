@@ -102,6 +102,11 @@ class Pending:
         """How many requests wait."""
         return len(self._waiting)
 
+    def askers(self) -> frozenset[JID]:
+        """Who waits for answers."""
+        with self._lock:
+            return frozenset(asker for _, _, asker in self._waiting)
+
     def forget(self, waiter: WaitingIq) -> None:
         """The request is over, answered or not."""
         with self._lock:

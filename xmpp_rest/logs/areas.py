@@ -6,7 +6,8 @@ import re
 from difflib import get_close_matches
 
 AREAS = (
-    "access", "auth", "audit", "callbacks", "commands", "config", "files", "hooks", "link", "rooms", "server", "sessions", "storage", "streams",
+    "access", "auth", "audit", "callbacks", "commands", "config", "files", "hooks", "link", "rooms", "server", "sessions", "storage",
+    "streams",
 )  # fmt: skip
 PREFIX = "xmpp_rest."
 SERVER = "xmpp_rest.server"

@@ -29,8 +29,8 @@ def kept(scripted: Scripted) -> KeptSession:
     return found
 
 
-def hold(scripted: Scripted, *, is_stream: bool = True) -> SessionHold:
-    return SessionHold(kept(scripted), scripted.core.lock, scripted.core.clock, is_stream=is_stream)
+def hold(scripted: Scripted) -> SessionHold:
+    return SessionHold(kept(scripted), scripted.core.lock, scripted.core.clock)
 
 
 def looked(scripted: Scripted) -> Scripted:
@@ -64,10 +64,17 @@ class TestIdle:
         session.idle = 600
         assert looked(scripted).keeper.sessions[0].ends
 
-    @pytest.mark.parametrize("is_stream", [True, False])
-    def test_it_is_in_use_while_it_is_held(self, scripted: Scripted, is_stream: bool) -> None:
+    def test_it_is_in_use_while_somebody_waits_for_an_answer(self, scripted: Scripted) -> None:
+        waiting = {scripted.begin()()}
+        scripted.core.table.in_use_by(lambda: cast(set[Any], waiting))
+        scripted.now += 700
+        assert not looked(scripted).keeper.sessions[0].ends
+        waiting.clear()
+        assert looked(scripted).keeper.sessions[0].ends
+
+    def test_it_is_in_use_while_it_is_held(self, scripted: Scripted) -> None:
         scripted.admit()
-        held = hold(scripted, is_stream=is_stream)
+        held = hold(scripted)
         assert held.session is kept(scripted).session
         scripted.now += 700
         assert not looked(scripted).keeper.sessions[0].ends
@@ -148,7 +155,12 @@ class TestRelogin:
     def begin(self, scripted: Scripted) -> Any:
         outcome: list[Any] = []
         there = threading.Event()
-        scripted.relogins(ROMEO, scripted.login, KEYS, None, lambda result: (outcome.append(result), there.set()))
+
+        def done(result: object) -> None:
+            outcome.append(result)
+            there.set()
+
+        scripted.relogins(ROMEO, scripted.login, KEYS, None, done)
         assert there.wait(SECONDS)
         return outcome[0]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Set
 from typing import NamedTuple
 
 from xmpp_rest.auth.foreign_door import WrongPassword
@@ -130,24 +129,16 @@ class ForeignAccounts:
         """Whether the account has a session."""
         return self._core.table.get(account.bare) is not None
 
-    @contextmanager
-    def uses(self, account: JID) -> Iterator[ClientSession]:
-        """The session, which is not ended as unused meanwhile. Raises GatewayError, session-lost."""
-        hold = self._hold(account, is_stream=False)
-        try:
-            yield hold.session
-        finally:
-            hold.release()
-
     def hold(self, account: JID) -> SessionHold:
         """Keep the session open for an event stream, until that releases it. Raises GatewayError, session-lost."""
-        return self._hold(account, is_stream=True)
-
-    def _hold(self, account: JID, *, is_stream: bool) -> SessionHold:
         with self._core.lock:
             kept = self._kept(account)
             self._core.table.use(kept)
-            return SessionHold(kept, self._core.lock, self._core.clock, is_stream=is_stream)
+            return SessionHold(kept, self._core.lock, self._core.clock)
+
+    def in_use_by(self, users: Callable[[], Set[JID]]) -> None:
+        """Keep the sessions open whose full addresses this returns. Called while building."""
+        self._core.table.in_use_by(users)
 
     def _kept(self, account: JID) -> KeptSession:
         kept = self._core.table.get(account.bare)

@@ -12,13 +12,12 @@ from xmpp_rest.service.sessions.session_table import KeptSession
 class SessionHold:
     """Keeps a session from being ended as unused, until `release`. Made under the lock of the table."""
 
-    def __init__(self, kept: KeptSession, lock: threading.Lock, clock: Callable[[], float], *, is_stream: bool) -> None:
+    def __init__(self, kept: KeptSession, lock: threading.Lock, clock: Callable[[], float]) -> None:
         self._kept = kept
         self._clock = clock
         self._lock = lock
-        self._is_stream = is_stream
         self._is_released = False
-        kept.hold(1, is_stream=is_stream)
+        kept.hold(1)
 
     @property
     def session(self) -> ClientSession:
@@ -30,5 +29,5 @@ class SessionHold:
         with self._lock:
             if not self._is_released:
                 self._is_released = True
-                self._kept.hold(-1, is_stream=self._is_stream)
+                self._kept.hold(-1)
                 self._kept.touch(self._clock())

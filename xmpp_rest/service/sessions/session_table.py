@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 
 from xmpp_rest.config.login_tables import LoginSettings, SessionsSettings
@@ -30,8 +30,6 @@ class KeptSession:
     used: float  # monotonic time
     used_at: float  # Unix time
     streams: int = 0  # event streams that hold it open
-    calls: int = 0  # pieces of work that hold it open
-    ends: str = ""  # why it is being ended
 
     @property
     def account(self) -> JID:
@@ -41,18 +39,15 @@ class KeptSession:
     @property
     def is_idle(self) -> bool:
         """Whether nothing holds it open."""
-        return not (self.streams or self.calls or self.session.waiting)
+        return not (self.streams or self.session.waiting)
 
     def touch(self, now: float) -> None:
         """It is used now."""
         self.used, self.used_at = now, time.time()
 
-    def hold(self, more: int, *, is_stream: bool) -> None:
-        """So many more, or fewer, hold it open."""
-        if is_stream:
-            self.streams += more
-        else:
-            self.calls += more
+    def hold(self, more: int) -> None:
+        """So many more, or fewer, streams hold it open."""
+        self.streams += more
 
     def forget_keys(self) -> None:
         """They are of no use any more."""
@@ -71,6 +66,7 @@ class SessionTable:
         self._clock = clock
         self._kept: OrderedDict[JID, KeptSession] = OrderedDict()
         self._domains: Counter[str] = Counter()
+        self._users: list[Callable[[], Set[JID]]] = []
         self._coming: Counter[str] = Counter()  # places that logins under way have, by domain
         self.configure(settings)
 
@@ -120,7 +116,21 @@ class SessionTable:
         ]
 
     def _idle(self, matches: Callable[[KeptSession], bool]) -> KeptSession | None:
-        return next((kept for kept in self._kept.values() if kept.is_idle and matches(kept)), None)
+        return next(self.idle(matches), None)
+
+    def idle(self, matches: Callable[[KeptSession], bool]) -> Iterator[KeptSession]:
+        """Those that nothing holds open, that used least lately first."""
+        users: Set[JID] | None = None
+        for kept in self._kept.values():
+            if kept.is_idle and matches(kept):
+                if users is None:
+                    users = frozenset().union(*(ask() for ask in self._users))
+                if kept.session.jid not in users:
+                    yield kept
+
+    def in_use_by(self, users: Callable[[], Set[JID]]) -> None:
+        """Sessions of these full addresses are in use as well. Called while building."""
+        self._users.append(users)
 
     def add(self, kept: KeptSession) -> list[KeptSession]:
         """Keep a session for which a place was claimed; those that have to go for it, which are no longer kept, and which the caller ends.

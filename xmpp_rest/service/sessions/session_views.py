@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -95,17 +94,18 @@ class SessionViews:
             kept = self._core.table.get(account)
         return kept is not None and self._logins.end(kept, reason)
 
-    def counts(self) -> dict[str, int]:
-        """How many sessions of domains that match each pattern there are, in this process, which leads."""
+    def own_counts(self) -> dict[str, int]:
+        """Pattern of the settings → sessions of this process, which leads."""
         with self._core.lock:
-            every = [self._core.domains.pattern(kept.account.domain) for kept in self._core.table]
-        return {pattern: every.count(pattern) for pattern in every}
+            counts = dict.fromkeys(self._core.domains.patterns, 0)
+            for kept in self._core.table:
+                counts[self._core.domains.pattern(kept.account.domain)] += 1
+        return counts
 
     def _view(self, kept: KeptSession) -> SessionView:
         session = kept.session
-        used = time.time() if kept.calls else kept.used_at
         return SessionView(
-            session.jid, session.server, session.tls, kept.opened, used, kept.proven_at, kept.streams, session.waiting,
+            session.jid, session.server, session.tls, kept.opened, kept.used_at, kept.proven_at, kept.streams, session.waiting,
             self._presence_of(session.jid), session.resumable,
         )  # fmt: skip
 

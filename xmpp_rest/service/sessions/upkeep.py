@@ -68,7 +68,7 @@ class Upkeep(SessionEvents):
         with self._core.lock:
             oldest = self._core.clock() - self._core.settings.idle
             longest = self._core.settings.idle
-            idle = [kept for kept in self._core.table if kept.is_idle and kept.used <= oldest and kept.session.idle >= longest]
+            idle = list(self._core.table.idle(lambda kept: kept.used <= oldest and kept.session.idle >= longest))
         for kept in idle:
             self._logins.end(kept, IDLE)
 

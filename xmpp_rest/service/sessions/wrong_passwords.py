@@ -116,7 +116,7 @@ class WrongPasswords:
         self.end(guess)
 
     def end(self, guess: Guess) -> None:
-        """The server, which was to be asked, is not asked any more; without a word about the password it does not count. May be repeated."""
+        """The server is not asked any more; without a word about the password it does not count. May be called again."""
         for bound, key in guess.keys().items():
             there = self._counted[bound]
             if (counted := there.get(key)) is None:
