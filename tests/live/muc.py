@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import urllib3
 
 from .gateway import Gateway
-from .users import User
+from .users import Entity
 from .xmppserver import CONFERENCE, GATEWAY
 
 MUC = "http://jabber.org/protocol/muc"
@@ -27,13 +27,13 @@ def codes(stanza: ET.Element) -> set[str]:
 class OwnRoom:
     """A room that juliet has made, and is in."""
 
-    def __init__(self, juliet: User, name: str, **options: str) -> None:
+    def __init__(self, juliet: Entity, name: str, **options: str) -> None:
         """`options`: of the room's form, the names without what all begin with."""
         self.room = f"{name}@{CONFERENCE}"
         self.enter(juliet)
         self.configure(**options)
 
-    def enter(self, juliet: User) -> None:
+    def enter(self, juliet: Entity) -> None:
         """Have a session of hers come in."""
         self.juliet = juliet
         juliet.send(f"<presence to='{self.room}/Juliet'><x xmlns='{MUC}'/></presence>")

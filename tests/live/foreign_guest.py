@@ -1,0 +1,81 @@
+"""A gateway beside a server whose accounts log in through it, and what these do in rooms and with files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from urllib3.util import make_headers
+
+from .child import LOOPBACK
+from .gateway import Gateway, Sections
+from .muc import Guest, OwnRoom
+from .tls_servers import FOREIGN, FOREIGN_ROOMS, ForeignUser, TLSServer
+from .xmppserver import PASSWORD
+
+
+class VisitedGateway(Gateway):
+    """Lets in the accounts of this server. A user with a domain is one of those."""
+
+    def __init__(self, folder: Path, server: TLSServer, sections: Sections | None = None, port: int | None = None) -> None:
+        """`port`: of a relay in front of the server."""
+        login = {"login.montague": server.login_settings(port=port)}
+        super().__init__(folder, server.component_port, {**(sections or {}), **login})
+
+    def request(
+        self, method: str, path: str, body: str | bytes | None = None, content_type: str = "", user: str = "", **headers: str
+    ) -> urllib3.BaseHTTPResponse:
+        if "@" not in user:
+            return super().request(method, path, body, content_type, user, **headers)
+        who = make_headers(basic_auth=f"{user}:{PASSWORD}")["authorization"]
+        return super().request(method, path, body, content_type, "", **headers, Authorization=who)
+
+
+class ForeignGuest(Guest):
+    """An account of the server, by the gateway."""
+
+    def __init__(self, gateway: VisitedGateway, name: str) -> None:
+        super().__init__(gateway, f"{name}@{FOREIGN}")
+
+    @property
+    def occupant(self) -> str:
+        """The address of its session."""
+        answer = self.gateway.request("GET", "/rest/session", user=self.user)
+        assert answer.status == 200, answer.data
+        return str(answer.json()["jid"])
+
+    def log_out(self) -> None:
+        """End the session."""
+        answer = self.gateway.request("DELETE", "/rest/session", user=self.user)
+        assert answer.status == 204, answer.data
+
+    def send_file(self, data: bytes, to: str, **headers: str) -> urllib3.BaseHTTPResponse:
+        """One request with a file; `to`: of the query."""
+        return self.gateway.request("POST", f"/rest/files?{to}", data, "image/png", self.user, **headers)
+
+    def messages(self, room: str) -> list[dict[str, Any]]:
+        """What is kept of a room."""
+        answer = self.ask("GET", f"/{room}/messages")
+        assert answer.status == 200, answer.data
+        found: list[dict[str, Any]] = answer.json()["messages"]
+        return found
+
+
+class ServerRoom(OwnRoom):
+    """A room at the server of the accounts, which one of them has made by a client of its own."""
+
+    def __init__(self, owner: ForeignUser, name: str, **options: str) -> None:
+        self.room = f"{name}@{FOREIGN_ROOMS}"
+        self.enter(owner)
+        self.configure(**options)
+
+
+def content_of(url: str) -> bytes:
+    """What is at this URL of the server."""
+    assert LOOPBACK in url
+    answer = urllib3.request("GET", url, retries=False, timeout=30)
+    assert answer.status == 200, answer.status
+    return answer.data
+
+
