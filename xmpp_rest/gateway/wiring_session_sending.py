@@ -20,6 +20,7 @@ from xmpp_rest.service.sessions.handover import Handovers
 from xmpp_rest.service.sessions.inbound import SessionInbound
 from xmpp_rest.service.sessions.own_entity import OwnEntity
 from xmpp_rest.service.sessions.own_presence import OwnPresences
+from xmpp_rest.service.sessions.room_sessions import RoomSessions
 from xmpp_rest.service.sessions.sending import ForeignSending
 from xmpp_rest.service.sessions.streams import SessionStreams
 from xmpp_rest.threads.waits import Waits
@@ -42,6 +43,7 @@ def build_session_sending(
     router.accounts.serve_by(SessionStreams(sessions.accounts))
     presences = OwnPresences()
     sessions.observers.subscribe(presences)
+    sessions.observers.subscribe(RoomSessions(rooms.memberships.sessions))
     sessions.views.tell_presence_by(presences.shown)
     handovers = Handovers(sessions.accounts, router.accounts, outcomes, presences)
     sending = ForeignSending(hosted, handovers, rooms.speaking, settings.sessions, waits, remote, counts)
