@@ -115,9 +115,9 @@ def test_order_is_kept(romeo: ForeignGuest, garden: ServerRoom) -> None:
 def test_what_occupants_do(romeo: ForeignGuest, benvolio: ForeignGuest, garden: ServerRoom) -> None:
     for guest in romeo, benvolio:
         assert guest.put(garden.room).status == 201
+    romeo.until_listed(garden.room, "benvolio")
     assert romeo.ask("POST", f"/{garden.room}/kick", {"nick": "benvolio"}).status == 403
     garden.change("nick='romeo'", "role='moderator'")
-    romeo.until_listed(garden.room, "benvolio")
     assert romeo.ask("PUT", f"/{garden.room}/subject", {"subject": "Tonight"}).status == 204
     deadline = time.monotonic() + 30
     while romeo.ask("POST", f"/{garden.room}/kick", {"nick": "benvolio", "reason": "Peace"}).status != 204:

@@ -87,6 +87,7 @@ class ClientSession:
         self._reason = ""  # why it ends, or has ended
         self._unavailable = False
         self._ended = False
+        self._is_told = False  # whether others know that it ends
         self._lock = threading.Lock()  # of `_reason`
 
     def __repr__(self) -> str:
@@ -287,7 +288,8 @@ class ClientSession:
         self._attach(opened, lambda: self._outbox.repeat(lambda: self.call(partial(self._events.rebound, self)), counts))
 
     def _close(self) -> None:
-        """End politely, which may take a while."""
+        """End politely, which may take a while: others hear of it before, as the account may have another session by then."""
+        self._tell_ended()
         if self._stream is None:
             self._finish(self._reason)
             return
@@ -310,13 +312,19 @@ class ClientSession:
         self._keeper.over(self)
         for done in self._outbox.queue.lose():
             self.call(partial(done, session_lost(self.account)))
-        self.call(partial(self._events.ended, self, self._reason))
+        self._tell_ended()
+
+    def _tell_ended(self) -> None:
+        if not self._is_told:
+            self._is_told = True
+            self.call(partial(self._events.ended, self, self._reason))
 
     # for the stream
 
     def deliver(self, stanza: Element, size: int) -> None:
         """A stanza came."""
-        self.call(lambda: self._events.received(self, stanza, size))
+        if not self._is_told:
+            self.call(lambda: self._events.received(self, stanza, size))
 
     def skipped(self, head: Element, why: str) -> None:
         """A stanza came that is beyond a bound; who asked something is told."""
