@@ -108,9 +108,9 @@ class AccountRoutes:
             for listener in self._on_left:
                 listener(session, to.bare)
 
-    def changed(self, former: JID, session: JID, stream: int) -> None:
-        """The session has another stream, or (0) has ended: waits for answers by the `former` one, of this full address, end."""
-        self._pending.fail_asker(former, session_lost(former))
+    def changed(self, former: int, session: JID, stream: int) -> None:
+        """The session of this full address has another stream, or (0) none: waits for answers by the `former` one end."""
+        self._pending.fail_stream(former, session_lost(session))
         for listener in self._listeners:
             try:
                 listener(session, stream)

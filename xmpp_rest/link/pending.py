@@ -25,10 +25,13 @@ class WaitingIq:
     Stanzas that belong to it are in `collected` by then.
     """
 
-    def __init__(self, key: Key, queryid: str | None, collecting: bool, callback: OnOutcome | None, on_timeout: Callable[[], None]) -> None:
+    def __init__(
+        self, key: Key, queryid: str | None, collecting: bool, callback: OnOutcome | None, on_timeout: Callable[[], None], stream: int = 0
+    ) -> None:
         self.key = key
         self.queryid = queryid
         self.collecting = collecting
+        self.stream = stream
         self.collected: list[Element] = []
         self.size = 0  # of these in bytes, as far as it is known
         self._callback = callback
@@ -80,14 +83,15 @@ class Pending:
         self._sizes = 0
         self._lock = threading.Lock()
 
-    def expect(self, iq: Element, sender: JID, to: JID | None, callback: OnOutcome | None = None) -> WaitingIq:
+    def expect(self, iq: Element, sender: JID, to: JID | None, callback: OnOutcome | None = None, *, stream: int = 0) -> WaitingIq:
         """Announce a request before it is sent. Raises GatewayError: iq-conflict, iq-overload.
 
         `to` is None, or the sender's own bare address, for a query to one's own account, which may answer without `from`.
+        `stream`: the number of the session's by which it goes out; 0: by none.
         """
         key = (iq.get("id", ""), None if to == sender.bare else to, sender)
         query = iq.find(f"{{{MAM}}}query")
-        waiter = WaitingIq(key, query.get("queryid") if query is not None else None, query is not None, callback, self._on_timeout)
+        waiter = WaitingIq(key, query.get("queryid") if query is not None else None, query is not None, callback, self._on_timeout, stream)
         with self._lock:
             if key in self._waiting:
                 raise GatewayError("iq-conflict")
@@ -156,10 +160,10 @@ class Pending:
         for waiter in waiters:
             waiter.resolve(error)
 
-    def fail_asker(self, asker: JID, error: GatewayError) -> None:
-        """End the waits of this full address."""
+    def fail_stream(self, stream: int, error: GatewayError) -> None:
+        """End the waits for answers by this stream of a session."""
         with self._lock:
-            waiters = [waiter for waiter in self._waiting.values() if waiter.key[2] == asker]
+            waiters = [waiter for waiter in self._waiting.values() if waiter.stream == stream]
         for waiter in waiters:
             waiter.resolve(error)
 

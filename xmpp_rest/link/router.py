@@ -378,7 +378,8 @@ class Router:
 
     def _expect(self, iq: Element, callback: OnOutcome | None = None) -> WaitingIq:
         sender = parse_jid(iq.get("from", ""))
-        return self._pending.expect(iq, sender, jid_or_none(iq.get("to")) or sender.bare, callback)
+        stream = 0 if sender.domain in self.domains else self.accounts.stream(sender)
+        return self._pending.expect(iq, sender, jid_or_none(iq.get("to")) or sender.bare, callback, stream=stream)
 
     def link_changed(self, domain: str, online: bool) -> None:
         """The stream of `domain` has come up, or has ended: then the waits for answers that it would have brought end."""

@@ -284,6 +284,17 @@ class TestPresence:
         assert foreign_app.ask("POST", "/rest", json={"kind": "presence", "to": BENVOLIO}).status_code == 202
         assert foreign_app.ask("GET", "/rest/session").get_json()["presence"] == "none"
 
+    def test_that_of_a_former_session_does_not_take_that_of_the_next_one(self, foreign_app: ForeignApp) -> None:
+        """A session is left politely, which takes a moment."""
+        for _ in range(3):
+            foreign_app.ask("POST", "/rest", json={"kind": "presence"})
+            assert foreign_app.ask("DELETE", "/rest/session").status_code == 204
+            assert foreign_app.ask("GET", "/rest/session").get_json()["presence"] == "none"
+        foreign_app.ask("POST", "/rest", json={"kind": "presence"})
+        foreign_app.server.until(lambda: len(foreign_app.server.sessions) == 1)
+        assert foreign_app.ask("POST", "/rest", json={"kind": "iq", "type": "get", "ping": True}).status_code == 200
+        assert foreign_app.ask("GET", "/rest/session").get_json()["presence"] == "own"
+
     def test_it_ends_with_the_session(self, foreign_app: ForeignApp) -> None:
         foreign_app.ask("POST", "/rest", json={"kind": "presence"})
         foreign_app.ask("DELETE", "/rest/session")

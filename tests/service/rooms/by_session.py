@@ -79,7 +79,7 @@ class ScriptedSession(Scripted):
 
     def comes(self, session: JID, stream: int) -> None:
         """The session has this stream now; 0: it has ended."""
-        former = self.sessions.open.get(session.bare, (session, 0))[0]
+        former = self.sessions.open.get(session.bare, (session, 0))[1]
         if stream:
             self.sessions.open[session.bare] = session, stream
         else:

@@ -145,4 +145,4 @@ class Handovers:
         for outgoing in part.stanzas:
             self._routes.has_sent(outgoing.stanza, session.jid)
             if outgoing.stanza.tag == "presence" and "to" not in outgoing.stanza.attrib:
-                self._own.sent(outgoing.stanza, session.account)
+                self._own.sent(outgoing.stanza, session)

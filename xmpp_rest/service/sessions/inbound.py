@@ -50,7 +50,7 @@ class SessionInbound(SessionObserver):
         self._total = 0  # of all of them
         self._held: set[ClientSession] = set()
         self._lock = threading.Lock()  # guards the five above
-        self._broken: dict[JID, JID] = {}  # account → the full address of its session, which may get another one
+        self._broken: dict[ClientSession, int] = {}  # session → the number of its stream, which may get another one
 
     def stop(self) -> None:
         """Handle nothing more."""
@@ -75,19 +75,21 @@ class SessionInbound(SessionObserver):
             self._failed(session)
 
     def broke(self, session: ClientSession) -> None:
-        self._broken[session.account] = session.jid
+        self._broken[session] = session.number
 
     def resumed(self, session: ClientSession) -> None:
-        self._broken.pop(session.account, None)
+        self._broken.pop(session, None)
 
     def rebound(self, session: ClientSession) -> None:
         """What was asked by the former stream will not be answered on this one."""
-        former = self._broken.pop(session.account, session.jid)
+        former = self._broken.pop(session, session.number)
         self._router.accounts.changed(former, session.jid, session.number)
 
     def ended(self, session: ClientSession, reason: str) -> None:
-        former = self._broken.pop(session.account, session.jid)
-        self._router.accounts.changed(former, session.jid, 0)
+        """The account may have another session already, by the same address."""
+        former = self._broken.pop(session, session.number)
+        now = self._router.accounts.stream(session.jid)
+        self._router.accounts.changed(former, session.jid, now if now != session.number else 0)
 
     def _put(self, session: ClientSession, stanza: Element, sender: JID, size: int) -> None:
         """Have it handled. Beyond a bound the server has to wait until some of it is."""

@@ -25,7 +25,7 @@ class OwnPresences(SessionObserver):
     """An observer of sessions; in the leader. Safe to be used by several threads."""
 
     def __init__(self) -> None:
-        self._kept: dict[JID, Element] = {}  # bare address → the presence; at most one for each session
+        self._kept: dict[JID, tuple[ClientSession, Element]] = {}  # bare address → the presence, and by which session
         self._lock = threading.Lock()
         self._listeners: list[OnOwnPresence] = []
 
@@ -35,29 +35,33 @@ class OwnPresences(SessionObserver):
 
     def has(self, account: JID) -> bool:
         """Whether the account has a presence of its own in its session."""
-        return account.bare in self._kept
+        return self._of(account) is not None
 
     def priority(self, account: JID) -> int | None:
         """The priority of the account's own presence; None without one."""
-        presence = self._kept.get(account.bare)
+        presence = self._of(account)
         return None if presence is None else priority_of(presence)
+
+    def _of(self, account: JID) -> Element | None:
+        session, presence = self._kept.get(account.bare, (None, None))
+        return None if session is None or session.has_ended else presence
 
     def shown(self, account: JID) -> str:
         """The same as `/rest/session` shows it."""
         return "own" if self.has(account) else "none"
 
-    def sent(self, stanza: Element, account: JID) -> None:
+    def sent(self, stanza: Element, session: ClientSession) -> None:
         """The account has sent this presence to nobody in particular."""
         kind = stanza.get("type")
         if kind not in (None, "unavailable"):
             return
         with self._lock:
             if kind is None:
-                self._kept[account] = copied(stanza, from_=None, id_=None)
+                self._kept[session.account] = session, copied(stanza, from_=None, id_=None)
             else:
-                self._kept.pop(account, None)
+                self._kept.pop(session.account, None)
         for listener in self._listeners:
-            listener(account, kind is None)
+            listener(session.account, kind is None)
 
     # what happens to sessions
 
@@ -66,8 +70,7 @@ class OwnPresences(SessionObserver):
 
     def rebound(self, session: ClientSession) -> None:
         """The server has a new session, which has none: it goes before all that waits."""
-        with self._lock:
-            presence = self._kept.get(session.account)
+        presence = self._of(session.account)
         if presence is not None:
             try:
                 session.write(copied(presence))
@@ -76,7 +79,8 @@ class OwnPresences(SessionObserver):
 
     def ended(self, session: ClientSession, reason: str) -> None:
         with self._lock:
-            self._kept.pop(session.account, None)
+            if self._kept.get(session.account, (None,))[0] is session:
+                del self._kept[session.account]
 
 
 def priority_of(presence: Element) -> int:
