@@ -76,7 +76,7 @@ class KeptEvents:
     def until(self, holds: Callable[[], object], seconds: float = SECONDS) -> None:
         """Wait until this is true; it is asked again after each event."""
         with self._changed:
-            assert self._changed.wait_for(holds, seconds), (self.told, self.stanzas)
+            assert self._changed.wait_for(holds, seconds), (self.told, [(stanza.tag, stanza.attrib) for stanza in self.stanzas])
 
     def until_told(self, *what: str) -> None:
         """Wait until this was told, and nothing else."""

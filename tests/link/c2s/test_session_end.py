@@ -39,6 +39,7 @@ def test_what_waits_is_written_before_the_end(kept: Kept, fake: FakeServer, unav
 
 
 def test_a_server_that_does_not_close_is_not_waited_for(kept: Kept, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "CONFIRMS_WITHIN", 0.1)
     monkeypatch.setattr(session, "CLOSES_WITHIN", 0.1)
     it = kept.open()
     assert Confirmed(it).outcome() == ""

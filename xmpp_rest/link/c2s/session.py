@@ -13,12 +13,12 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.config.login_tables import LoginSettings
 from xmpp_rest.link.account_streams import session_lost
 from xmpp_rest.link.c2s.acknowledgements import OnConfirmed
-from xmpp_rest.link.c2s.opened_stream import OpenedStream, Resumption
-from xmpp_rest.link.c2s.resuming import ENDS, FATAL, Attempts, why_final
+from xmpp_rest.link.c2s.opened_stream import OpenedStream
+from xmpp_rest.link.c2s.reconnecting import Reconnecting
+from xmpp_rest.link.c2s.resuming import ENDS
 from xmpp_rest.link.c2s.session_keeper import SessionKeeper
 from xmpp_rest.link.c2s.session_outbox import SessionOutbox
 from xmpp_rest.link.c2s.session_stream import SessionStream
-from xmpp_rest.link.c2s.tls_stream import close_unused
 from xmpp_rest.link.errors import LinkDown
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import JID
@@ -26,7 +26,8 @@ from xmpp_rest.protocol.stanza import is_request, refusal
 
 log = logging.getLogger("xmpp_rest.link")
 
-CLOSES_WITHIN = 2.0  # seconds that a server has for answering what was sent, and for closing its side
+CONFIRMS_WITHIN = 1.0  # seconds that a server has, at an end, for confirming what was sent
+CLOSES_WITHIN = 1.0  # seconds that it has then for closing its side
 
 
 class SessionEvents(Protocol):
@@ -76,14 +77,10 @@ class ClientSession:
         self._events = events
         self._keeper = keeper
         self._outbox = SessionOutbox(account, keeper, opened.management is not None)
-        self._attempts = Attempts()
+        self._reconnecting = Reconnecting(self, keeper, opened)
         self._opened = opened
-        self._keys = opened.keys
-        self._management = opened.management
         self._stream: SessionStream | None = None
-        self._handled = 0  # stanzas of the server, on the stream that broke
         self._holds = False
-        self._asks = False  # a login is under way
         self._reason = ""  # why it ends, or has ended
         self._unavailable = False
         self._ended = False
@@ -113,7 +110,7 @@ class ClientSession:
     @property
     def resumable(self) -> bool:
         """Whether the session may go on after a break: there are keys to log in with."""
-        return self._keys is not None
+        return self._reconnecting.possible
 
     @property
     def idle(self) -> float:
@@ -149,7 +146,7 @@ class ClientSession:
                 return
             self._reason, self._unavailable = reason, unavailable
         self._outbox.queue.close()
-        self._keeper.call(lambda: self._guarded(self._close))
+        self._keeper.call(lambda: self.guarded(self._close))
 
     # for the thread
 
@@ -160,11 +157,11 @@ class ClientSession:
 
     def begin(self) -> None:
         """Take the stream; what was written before waits for it."""
-        self._guarded(lambda: self._attach(self._opened, lambda: None))
+        self.guarded(lambda: self._attach(self._opened, 0, lambda: None))
 
     def serve(self, readable: bool) -> None:
         """Read if there may be something, write what waits, and look what is due. Raises nothing."""
-        self._guarded(lambda: self._serve(readable))
+        self.guarded(lambda: self._serve(readable))
 
     def _serve(self, readable: bool) -> None:
         if (stream := self._stream) is None:
@@ -173,27 +170,28 @@ class ClientSession:
             stream.read()
         stream.check(time.monotonic(), self.reads)
 
-    def _guarded(self, act: Callable[[], object]) -> None:
+    def guarded(self, act: Callable[[], object]) -> None:
         """Do this; what goes wrong breaks this session's stream, and nothing else."""
         try:
             act()
         except LinkDown as down:
             self._broke(down)
         except Exception as e:
-            self._report("the stream failed unexpectedly")
+            self.report("the stream failed unexpectedly")
             self._broke(LinkDown("internal-error", type(e).__name__))
 
-    def _report(self, what: str) -> None:
+    def report(self, what: str) -> None:
+        """Log the exception at hand."""
         self._keeper.incidents.report(log, "session", "%s: %s", self.account, what, level=logging.ERROR, trace=True)
 
-    def _attach(self, opened: OpenedStream, tell: Callable[[], object]) -> None:
+    def _attach(self, opened: OpenedStream, handled: int, tell: Callable[[], object]) -> None:
         """Go on with this stream; `tell` is called before anything is written on it."""
         try:
-            self._stream = stream = SessionStream(opened, self, self._outbox.queue, self._keeper.settings, self._handled)
+            self._stream = stream = SessionStream(opened, self, self._outbox.queue, self._keeper.settings, handled)
         except OSError as e:
             opened.socket.close()
             raise LinkDown("disconnected", str(e)) from e
-        self._attempts.opened(time.monotonic())
+        self._reconnecting.opened()
         self._keeper.watch(self, stream)
         tell()
         for stanza in opened.early:
@@ -204,100 +202,51 @@ class ClientSession:
         """The stream has ended."""
         stream, self._stream = self._stream, None
         if stream is not None:
-            self._handled = stream.handled
             self._keeper.forget(self)
             stream.close()
         if self._ended:
             return
         if self._reason:
-            self._finish(self._reason)
+            self.finish(self._reason)
             return
-        self._management = None if down.reason == "bad-count" else self._management
         self.call(partial(self._events.broke, self))
-        steady = self._attempts.broke(time.monotonic())
-        if down.reason in FATAL:
-            self._finish(down.reason, down)
-        elif not self._is_worth_it():
-            self._finish("broken", down)
-        elif not (steady and self.resumable):
-            self._finish("lost", down)
-        else:
-            log.info("the session of %s broke: %s", self.jid, down)
-            self._try_again()
+        self._reconnecting.broke(down, None if stream is None else stream.handled)
 
-    def _is_worth_it(self) -> bool:
-        """Whether the session is to go on. Stanzas that wait are worth it as long as a session may be idle."""
-        waits = self.waiting > 0 and time.monotonic() - self._attempts.down_since < self._keeper.settings.idle
-        return waits or bool(self.call(partial(self._events.is_worth_resuming, self)))
+    def is_worth_resuming(self) -> bool:
+        """Whether it is to go on though no stanza waits."""
+        return bool(self.call(partial(self._events.is_worth_resuming, self)))
 
-    def _try_again(self, failure: Exception | None = None) -> None:
-        pause = self._attempts.pause(self._keeper.settings.retry_max, failure)
-        self._keeper.after(pause, lambda: self._guarded(self._log_in))
-
-    def _log_in(self) -> None:
-        """Have another connection made."""
-        if self._reason or self._keys is None:
-            return
-        if not self._is_worth_it():
-            self._finish("broken")
-            return
-        self._asks = True
-        known = self._management
-        resumption = Resumption(known.id, self._handled) if known is not None and known.id else None
-        try:
-            self._keeper.log_in_again(self.account, self.login, self._keys, resumption, self._logged_in)
-        except Exception as e:
-            self._report("no login was begun")
-            self._reopened(e)
-
-    def _logged_in(self, outcome: OpenedStream | Exception) -> None:
-        """For any thread: what came of it."""
-        self._keeper.call(lambda: self._guarded(lambda: self._reopened(outcome)))
-
-    def _reopened(self, outcome: OpenedStream | Exception) -> None:
-        asked, self._asks = self._asks, False
-        if isinstance(outcome, OpenedStream):
-            if self._reason or not asked:
-                close_unused(outcome)
-            else:
-                self._go_on(outcome)
-        elif asked and not self._reason:
-            log.info("the session of %s is not resumed: %s", self.jid, outcome)
-            if reason := why_final(outcome):
-                self._finish(reason)
-            else:
-                self._try_again(outcome)
-
-    def _go_on(self, opened: OpenedStream) -> None:
-        """A connection is there again."""
-        self._opened, self._keys = opened, opened.keys or self._keys
-        self.server, self.tls = opened.server, opened.tls
+    def go_on(self, opened: OpenedStream, handled: int) -> bool:
+        """A connection is there again, on which so many stanzas were received before; whether its counts are possible."""
         if opened.resumed:
             if not self._outbox.queue.resumed(opened.acknowledged):
-                close_unused(opened)
-                self._management = None  # the next one binds
-                self._try_again()
-                return
-            log.info("the session of %s is resumed", self.jid)
-            self._attach(opened, lambda: self.call(partial(self._events.resumed, self)))
-            return
-        self._management, self._handled = opened.management, 0
-        self.jid, self.number = opened.jid, self._keeper.next_number()
-        log.info("the session of %s is bound anew", self.jid)
-        counts = opened.management is not None
-        self._attach(opened, lambda: self._outbox.repeat(lambda: self.call(partial(self._events.rebound, self)), counts))
+                return False
+            tell: Callable[[], object] = partial(self.call, partial(self._events.resumed, self))
+        else:
+            self.jid, self.number = opened.jid, self._keeper.next_number()
+            counts, rebound = opened.management is not None, partial(self.call, partial(self._events.rebound, self))
+            tell = partial(self._outbox.repeat, rebound, counts)
+        self.server, self.tls = opened.server, opened.tls
+        log.info("the session of %s is %s", self.jid, "resumed" if opened.resumed else "bound anew")
+        self._attach(opened, handled, tell)
+        return True
 
     def _close(self) -> None:
         """End politely, which may take a while: others hear of it before, as the account may have another session by then."""
         self._tell_ended()
         if self._stream is None:
-            self._finish(self._reason)
+            self.finish(self._reason)
             return
-        self._keeper.after(CLOSES_WITHIN, lambda: self._finish(self._reason))
         self._stream.end(self._unavailable)
         self._stream.flush()
+        self._keeper.after(CONFIRMS_WITHIN, lambda: self.guarded(self._close_now))
 
-    def _finish(self, reason: str, down: LinkDown | None = None) -> None:
+    def _close_now(self) -> None:
+        if self._stream is not None:
+            self._keeper.after(CLOSES_WITHIN, lambda: self.finish(self._reason))
+            self._stream.end_now()
+
+    def finish(self, reason: str, down: LinkDown | None = None) -> None:
         """The end."""
         if self._ended:
             return
@@ -343,5 +292,5 @@ class ClientSession:
         try:
             return act()
         except Exception:  # its author's mistake costs neither this session nor others anything
-            self._report("what happened was not noticed")
+            self.report("what happened was not noticed")
             return None

@@ -71,6 +71,7 @@ class SessionStream:
         self._asking = False
         self._probe = ""  # id of a ping
         self._ends: bytes | None = None  # what comes behind all that waits
+        self._ends_now = False  # whatever is not confirmed
         self._tls.prepare(settings.keepalive)
 
     @property
@@ -98,7 +99,7 @@ class SessionStream:
             written = [stanza.on_written for stanza in burst if stanza.on_written is not None]
             self._tls.write(b"".join([stanza.data for stanza in burst]), [partial(self._owner.call, act) for act in written])
             self._note_asking(any(stanza.barrier is not None for stanza in burst))
-        if self._ends is not None:
+        if self._ends is not None and (self._ends_now or not self._queue.asks):
             self._tls.write(self._ends)
             self._ends = None
             self._tls.flush()
@@ -119,8 +120,16 @@ class SessionStream:
         self._tls.write(_ASK)
 
     def end(self, unavailable: bool) -> None:
-        """Close the stream behind all that waits (RFC 6120 §4.4)."""
+        """Close the stream behind all that waits, once that is confirmed (RFC 6120 §4.4).
+
+        COMPAT ejabberd: it forgets the answers that it has not written when the stream is closed.
+        """
         self._ends = _UNAVAILABLE + _CLOSE if unavailable else _CLOSE
+
+    def end_now(self) -> None:
+        """Wait for no confirmation any more. Raises LinkDown."""
+        self._ends_now = True
+        self.flush()
 
     def due(self) -> float:
         """When `check` is to be called, at the latest."""

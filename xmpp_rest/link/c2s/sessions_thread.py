@@ -17,7 +17,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.c2s.opened_stream import OpenedStream
 from xmpp_rest.link.c2s.resuming import LogInAgain
-from xmpp_rest.link.c2s.session import CLOSES_WITHIN, ClientSession, SessionEvents
+from xmpp_rest.link.c2s.session import CLOSES_WITHIN, CONFIRMS_WITHIN, ClientSession, SessionEvents
 from xmpp_rest.link.c2s.session_keeper import ServedSession
 from xmpp_rest.link.c2s.session_stream import SessionStream
 from xmpp_rest.link.c2s.tls_stream import close_unused
@@ -28,7 +28,7 @@ from xmpp_rest.threads.deadlines import Deadlines
 log = logging.getLogger("xmpp_rest.link")
 
 AFTER_FAILURE = 0.05  # seconds of rest after a round that failed: it might fail again at once
-STOPS_WITHIN = CLOSES_WITHIN + 3.0  # seconds
+STOPS_WITHIN = CONFIRMS_WITHIN + CLOSES_WITHIN + 3.0  # seconds
 
 
 class SessionsThread:
