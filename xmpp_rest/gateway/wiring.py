@@ -238,11 +238,13 @@ def build(
         hosted=AccountServices(
             sending=sending, answers=idempotency, history=HostedHistory(archive), contacts=contacts, muclight=lambda _: muclight,
             listening=streams, room_verbs=RoomVerbs(rooms.calls, sending), heard=hearing, files=file_sending,
+            rooms_domain=lambda _: rooms_domain,
         ),
         foreign=AccountServices(
             sending=by_session.sending, answers=by_session.answers, history=foreign_client.history, contacts=foreign_client.contacts,
             muclight=foreign_client.muclight.of, listening=streams,
             room_verbs=RoomVerbs(rooms.calls, by_session.sending), heard=session_hearing, files=foreign_files,
+            rooms_domain=foreign_client.muclight.domain,
         ),
         foreign_accounts=own_sessions.accounts, foreign_sending=by_session.sending,
         session_views=own_sessions.views, server_features=foreign_client.features,

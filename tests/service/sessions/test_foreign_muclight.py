@@ -78,6 +78,7 @@ class TestFinding:
         light.now += KEPT
         assert light.rooms.domain == "muclight.montague.example"
         assert service.asked == 2
+        assert light.muclight.domain(ROMEO) == "muclight.montague.example"
 
     def test_a_server_without_one(self, light: Light, service: FakeMucLight) -> None:
         service.features = ["http://jabber.org/protocol/muc"]
@@ -95,6 +96,7 @@ class TestFinding:
         light.server.answers.insert(0, _refuse_items("internal-server-error"))
         with pytest.raises(GatewayError, match="The server does not say which services it has: internal-server-error"):
             light.muclight.of(ROMEO)
+        assert light.muclight.domain(ROMEO) == ""
         del light.server.answers[0]
         assert light.rooms.domain == "muclight.montague.example"
 

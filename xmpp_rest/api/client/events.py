@@ -45,7 +45,7 @@ class EventsResource(ClientResource):
     def _listen(self) -> Iterator[bytes]:
         resuming = self.request.args.get("resume")
         after = None if resuming is None else self.request.headers.get("Last-Event-ID") or resuming or None
-        rooms = self.gateway.settings.gateway.rooms_domain
+        rooms = self.services.rooms_domain(self.account)
         write = EventWriter(self.settings.sse_timestamp_unit, rooms, counted=resuming is None, xml="xml" in self.request.args).write
         wanted = is_shown_or_heard if "rooms" in self.request.args else is_shown
         readers = Readers(self.account, wanted, write, "client", self.services.listening)
@@ -66,7 +66,7 @@ class EventWriter:
     """Writes the events of one stream."""
 
     def __init__(self, unit: str, rooms: str, *, counted: bool, xml: bool) -> None:
-        """`rooms`: the domain of the gateway's rooms; `counted`: ids are a counter from 1; `xml`: the stanza stands beside its JSON."""
+        """`rooms`: the domain of the rooms of this API; `counted`: ids are a counter from 1; `xml`: the stanza stands beside its JSON."""
         self._key = unit, rooms, xml
         self._stamp = UNITS[unit]
         self._rooms = rooms

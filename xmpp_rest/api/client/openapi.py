@@ -39,12 +39,11 @@ COMMON = {
     401: "No good credentials.",
     406: "`Accept` rules JSON out.",
     429: "Too many wrong passwords: without a body, or of an account of another server with one.",
-    502: "There is no server of the account that is to be trusted.",
     503: "Not now: see `Retry-After`.",
 }
 OF_SERVERS = {  # what happens with accounts of other servers
     403: "The server of the caller's account has refused this, or has disabled the account.",
-    502: "The server of the caller's account cannot be used, or has refused this.",
+    502: "There is no server of the caller's account that is to be trusted, or it has refused this.",
     504: "The server of the caller's account does not answer.",
 }
 OF_BODIES = {413: "The body is too large.", 415: "The body is declared as something other than JSON."}

@@ -189,6 +189,8 @@ class AccountServices:
     history: HistoryPort
     contacts: ContactsPort
     muclight: MucLightOf
+    rooms_domain: Callable[[JID], str]
+    """The domain of those rooms, where it is known; "": it is not."""
     listening: ListeningPort
     room_verbs: RoomVerbs
     """What they do in rooms, beside speaking."""

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import condition_of, copied
 from xmpp_rest.service.messages.archive import ArchivedMessage, ArchiveFilter
@@ -45,6 +46,13 @@ class ForeignMucLight:
         """The service of the account's server; None: it has none. Raises GatewayError where the server does not answer."""
         domain = self._finder.domain(account)
         return None if domain is None else MucLightAt(domain, self._asks, self._history, self._say)
+
+    def domain(self, account: JID) -> str:
+        """That of the service, for what can do without; "": there is none, or nobody knows."""
+        try:
+            return self._finder.domain(account) or ""
+        except GatewayError:
+            return ""
 
 
 class MucLightAt:
