@@ -49,7 +49,7 @@ def gateways(tls_server: TLSServer, way: Proxy, tmp_path_factory: pytest.TempPat
                 "login.montague": dict(tls_server.login_settings(port=way.port)),
                 "sessions": {"poll": 1, "retry_max": 1, **sessions},
             }
-            gateway = started[key] = Gateway(tmp_path_factory.mktemp("gateway"), 0, sections)
+            gateway = started[key] = Gateway(tmp_path_factory.mktemp("gateway"), 1, sections)
             gateway.start()
         return started[key]
 
@@ -87,8 +87,9 @@ def phones(event_loop_thread: EventLoop, tls_server: TLSServer) -> Iterator[Call
 
     def log_in(resource: str = "phone", priority: int = 0) -> ForeignUser:
         phone = ForeignUser(event_loop_thread, tls_server, "romeo", resource, priority=priority)
-        phone.connect()
         opened.append(phone)
+        phone.connect()
+        phone.iq(phone.bare, "<ping xmlns='urn:xmpp:ping'/>")  # after its presence
         return phone
 
     yield log_in
@@ -145,7 +146,7 @@ def test_with_another_resource_it_is_told_at_once(
     last = body("the last")
     benvolio.send_message(ROMEO, last)
     reader.wait(to_all, to_session, to_phone, last)
-    assert reader.bodies == [to_all, to_session, to_phone, last]
+    assert reader.bodies == [to_all, to_session, to_phone, last], reader.events
 
 
 def test_messages_for_the_person_stay_for_the_person(

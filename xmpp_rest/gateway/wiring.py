@@ -26,6 +26,7 @@ from xmpp_rest.gateway.wiring_foreign_client import build_foreign_client
 from xmpp_rest.gateway.wiring_hearing import build_hearing
 from xmpp_rest.gateway.wiring_hook_requests import hook_requests as build_hook_requests
 from xmpp_rest.gateway.wiring_hook_sending import hook_sending as build_hook_sending
+from xmpp_rest.gateway.wiring_listening import build_listening
 from xmpp_rest.gateway.wiring_rooms import build_rooms
 from xmpp_rest.gateway.wiring_scheduled import build_scheduled
 from xmpp_rest.gateway.wiring_session_sending import build_session_inbound, build_session_sending
@@ -219,7 +220,11 @@ def build(
     asked = build_hook_requests(
         settings, driver, waits, limits, hooks, hook_sending.sender, scheduled, published, hook_settings, counts, pictures
     )  # fmt: skip
-    build_session_inbound(own_sessions, router, (rooms.stanzas.handle,), incidents, counts)
+    listening = build_listening(
+        settings.streams, own_sessions, by_session.presences, foreign_client, streams, router, remote, incidents
+    )  # fmt: skip
+    build_session_inbound(own_sessions, router, (rooms.stanzas.handle, listening.sessions.handle), incidents, counts)
+    own_sessions.observers.subscribe(listening.sessions)
     leader = Leader(
         uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
         rooms.outbox, filing.pruning, own_sessions.lifecycle, incidents, remote,
@@ -242,7 +247,7 @@ def build(
         ),
         foreign=AccountServices(
             sending=by_session.sending, answers=by_session.answers, history=foreign_client.history, contacts=foreign_client.contacts,
-            muclight=foreign_client.muclight.of, listening=streams,
+            muclight=foreign_client.muclight.of, listening=listening.streams,
             room_verbs=RoomVerbs(rooms.calls, by_session.sending), heard=session_hearing, files=foreign_files,
             rooms_domain=foreign_client.muclight.domain,
         ),

@@ -44,7 +44,6 @@ def build_session_sending(
     presences = OwnPresences()
     sessions.observers.subscribe(presences)
     sessions.observers.subscribe(RoomSessions(rooms.memberships.sessions))
-    sessions.views.tell_presence_by(presences.shown)
     handovers = Handovers(sessions.accounts, router.accounts, outcomes, presences)
     sending = ForeignSending(hosted, handovers, rooms.speaking, settings.sessions, waits, remote, counts)
     return SessionSendingParts(sending, ForeignAnswers(driver, settings.gateway.domain, longest), presences)

@@ -148,6 +148,11 @@ class ForeignAccounts:
 
     # -- settings
 
+    @property
+    def settings(self) -> SessionsSettings:
+        """Those in force now."""
+        return self._core.settings
+
     def configure(self, domains: LoginDomains, settings: SessionsSettings) -> None:
         """Work by these settings, and end the sessions of domains that are no longer listed, or whose section has changed."""
         self._core.configure(domains, settings)

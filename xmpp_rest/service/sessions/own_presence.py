@@ -46,10 +46,6 @@ class OwnPresences(SessionObserver):
         session, presence = self._kept.get(account.bare, (None, None))
         return None if session is None or session.has_ended else presence
 
-    def shown(self, account: JID) -> str:
-        """The same as `/rest/session` shows it."""
-        return "own" if self.has(account) else "none"
-
     def sent(self, stanza: Element, session: ClientSession) -> None:
         """The account has sent this presence to nobody in particular."""
         kind = stanza.get("type")

@@ -247,6 +247,35 @@ def test_what_comes_during_a_look_is_told_by_the_next_one(server: ScriptedServer
     assert bodies(stream, 2) == ["one", "two"]
 
 
+def test_what_comes_late_is_not_told_again(server: ScriptedServer, process: Process) -> None:
+    """COMPAT ejabberd: what is kept for the offline account goes to the first resource that is available, and copies of it to the others."""
+    late = server.keep("kept")
+    late.append(child("{urn:xmpp:delay}delay", **{"from": "capulet.example", "stamp": "2026-11-21T23:05:07Z"}))
+    stream = process.foreign.open(JULIET)
+    server.available()
+    read(stream, 1)
+    server.say("new")
+    server.deliver(late)
+    server.say("newer")
+    assert bodies(stream, 2) == ["new", "newer"]
+    assert silent(stream)
+
+
+def test_many_that_come_during_a_look_are_told_once(server: ScriptedServer, process: Process) -> None:
+    stream = process.foreign.open(JULIET)
+    server.frozen = []
+    for number in range(150):
+        server.say(str(number))
+    for number in range(150):
+        server.deliver(make("message", child("body", f"off the record {number}"), from_=ROMEO, to_=str(SESSION), type_="chat"))
+    read(stream, 50)  # those for which there is no room
+    server.thaw()
+    events = read(stream, 250)
+    told = [event.stanza.findtext("body") for event in events if event.id]
+    assert told == [str(number) for number in range(150)]
+    assert silent(stream)
+
+
 def test_the_time_is_when_the_server_got_it(server: ScriptedServer, process: Process) -> None:
     stream = process.foreign.open(JULIET)
     delay = {"from": "capulet.example", "stamp": "2026-11-21T23:05:07Z"}

@@ -95,14 +95,20 @@ class ArchiveTail:
         return wanted and time.monotonic() >= self._next
 
     def heard(self, message: HeardMessage, *, hears_all: bool) -> None:
-        """Tell a message that reached the session, which the archive may have: now if the server tells all, else by a look."""
+        """Tell a message that reached the session, which the archive may have: now if the server tells all, else by a look.
+
+        One that is late may have been told before: servers copy to this session what they have kept for another resource.
+        """
+        if message.id and message.when is not None:
+            self.look()
+            return
         if message.id and hears_all and not self._is_looking and not self._held:
             self.place = message.id
             self._tell(_event(message))
             return
         self._held.append(message)
-        if len(self._held) > MOST_HELD:
-            self._tell_alone(self._held.pop(0))
+        if len(self._held) > MOST_HELD and not (first := self._held.pop(0)).id:  # one with an id is found by the look in any case
+            self._tell_alone(first)
         self.look()
 
     def look(self) -> None:

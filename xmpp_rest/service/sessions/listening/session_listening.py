@@ -8,8 +8,21 @@ from xmpp_rest.link.c2s.session import ClientSession
 from xmpp_rest.link.router import NOT_MINE, Unhandled
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.sessions.contact_requests import ContactRequests
+from xmpp_rest.service.sessions.ends import ADMINISTERED, LOGGED_OUT, RELOAD, STOPPING
 from xmpp_rest.service.sessions.listening.listeners import Listeners
 from xmpp_rest.service.sessions.session_observer import SessionObserver
+
+WHY = {
+    "conflict": "the session was replaced by another login",
+    "not-authorized": "the server does not accept the credentials any more",
+    "lost": "the session broke off, and could not be resumed",
+    "broken": "the session broke off",
+    ADMINISTERED: "an administrator has ended the session",
+    LOGGED_OUT: "the account has logged out",
+    RELOAD: "the settings for the server have changed",
+    STOPPING: "the gateway stops",
+}
+"""Why a session has ended → what its streams say."""
 
 
 class SessionListening(SessionObserver):
@@ -40,4 +53,4 @@ class SessionListening(SessionObserver):
 
     def ended(self, session: ClientSession, reason: str) -> None:
         self._requests.ended(session.account)
-        self._listeners.ended(session.account, session, reason)
+        self._listeners.ended(session.account, session, WHY.get(reason, "the session has ended"))
