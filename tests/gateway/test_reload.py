@@ -16,6 +16,7 @@ import pytest
 from flask import Flask
 
 from tests.conftest import DOMAIN, PASSWORD, basic
+from tests.live.child import free_port
 from tests.logs.levels import levels_kept
 from xmpp_rest.api.commands import registry
 from xmpp_rest.application import build
@@ -107,6 +108,34 @@ def test_how_long_archives_are_kept(app: Flask, config: Path) -> None:
     change(config, archive_keep="1d")
     assert reload(app) == (200, 0)
     assert gateway.parts.retention.prune().items == 1
+
+
+def test_accounts_of_other_servers(app: Flask, config: Path) -> None:
+    """What is asked for romeo tells whether his domain is listed, and by which section: nobody listens at these ports."""
+    client, romeo = app.test_client(), basic("romeo@montague.example")
+    dark = free_port()
+
+    def answer() -> tuple[int, str]:
+        told = client.get("/rest/outcome/1", headers=romeo)
+        return told.status_code, told.get_json()["error"]["text"]
+
+    listed = f"[login.montagues]\ndomains = montague.example\nhost = 127.0.0.1\nport = {dark}\ntls = direct\n"
+    nobody, silent = (403, "Credentials not accepted"), (503, "The server of montague.example cannot be reached; try again later")
+    assert answer() == nobody
+    config.write_text(BEGINNING + listed)
+    assert reload(app) == (200, 0)
+    assert answer() == silent
+    config.write_text(BEGINNING + listed.replace("montague.example", DOMAIN))
+    status, told = reload(app)
+    assert status != 200
+    assert f"[login.montagues] domains: {DOMAIN}: is hosted here" in json.dumps(told)
+    assert answer() == silent
+    config.write_text(f"{BEGINNING}{listed}[sessions]\nidle = 7\n")
+    assert reload(app) == (200, 0)
+    assert app.extensions["gateway"].settings.sessions.idle == 7
+    config.write_text(BEGINNING)
+    assert reload(app) == (200, 0)
+    assert answer() == nobody
 
 
 def test_the_fixed_token(app: Flask, config: Path) -> None:

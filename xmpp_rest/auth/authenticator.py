@@ -164,7 +164,7 @@ class Authenticator:
             jid = attempt.policy.account(name, self._domain)
         except InvalidJID:
             return self._refuse(WRONG, MALFORMED, name, attempt.address)
-        if attempt.foreign and self.is_elsewhere(jid):
+        if jid.domain != self._domain and attempt.foreign and self.is_elsewhere(jid):
             return self._from_elsewhere(jid, password, attempt.address)
         return self.password(jid, password, attempt.address)
 
@@ -182,7 +182,7 @@ class Authenticator:
 
     def is_elsewhere(self, jid: JID) -> bool:
         """Whether this is an account of another server that may come in (accounts-anywhere §1.1)."""
-        return jid.domain != self._domain and bool(jid.local and self._login_domains.of(jid.domain))
+        return bool(jid.local and self._login_domains.of(jid.domain))
 
     def _from_elsewhere(self, jid: JID, password: str, address: str) -> Caller | Denial:
         """An account of another server, by its session there. Raises GatewayError."""
@@ -217,7 +217,7 @@ class Authenticator:
         After too many wrong ones the right one still opens the account, at once; the others are answered late, and few are looked at.
         That of an account of another server is not looked at: no guess is answered, and a right one is of no use (accounts-anywhere §7.5).
         """
-        if self.is_elsewhere(jid):
+        if jid.domain != self._domain and self.is_elsewhere(jid):
             return self._refuse(Denial(DenialReason.ELSEWHERE, account=jid), ELSEWHERE, str(jid), address)
         if denied := self.guess(str(jid), address, lambda: self._opens(jid, password), lambda: self._tried(jid, password)):
             return self._refuse(denied, self._why(jid), str(jid), address)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from weakref import WeakSet
 
 from drivers import StorageError
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.service.streams.stream import Stream
 from xmpp_rest.threads.backlog import Backlog
 from xmpp_rest.threads.pool import CompletingPool
@@ -76,7 +77,7 @@ def _refusal(readers: _Readers) -> str:
     """Why the readers are not admitted; "" if they are."""
     try:
         return "" if readers.admitted() else NOT_ADMITTED
-    except StorageError as e:
+    except (StorageError, GatewayError) as e:
         return str(e)
     except Exception:
         log.exception("whether readers are still admitted could not be found out")
