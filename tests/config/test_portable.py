@@ -71,6 +71,17 @@ def test_the_templates_of_hooks_go_with_it(config: Path) -> None:
     assert {name: content for name, content in made.files.items() if "hooks" in name} == {"secrets/hooks.templates/json.txt": b"{{ text }}!"}
 
 
+def test_the_authorities_of_other_servers_go_with_it(config: Path) -> None:
+    (config.parent / "ca.pem").write_text("authorities")
+    more = "[login.a]\ndomains = montague.example\nca_file = ca.pem\n[login.b]\ndomains = verona.example\nca_file =\n"
+    config.write_text(TEXT + more)
+    there = moved(config, {}, {})
+    logins = load_settings(there, {}).logins
+    assert logins["a"].ca_file == there.parent / "secrets/login.a.ca"
+    assert (there.parent / "secrets/login.a.ca").read_text() == "authorities"
+    assert (logins["b"].domains, logins["b"].ca_file) == (("verona.example",), None)
+
+
 def test_what_the_environment_says_is_in_it(config: Path) -> None:
     (config.parent / "token").write_text("Bearer abc")
     environ = {

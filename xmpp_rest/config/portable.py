@@ -35,7 +35,7 @@ def portable(file: str, changes: Mapping[tuple[str, str], str], environ: Mapping
     base = path.parent if path else Path()
     files: dict[str, bytes] = {}
     for section, keys in texts.items():
-        for key in (key for key in keys if key.endswith(FILE)):
+        for key in (key for key in keys if key.endswith(FILE) and keys[key][0]):
             name = f"{SECRETS}/{section}.{key.removesuffix(FILE)}"
             files[name] = (base / keys[key][0]).read_bytes()
             wanted[section, key] = name
