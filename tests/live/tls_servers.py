@@ -1,7 +1,7 @@
 """The servers of accounts that log in through the gateway: Prosody and ejabberd with TLS, archive, carbons, resumption, rooms and uploads.
 
 Unlike the servers that the gateway is a component of, these ask for encryption, and have what an account's own server usually has. Each
-listens for STARTTLS and for direct TLS, and for components, too, so that hosted accounts of a gateway can meet foreign ones.
+listens for STARTTLS and for direct TLS, and for components, so that hosted accounts of a gateway can meet foreign ones.
 """
 
 from __future__ import annotations

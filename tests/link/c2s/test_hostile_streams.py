@@ -1,4 +1,4 @@
-"""Servers that break off, keep silent, talk without end, or send what is no stream, at each step of a login (accounts-anywhere §6)."""
+"""Servers that break off, keep silent, talk without end, or send something else than a stream, at each step of a login (accounts-anywhere §6)."""
 
 from __future__ import annotations
 

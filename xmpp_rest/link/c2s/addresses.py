@@ -1,4 +1,4 @@
-"""Which addresses and ports DNS may lead to: whoever owns a domain chooses them, so none may be inside (accounts-anywhere §3.3)."""
+"""Which addresses and ports DNS may lead to: the owner of a domain chooses them, so none may be inside (accounts-anywhere §3.3)."""
 
 from __future__ import annotations
 

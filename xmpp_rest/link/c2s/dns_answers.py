@@ -30,7 +30,7 @@ class ServiceRecord(NamedTuple):
 
 
 class DnsAnswers:
-    """Asks the resolvers given, or those of the system, which are looked up anew for each question. Threads may share it."""
+    """Asks the resolvers given, or those of the system, which are looked up again for each question. Threads may share it."""
 
     def __init__(self, nameservers: Sequence[tuple[str, int]]) -> None:
         """`nameservers`: addresses with ports."""

@@ -61,7 +61,7 @@ class LoginStream:
         self.time = time
 
     def open(self) -> Element:
-        """Begin a stream, or begin it anew; its features (RFC 6120 §4.3.2)."""
+        """Begin a stream, or begin it again; its features (RFC 6120 §4.3.2)."""
         self.write(_OPENING.format(quoteattr(self._domain), STREAMS))
         reader = HeaderReader()
         try:

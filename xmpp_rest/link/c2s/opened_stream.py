@@ -28,7 +28,7 @@ class StreamManagement(NamedTuple):
 
 
 class OpenedStream(NamedTuple):
-    """A stream on which the account is bound, or an earlier one of it resumed. Whoever gets it closes the socket."""
+    """A stream on which the account is bound, or an earlier one of it resumed. The caller closes the socket."""
 
     socket: ssl.SSLSocket  # does not block
     pending: bytes  # decrypted, not parsed

@@ -42,7 +42,7 @@ class Reaching:
         self._contexts = contexts
 
     def reach(self, domain: str, stop: Callable[[], bool]) -> ReachedServer:
-        """The first one that is good; whoever gets it closes its stream. Raises LoginFailed."""
+        """The first one that is good; the caller closes its stream. Raises LoginFailed."""
         time = LoginTime(domain, self._sessions.login_timeout, stop)
         name = ascii_name(domain)
         failed = None

@@ -101,4 +101,4 @@ def _payload(stream: LoginStream, element: Element) -> bytes:
     try:
         return b"" if text == "=" else base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as e:
-        raise LoginFailed(NO_LOGIN, stream.time.domain, "a payload that is no base64") from e
+        raise LoginFailed(NO_LOGIN, stream.time.domain, "a payload that is not base64") from e

@@ -16,7 +16,7 @@ from xmpp_rest.link.c2s.failures import NO_SERVER, UNREACHABLE, LoginFailed
 from xmpp_rest.link.c2s.login_time import LoginTime
 
 DIRECT_PORT, STARTTLS_PORT = 5223, 5222
-TARGETS = 4  # that are tried at the most
+TARGETS = 4  # at most, that are tried
 ADDRESSES = 4  # of each
 NOT_OFFERED = "."  # the target of a service that there is not (RFC 2782)
 

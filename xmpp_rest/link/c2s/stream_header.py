@@ -18,7 +18,7 @@ class StreamHeader(NamedTuple):
 
 
 class HeaderReader:
-    """Fed with the beginning of a stream until the tag is complete. Raises LinkDown for what is no stream of XMPP."""
+    """Fed with the beginning of a stream until the tag is complete. Raises LinkDown for anything else than a stream of XMPP."""
 
     def __init__(self) -> None:
         self._namespaces: dict[str | None, str] = {}
@@ -37,7 +37,7 @@ class HeaderReader:
         try:
             self._parser.Parse(data)
         except expat.ExpatError as e:
-            raise LinkDown("bad-xml", f"the server sent something that is no stream: {e}") from e
+            raise LinkDown("bad-xml", f"the server sent something else than a stream: {e}") from e
         return self._found
 
     def _declare(self, prefix: str | None, uri: str | None) -> None:
@@ -45,7 +45,7 @@ class HeaderReader:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if name != f"{STREAMS}}}stream" or self._namespaces.get(None) != CLIENT:
-            raise LinkDown("invalid-namespace", "the server's first element is no stream of clients")
+            raise LinkDown("invalid-namespace", "the server's first element is not a stream of clients")
         declared = "".join(f" xmlns{f':{prefix}' if prefix else ''}={quoteattr(uri)}" for prefix, uri in self._namespaces.items())
         prefix = next(prefix for prefix, uri in self._namespaces.items() if uri == STREAMS)
         self._found = StreamHeader(f"<{prefix}:stream{declared}>".encode(), attributes.get("version", ""))

@@ -40,7 +40,7 @@ class TlsContexts:
             return context
 
     def forget(self) -> None:
-        """Make them anew, since a file of authorities may have changed."""
+        """Make them again, since a file of authorities may have changed."""
         with self._lock:
             self._made.clear()
 
@@ -48,7 +48,7 @@ class TlsContexts:
 def _new_context(login: LoginSettings, direct: bool) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=login.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.hostname_checks_common_name = False  # RFC 6120 §13.7.2.1: DNS-ID; what a subject says is no name
+    context.hostname_checks_common_name = False  # RFC 6120 §13.7.2.1: DNS-ID; not what a subject says
     if direct:
         context.set_alpn_protocols([ALPN])
     return context
