@@ -21,6 +21,7 @@ SETTINGS: Sections = {
     "gateway": {"rooms_domain": ""},
     "rooms_anywhere": {"retry_max": 1, "reflection_timeout": 5, "hold": 60},
     "sessions": {"keepalive": 5},
+    "server": {"workers": 3},
 }
 
 

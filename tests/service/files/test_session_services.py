@@ -189,8 +189,10 @@ def test_a_file_goes_there(make_app: MakeApp, web: WebServer) -> None:
 
 def test_a_slot_inside_is_not_used(gateway: Gateway, server: AccountServer, web: WebServer) -> None:
     server.slot(web.url("/put"))
+    file = upload(gateway)
     with pytest.raises(FileRefused) as refused:
-        upload(gateway).offer()
+        file.offer()
+    file.abort()
     assert refused.value.detail == INSIDE
     assert web.taken == []
 
@@ -198,8 +200,10 @@ def test_a_slot_inside_is_not_used(gateway: Gateway, server: AccountServer, web:
 def test_a_service_that_refuses_is_named(gateway: Gateway, server: AccountServer) -> None:
     del server.answers[SERVICE, DISCO_INFO]
     server.answers["montague.example", DISCO_INFO] = INFO
+    file = upload(gateway)
     with pytest.raises(FileRefused) as refused:
-        upload(gateway).offer()
+        file.offer()
+    file.abort()
     assert refused.value.status == 502
     assert refused.value.detail.startswith("The upload service montague.example has refused: service-unavailable")
 

@@ -58,6 +58,9 @@ class UploadServices(Protocol):
     def addresses(self, actor: JID, target: Endpoint, /) -> Addresses:
         """Where to connect to, for a URL of a slot. Raises FileRefused, OSError, ValueError."""
 
+    def last(self, size: int, /) -> float | None:
+        """Until when a file of this size has to be there (monotonic); None: as long as there is progress."""
+
     def note(self, reason: str | None, /) -> None:
         """Remember why it has refused; None: it has not. Raises GatewayError."""
 
@@ -125,6 +128,10 @@ class ForeignUploads:
     def addresses(self, actor: JID, target: Endpoint) -> Addresses:
         """Where to connect to, for a URL of a slot. Raises FileRefused, OSError, ValueError."""
         return self._service.addresses(actor, target)
+
+    def last(self, size: int) -> float | None:
+        """Until when a file of this size has to be there (monotonic); None: as long as there is progress."""
+        return self._service.last(size)
 
     def _note(self, reason: str | None) -> None:
         with suppress(GatewayError):  # the leader is told the next time
@@ -206,7 +213,7 @@ class _ForeignFile:
         target = target_of(slot.put)
         addresses = self._uploads.addresses(self._owner, target)
         fields = {"Content-Type": self._media_type, "Content-Length": str(self.size), **dict(slot.fields)}
-        with HttpExchange(target, addresses, PROGRESS) as exchange:
+        with HttpExchange(target, addresses, PROGRESS, self._uploads.last(self.size)) as exchange:
             exchange.send_head("PUT", fields)
             self._spool.seek(0, os.SEEK_SET)
             try:

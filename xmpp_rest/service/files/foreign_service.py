@@ -171,6 +171,10 @@ class ForeignService:
         """What helps where it does not let somebody upload."""
         return f"It does not let {actor.bare} upload: {REMEDY}"
 
+    def last(self, _: int) -> float | None:
+        """Until when a file has to be there: as long as there is progress."""
+        return None
+
     def addresses(self, _: JID, target: Endpoint) -> Addresses:
         """Where to connect to, for a URL of a slot. Raises OSError, ValueError."""
         return socket.getaddrinfo(target.host, target.port, 0, socket.SOCK_STREAM)

@@ -33,7 +33,8 @@ from xmpp_rest.threads.waits import Wait
 
 MOST = 10_000  # accounts of whose services something is known
 RESOLVERS = 8  # threads that look names up
-SECONDS = 10.0  # for a name
+SECONDS = 10.0  # for a name, and for an upload beside its bytes
+SLOWEST = 50_000  # bytes in a second
 HTTPS, FIRST_FREE = 443, 1024  # ports below are those of system services
 INSIDE = "The upload service has given a URL that is not one of a public server"
 
@@ -71,6 +72,10 @@ class SessionServices:
 
     def note(self, reason: str | None) -> None:
         """Nobody is told later: it is one account's."""
+
+    def last(self, size: int) -> float:
+        """Until when a file of this size has to be there (monotonic): a server that takes it too slowly keeps others waiting."""
+        return time.monotonic() + SECONDS + size / SLOWEST
 
     def addresses(self, actor: JID, target: Endpoint) -> Addresses:
         """Where to connect to, for a URL of a slot. Raises FileRefused, OSError, UnicodeError."""

@@ -33,7 +33,7 @@ class RawOccupants:
         self._router = router
         self._mailbox = mailbox
         self._outcomes = outcomes
-        self._watched: OrderedDict[_Key, SpeechListener] = OrderedDict()
+        self._watched: dict[bool, OrderedDict[_Key, SpeechListener]] = {True: OrderedDict(), False: OrderedDict()}  # by whether hosted
         self._lock = Lock()
         router.observe(self.observe)
         router.on_link(self._link_changed)
@@ -51,7 +51,8 @@ class RawOccupants:
         """With a stream of an account elsewhere its server has taken it out of all rooms."""
         self._router.occupancy.leave(session.bare.__eq__)
         with self._lock:
-            over = {key: self._watched.pop(key) for key in [key for key in self._watched if key[0].bare == session.bare]}
+            watched = self._watched[False]
+            over = {key: watched.pop(key) for key in [key for key in watched if key[0].bare == session.bare]}
         for (sender, room, _), listener in over.items():
             listener.ended(session_broke(RoomPlace(sender, room)), "")
 
@@ -67,9 +68,10 @@ class RawOccupants:
         key, text = (sender, room, stanza.attrib["id"]), serialise(stanza)
         begun = self._outcomes.all_accepted([(sender, key[2])])
         with self._lock:
-            self._watched[key] = listener
-            if len(self._watched) > REMEMBERED:
-                self._watched.popitem(last=False)
+            watched = self._watched[self._is_hosted(sender)]
+            watched[key] = listener
+            if len(watched) > REMEMBERED:
+                watched.popitem(last=False)
         try:
             if self._is_hosted(sender):
                 send = partial(self._router.send_out, sender.domain, [stanza], [text], request_ids=[outgoing.request_id])
@@ -84,11 +86,11 @@ class RawOccupants:
 
     def _take(self, key: _Key) -> SpeechListener | None:
         with self._lock:
-            return self._watched.pop(key, None)
+            return self._watched[self._is_hosted(key[0])].pop(key, None)
 
     def observe(self, stanza: Element, sender: JID | None, to: JID) -> None:
         """It may be what a room shows, or refuses."""
-        if not self._watched or stanza.tag != "message" or sender is None:  # the usual case
+        if not self._watched[self._is_hosted(to)] or stanza.tag != "message" or sender is None:  # the usual case
             return
         room = sender.bare
         if stanza.get("type") == "error" and not sender.resource:

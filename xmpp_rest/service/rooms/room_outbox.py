@@ -113,7 +113,7 @@ class RoomOutbox:
         with core.lock:
             queue = core.queues.get(place)
             message = queue.found((identifier,)) if queue is not None else None
-            message = message or core.unshown.get((place, identifier))
+            message = message or core.unshown(place).get((place, identifier))
             stage = message.stage if message is not None else Stage.ENDED
         if message is None or stage not in (Stage.WRITTEN, Stage.UNSHOWN):
             return

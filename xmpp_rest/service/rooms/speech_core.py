@@ -59,7 +59,7 @@ class SpeechCore:
         self.queues: dict[RoomPlace, RoomQueue] = {}
         self.confirmed: dict[RoomPlace, int] = {}
         """Who is known to be in, and since when: the number of the stream."""
-        self.unshown: OrderedDict[tuple[RoomPlace, str], SpokenMessage] = OrderedDict()
+        self._unshown: dict[str, OrderedDict[tuple[RoomPlace, str], SpokenMessage]] = {kind: OrderedDict() for kind in (HOSTED, ELSEWHERE)}
         self.is_stopping = False
         """Whether occupants are leaving as the gateway stops: what waits is left to the next process."""
         self._is_settling = False
@@ -99,6 +99,10 @@ class SpeechCore:
         """Whose messages count with those of this one as held for the room: all that are hosted; of others, each account's alone."""
         return place.room, "" if self.is_hosted(place) else str(place.actor)
 
+    def unshown(self, place: RoomPlace) -> OrderedDict[tuple[RoomPlace, str], SpokenMessage]:
+        """The messages that no room has shown in time, of all who are hosted, or of all who are not."""
+        return self._unshown[self._kind(place)]
+
     def _kind(self, place: RoomPlace) -> str:
         return HOSTED if self.is_hosted(place) else ELSEWHERE
 
@@ -132,10 +136,11 @@ class SpeechCore:
 
     def remember(self, message: SpokenMessage) -> None:
         """The room may still show it."""
+        unshown = self.unshown(message.place)
         for identifier in message.ids:
-            self.unshown[message.place, identifier] = message
-        while len(self.unshown) > REMEMBERED:
-            self.unshown.popitem(last=False)
+            unshown[message.place, identifier] = message
+        while len(unshown) > REMEMBERED:
+            unshown.popitem(last=False)
 
     # -- without the lock
 

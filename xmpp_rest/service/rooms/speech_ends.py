@@ -31,7 +31,7 @@ class SpeechEnds:
                 queue.is_shown()
                 core.count((message,), -1)
             else:
-                message = next((found for i in ids_of(stanza) if (found := core.unshown.get((place, i))) is not None), None)
+                message = next((found for i in ids_of(stanza) if (found := core.unshown(place).get((place, i))) is not None), None)
                 self._forget_unshown(message)
         if message is not None:
             core.forget(message)
@@ -41,7 +41,7 @@ class SpeechEnds:
     def _forget_unshown(self, message: SpokenMessage | None) -> None:
         if message is not None:
             for identifier in message.ids:
-                self._core.unshown.pop((message.place, identifier), None)
+                self._core.unshown(message.place).pop((message.place, identifier), None)
 
     def refuse(self, queue: RoomQueue | None, message: SpokenMessage, told: RoomRefusal) -> None:
         """It is refused. `queue`: None for one that was not shown in time."""
