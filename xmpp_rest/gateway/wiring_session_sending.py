@@ -46,7 +46,8 @@ def build_session_sending(
     sessions.observers.subscribe(RoomSessions(rooms.memberships.sessions))
     handovers = Handovers(sessions.accounts, router.accounts, outcomes, presences)
     sending = ForeignSending(hosted, handovers, rooms.speaking, settings.sessions, waits, remote, counts)
-    return SessionSendingParts(sending, ForeignAnswers(driver, settings.gateway.domain, longest), presences)
+    answers = ForeignAnswers(driver, settings.gateway.domain, longest + settings.sessions.confirm_timeout)
+    return SessionSendingParts(sending, answers, presences)
 
 
 def build_session_inbound(

@@ -124,6 +124,9 @@ class TestMessages:
         assert [each["outcome"] for each in answer.get_json()["results"]] == ["accepted", "refused"]
         waited = send(foreign_app, to=[BENVOLIO], headers=WAITING).get_json()["results"]
         assert waited[0]["state"] == "confirmed"
+        with foreign_app.server.frozen():
+            answer = send(foreign_app, to=[BENVOLIO], headers={"Prefer": "wait=0"})
+            assert answer.get_json()["results"][0]["state"] in ("accepted", "written")
 
     def test_one_key_sends_once_for_each_account(self, foreign_app: ForeignApp) -> None:
         key = {"Idempotency-Key": "k1"}
@@ -215,6 +218,8 @@ class TestBreaks:
         assert answer.get_json()["error"]["text"] == f"The session at {MONTAGUE} broke off; try again"
         assert state(app, "m1") == "accepted"
         assert send(app, id="m2", headers={"Prefer": "wait=0"}).headers["Stanza-Outcome"] == "accepted"
+        several = send(app, to=[BENVOLIO, f"mercutio@{MONTAGUE}"])
+        assert (several.status_code, [each["outcome"] for each in several.get_json()["results"]]) == (503, ["unknown"] * 2)
         app.server.refuses = False
         until(lambda: state(app, "m2") == "confirmed", 60)
         assert state(app, "m1") == "confirmed"

@@ -18,6 +18,7 @@ from xmpp_rest.api.rest.room_answers import nick_for_all, unshown
 from xmpp_rest.api.rest.send import Send
 from xmpp_rest.api.rest.several import SeveralRecipients
 from xmpp_rest.api.rest.timing import time_of, to_schedule
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import JSON
@@ -44,11 +45,12 @@ class OneOfMany(NamedTuple):
 
 
 class ManyResult(NamedTuple):
-    """What became of one recipient. `more`: members of the answer where it was accepted."""
+    """What became of one recipient. `more`: members of the answer where it was accepted; `is_lost`: nobody knows what became of it."""
 
     one: OneOfMany
     failure: RestFailure | None = None
     more: dict[str, Any] | None = None
+    is_lost: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in answers."""
@@ -56,7 +58,8 @@ class ManyResult(NamedTuple):
         if self.failure is None:
             return named | {"outcome": "accepted"} | (self.more or {})
         error = {"type": self.failure.type, "condition": self.failure.condition, "text": self.failure.text}
-        return named | {"outcome": "unknown" if self.failure.unsure else "refused", "error": {k: v for k, v in error.items() if v}}
+        outcome = "unknown" if self.failure.unsure or self.is_lost else "refused"
+        return named | {"outcome": outcome, "error": {k: v for k, v in error.items() if v}}
 
 
 def messages_to_all(resource: Send, template: Element, named: SeveralRecipients) -> list[OneOfMany]:
@@ -110,14 +113,14 @@ def _send(resource: Send, messages: Sequence[OneOfMany]) -> list[ManyResult]:
     with resource.gateway.parts.waits.holding(str(resource.caller.jid.bare)):
         resource.set_field("Preference-Applied", f"wait={seconds:g}")
         in_rooms = [one for one in messages if seconds and sending.is_for_room(*one.message)]
-        results = _send_now(sending, [one for one in messages if one not in in_rooms], nick)
+        results = _send_now(sending, [one for one in messages if one not in in_rooms], nick, Wait(seconds, resource.gone))
         end = time.monotonic() + seconds
         results += _say(sending, in_rooms, nick, Wait(seconds, resource.gone))
         return [_decided(sending, result, Wait(max(0.0, end - time.monotonic()), resource.gone)) for result in results]
 
 
-def _send_now(sending: SendingPort, messages: Sequence[OneOfMany], nick: str) -> list[ManyResult]:
-    results = sending.send_many([OutboundMessage(*one.message) for one in messages], nick) if messages else []
+def _send_now(sending: SendingPort, messages: Sequence[OneOfMany], nick: str, wait: Wait | None = None) -> list[ManyResult]:
+    results = sending.send_many([OutboundMessage(*one.message) for one in messages], nick, wait) if messages else []
     return [_result(one, result) for one, result in zip(messages, results, strict=True)]
 
 
@@ -143,7 +146,9 @@ def _said(one: OneOfMany, said: SpokenResult, seconds: float) -> ManyResult:
 def _result(one: OneOfMany, result: Result) -> ManyResult:
     if result is None:
         return ManyResult(one)
-    return ManyResult(one, failure_for(result) if isinstance(result, Exception) else _of_recipient(condition_of(result)))
+    if isinstance(result, Exception):
+        return ManyResult(one, failure_for(result), is_lost=isinstance(result, GatewayError) and result.name == "session-lost")
+    return ManyResult(one, _of_recipient(condition_of(result)))
 
 
 def _of_recipient(error: StanzaError) -> RestFailure:

@@ -31,8 +31,11 @@ class SendingPort(Protocol):
     def send_and_wait(self, stanza: Element, sender: JID, to: JID, wait: Wait) -> tuple[Element | None, str]:
         """As `send`, but wait for the server to refuse or process it; with the state of the outcome."""
 
-    def send_many(self, stanzas: Sequence[OutboundMessage], nick: str = "") -> list[Result]:
-        """As `send` for each of them, in order; what it would raise is a result. `nick`: under which to come into rooms."""
+    def send_many(self, stanzas: Sequence[OutboundMessage], nick: str = "", wait: Wait | None = None) -> list[Result]:
+        """As `send` for each of them, in order; what it would raise is a result. `nick`: under which to come into rooms.
+
+        `wait`: how long a server that has to be waited for may take.
+        """
 
     def begin_many(self, stanzas: Sequence[OutboundMessage], nick: str = "") -> Results:
         """As `send_many`, in two steps: what is returned waits for the results. Raises nothing."""

@@ -146,8 +146,11 @@ class Sending:
             self._outcomes.processed(sender, identifier, refusal)
         return refusal
 
-    def send_many(self, stanzas: Sequence[OutboundMessage], nick: str = "") -> list[Result]:
-        """As `send` for each of them, in order, with fewer waits for the disk; what it would raise is a result. `nick`: of `say`."""
+    def send_many(self, stanzas: Sequence[OutboundMessage], nick: str = "", wait: Wait | None = None) -> list[Result]:
+        """As `send` for each of them, in order, with fewer waits for the disk; what it would raise is a result. `nick`: of `say`.
+
+        `wait`: of no matter, as no server is waited for.
+        """
         return self.begin_many(stanzas, nick)()
 
     def begin_many(self, stanzas: Sequence[OutboundMessage], nick: str = "") -> Results:

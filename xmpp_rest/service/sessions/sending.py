@@ -6,6 +6,7 @@ What the gateway does for its own accounts beside sending is here their server's
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.config.login_tables import SessionsSettings
@@ -114,30 +115,33 @@ class ForeignSending:
 
     # -- many
 
-    def send_many(self, stanzas: Sequence[OutboundMessage], nick: str = "") -> list[Result]:
-        """As `send` for each of them, in order; what it would raise is a result. `nick`: of `say`."""
+    def send_many(self, stanzas: Sequence[OutboundMessage], nick: str = "", wait: Wait | None = None) -> list[Result]:
+        """As `send` for each of them, in order; what it would raise is a result. `nick`: of `say`; `wait`: None: `confirm_timeout`."""
         if not stanzas:
             return []
         try:
             with self._waits.confirming(str(stanzas[0].sender.bare)):
-                return self.begin_many(stanzas, nick)()
+                return self._begin_sendable(stanzas, nick, wait)()
         except GatewayError as e:
             return [e for _ in stanzas]
 
     def begin_many(self, stanzas: Sequence[OutboundMessage], nick: str = "") -> Results:
         """As `send_many`, in two steps: what is returned waits for the results. Raises nothing."""
+        return self._begin_sendable(stanzas, nick, None)
+
+    def _begin_sendable(self, stanzas: Sequence[OutboundMessage], nick: str, wait: Wait | None) -> Results:
+        begin_sending = partial(self._begin, wait or Wait(self._patience))
         request_id = current_id() or ""
         errors = [self._unsendable(outgoing.stanza, outgoing.to) for outgoing in stanzas]
 
         def begin(good: Sequence[OutboundMessage]) -> Results:
             for outgoing in good:
                 self._counts.handed_in(outgoing.stanza.tag)
-            return begin_with_rooms(self._speaking, [outgoing._replace(request_id=request_id) for outgoing in good], nick, self._begin)
+            return begin_with_rooms(self._speaking, [outgoing._replace(request_id=request_id) for outgoing in good], nick, begin_sending)
 
         return begin_sendable(stanzas, errors, begin)
 
-    def _begin(self, stanzas: Sequence[OutboundMessage]) -> Results:
-        wait = Wait(self._patience)
+    def _begin(self, wait: Wait, stanzas: Sequence[OutboundMessage]) -> Results:
         if not self._remote.follows():
             return self._begin_here(stanzas, wait) if stanzas else list
         return begin_written(stanzas, lambda good: self._begin_on_leader(OutboundMessages(good), wait))
