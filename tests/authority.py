@@ -48,7 +48,7 @@ class Authority:
         request, extensions = made.key.with_suffix(".csr"), made.key.with_suffix(".ext")
         extensions.write_text(f"basicConstraints=critical,CA:FALSE\nextendedKeyUsage={usage}\n{_alternative_names(names)}")
         _openssl("req", *_KEY, "-keyout", str(made.key), "-out", str(request), "-subj", subject)
-        signed = ("-CA", str(self.ca_file), "-CAkey", str(self._ca_key), "-extfile", str(extensions), "-days", str(days))
+        signed = ("-CA", str(self.ca_file), "-CAkey", str(self._ca_key), "-extfile", str(extensions), *_validity(days))
         _openssl("x509", "-req", "-in", str(request), *signed, "-out", str(made.chain))
         return made
 
@@ -67,6 +67,13 @@ class Authority:
 def _alternative_names(names: tuple[str, ...]) -> str:
     kinds = ("IP" if name.replace(".", "").isdigit() else "DNS" for name in names)
     return "subjectAltName=" + ",".join(f"{kind}:{name}" for kind, name in zip(kinds, names, strict=True)) if names else ""
+
+
+def _validity(days: int) -> tuple[str, ...]:
+    """The options for so many days from now; OpenSSL 3.4 and newer has others for a time that is over."""
+    if days < 0 and b"-not_after" in subprocess.run(["openssl", "x509", "-help"], check=True, capture_output=True, timeout=60).stderr:
+        return "-not_before", "20200101000000Z", "-not_after", "20210101000000Z"
+    return "-days", str(days)
 
 
 def _openssl(*words: str) -> None:
