@@ -82,6 +82,7 @@ OF_REST = [
     ("DELETE", "/rest/scheduled/abc", {}, None, NOT_LATER),
     ("POST", "/rest", {"Send-At": "tomorrow, 10am"}, MESSAGE, NOT_LATER),
     ("POST", "/rest", {"Delay": "30m"}, MESSAGE, NOT_LATER),
+    ("POST", f"/rest/message/chat/juliet@{DOMAIN}", {"Delay": "30m"}, {"body": "It is my lady"}, NOT_LATER),
 ]
 
 

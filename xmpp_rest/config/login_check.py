@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from xmpp_rest.config.login_domains import LoginDomains
@@ -50,19 +51,18 @@ def _authority_problems(where: str, login: LoginSettings) -> Iterator[str]:
     if login.ca_file is None:
         return
     try:
-        _require_authorities(login.ca_file)
-    except ssl.SSLError:
-        yield f"{where} ca_file = {login.ca_file}: holds no certificate in PEM form"
+        if not _has_authorities(login.ca_file):
+            yield f"{where} ca_file = {login.ca_file}: holds no certificate in PEM form"
     except OSError as e:
         yield f"{where} ca_file = {login.ca_file}: cannot be read: {e.strerror}; write the path of a PEM file that this user may read"
 
 
-def _require_authorities(file: Path) -> None:
-    """Raises OSError; ssl.SSLError where it holds no certificate."""
+def _has_authorities(file: Path) -> bool:
+    """Whether there is a certificate in the file, and not another thing or a list of revoked ones alone. Raises OSError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(file)
-    if not context.cert_store_stats()["x509"]:
-        raise ssl.SSLError("no certificate")
+    with suppress(ssl.SSLError):
+        context.load_verify_locations(file)
+    return bool(context.cert_store_stats()["x509"])
 
 
 def _admin_problems(settings: Settings) -> Iterator[str]:
