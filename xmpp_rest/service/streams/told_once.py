@@ -28,9 +28,10 @@ class ToldOnce:
         known = bool(event.id) and event.id in self._told
         if own is not None and not known and (when := self._told.get(own)) is not None:
             known = bool(event.stanza.get("id")) or abs(event.when - when) < COPIES_WITHIN
-        for key in (event.id, own):
-            if key:
-                self._told[key] = event.when
+        if event.id:
+            self._told[event.id] = event.when
+        if own is not None:
+            self._told[own] = event.when
         while len(self._told) > self._most:
             self._told.popitem(last=False)
         return not known
@@ -41,4 +42,4 @@ class ToldOnce:
         sender, to = stanza.get("from", ""), stanza.get("to", self._owner)
         if stanza.tag != "message" or not sender.partition("/")[0] == to.partition("/")[0] == self._owner:
             return None
-        return sender, stanza.get("id", ""), stanza.get("type", ""), stanza.findtext("body")
+        return hash((sender, stanza.get("id", ""), stanza.get("type", ""), stanza.findtext("body")))  # texts may be long

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,7 +18,7 @@ from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.messages.archive import ArchiveFilter
 from xmpp_rest.service.sessions.listening.archive_tail import ArchiveTail
-from xmpp_rest.service.sessions.listening.heard import read_heard
+from xmpp_rest.service.sessions.listening.heard import read_heard, size_of
 from xmpp_rest.service.sessions.listening.quiet_presence import QuietPresence
 from xmpp_rest.service.sessions.listening.stream_places import OnEventsPage, OnPlace, StreamPlaces
 from xmpp_rest.service.sessions.server_archive import OnPage, ServerArchive
@@ -32,7 +33,7 @@ log = logging.getLogger("xmpp_rest.sessions")
 
 Job = Callable[[], object]
 MOST_TOLD = 200  # ids of an account's last events, which come both at once and from the archive
-MOST_WAITING = 1000  # stanzas of one account that wait to be told
+MOST_WAITING = 1 << 20  # bytes of stanzas of one account that wait to be told
 
 
 class ListeningServices(NamedTuple):
@@ -58,7 +59,8 @@ class AccountListening:
         self.account = account
         self._services = services
         self._jobs: Backlog[Job] = Backlog(services.pool, self._run)
-        self._waiting = 0  # stanzas among these
+        self._waiting = 0  # bytes of stanzas among these
+        self._lock = threading.Lock()  # guards the line above
         self._heard_all = False  # whether the server told all messages as they came, when that was looked at last
         self._told = ToldOnce(account, MOST_TOLD)
         self._presence = QuietPresence(account, services.router, own, lambda: services.settings().presence == "listening", self._later)
@@ -81,12 +83,14 @@ class AccountListening:
 
     def received(self, stanza: Element) -> None:
         """Tell a message or presence that has reached the session."""
-        if self._waiting >= MOST_WAITING:
+        size = size_of(stanza)
+        if self._waiting > MOST_WAITING:
             self._services.incidents.report(log, "listening-full", "stanzas to %s come faster than they are told", self.account)
             self._later(self._tail.look)  # the archive has it
             return
-        self._waiting += 1
-        self._later(partial(self._receive, stanza))
+        with self._lock:
+            self._waiting += size
+        self._later(partial(self._receive, stanza, size))
 
     def tick(self) -> None:
         """Look into the archive, if it is time."""
@@ -144,8 +148,9 @@ class AccountListening:
         except GatewayError as e:
             answered(e)
 
-    def _receive(self, stanza: Element) -> None:
-        self._waiting -= 1
+    def _receive(self, stanza: Element, size: int) -> None:
+        with self._lock:
+            self._waiting -= size
         if stanza.tag == "presence":
             self._receive_presence(stanza)
         elif (heard := read_heard(stanza, self.account)) is not None:

@@ -23,6 +23,7 @@ log = logging.getLogger("xmpp_rest.sessions")
 
 PAGE = 100
 MOST_HELD = 100  # messages that wait for a look into the archive
+MOST_BYTES = 256 << 10  # that these take
 SOON = 1.0  # seconds until the next look at most, after a break
 SLOWEST = 60.0  # seconds between two looks into an archive that fails
 REMOVED = "the messages after the last event have been removed"
@@ -68,6 +69,7 @@ class ArchiveTail:
         """The id of the last message that was told or passed over; "" in an empty archive, None: it is not known, or there is none."""
         self._is_looking = self._again = False
         self._held: list[HeardMessage] = []  # those that the next look may find
+        self._bytes = 0  # that they take
         self._awaited: list[HeardMessage] = []  # those that this one may find
         self._alone: OrderedDict[Hashable, None] = OrderedDict()  # names of those that were told although it had not found them
         self._failures = 0
@@ -77,7 +79,7 @@ class ArchiveTail:
         """What comes after this id is to be told, unless an earlier place is known. None: there is no archive."""
         if newest is None:
             self.place = None
-            self._awaited, self._held = self._awaited + self._held, []
+            self._await_held()
             self._tell_awaited()
         elif self.place is None:
             self.place = newest
@@ -87,7 +89,8 @@ class ArchiveTail:
     def restart(self) -> None:
         """Nothing is known any more: all streams have ended."""
         self.place = None
-        self._held, self._awaited = [], []
+        self._await_held()
+        self._awaited = []
 
     def is_due(self, *, hears_all: bool) -> bool:
         """Whether it is time to look: where the server tells all, only after a look that failed."""
@@ -107,8 +110,12 @@ class ArchiveTail:
             self._tell(_event(message))
             return
         self._held.append(message)
-        if len(self._held) > MOST_HELD and not (first := self._held.pop(0)).id:  # one with an id is found by the look in any case
-            self._tell_alone(first)
+        self._bytes += message.size
+        while self._held and (len(self._held) > MOST_HELD or self._bytes > MOST_BYTES):
+            first = self._held.pop(0)
+            self._bytes -= first.size
+            if not first.id:  # one with an id is found by the look in any case
+                self._tell_alone(first)
         self.look()
 
     def look(self) -> None:
@@ -119,7 +126,7 @@ class ArchiveTail:
             self._again = True
             return
         self._is_looking, self._again = True, False
-        self._awaited, self._held = self._awaited + self._held, []
+        self._await_held()
         self._ask(self._looked, ArchiveFilter(after=self.place or None), PAGE)
 
     def _looked(self, outcome: ServerPage | Exception) -> None:
@@ -150,6 +157,10 @@ class ArchiveTail:
                 self._tell(event_of(kept))
         self._awaited = [message for message in self._awaited if _name(message) not in found]
         self._held = [message for message in self._held if _name(message) not in found]
+        self._bytes = sum(message.size for message in self._held)
+
+    def _await_held(self) -> None:
+        self._awaited, self._held, self._bytes = self._awaited + self._held, [], 0
 
     def _tell_awaited(self) -> None:
         awaited, self._awaited = self._awaited, []
@@ -180,7 +191,7 @@ def _name(message: HeardMessage) -> Hashable:
 
 
 def _content(stanza: Element) -> Hashable:
-    return stanza.get("from"), stanza.get("id"), stanza.findtext("body")
+    return hash((stanza.get("from"), stanza.get("id"), stanza.findtext("body")))  # texts may be long
 
 
 def _event(message: HeardMessage) -> Event:

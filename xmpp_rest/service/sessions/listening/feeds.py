@@ -32,13 +32,16 @@ class Feeds:
     def bring(self, stream: JID, page: EventsPage | Exception) -> None:
         """Bring a page, or why there is none, to the stream of this full address."""
         try:
-            if (mine := self._find(stream)) is not None:
-                _give(mine, reason_of(page) if isinstance(page, Exception) else page)
-            else:
-                carried = reason_of(page) if isinstance(page, Exception) else _carried(page)
-                self._remote.publish(PAGE, stream=str(stream), page=carried)
+            self._bring(stream, reason_of(page) if isinstance(page, Exception) else page)
         except Exception as e:
             self._incidents.report(log, "stream-untold", "a page does not reach the stream %s: %r", stream, e, trace=True)
+            self._bring(stream, reason_of(e))
+
+    def _bring(self, stream: JID, page: EventsPage | str) -> None:
+        if (mine := self._find(stream)) is not None:
+            _give(mine, page)
+        else:
+            self._remote.publish(PAGE, stream=str(stream), page=page if isinstance(page, str) else _carried(page))
 
     def end(self, owner: JID, reason: str) -> None:
         """End the streams of an account."""

@@ -14,6 +14,7 @@ from xmpp_rest.protocol.namespaces import CARBONS, DELAY, FORWARD, MAM, STANZA_I
 _RECEIVED, _SENT, _RESULT = f"{{{CARBONS}}}received", f"{{{CARBONS}}}sent", f"{{{MAM}}}result"
 _FORWARDED = f"{{{FORWARD}}}forwarded/message"
 _STANZA_ID, _DELAY = f"{{{STANZA_ID}}}stanza-id", f"{{{DELAY}}}delay"
+ELEMENT = 400  # bytes that an element takes beside its texts
 _UNARCHIVED = frozenset(("groupchat", "headline", "error"))
 _TELLABLE = re.compile(r"[!-~]{1,256}")  # what an event's id and the field Last-Event-ID carry unchanged
 
@@ -27,6 +28,11 @@ class HeardMessage(NamedTuple):
     """Whether an archive may have it."""
     when: float | None = None
     """When its server got it (Unix time), if it says so."""
+
+    @property
+    def size(self) -> int:
+        """About the bytes that it takes."""
+        return size_of(self.stanza)
 
 
 def read_heard(stanza: Element, account: JID) -> HeardMessage | None:
@@ -43,6 +49,13 @@ def read_heard(stanza: Element, account: JID) -> HeardMessage | None:
         return None
     copy = received.find(_FORWARDED)
     return None if copy is None else _of_message(copy, account)
+
+
+def size_of(stanza: Element) -> int:
+    """About the bytes that a stanza takes."""
+    return sum(
+        ELEMENT + len(element.text or "") + len(element.tail or "") + sum(map(len, element.attrib.values())) for element in stanza.iter()
+    )
 
 
 def is_sent(message: Element, account: JID) -> bool:

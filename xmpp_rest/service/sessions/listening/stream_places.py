@@ -105,6 +105,13 @@ class StreamPlaces:
         self._ask(partial(self._read, after, done), ArchiveFilter(after=after or None), PAGE)
 
     def _read(self, after: str, done: OnEventsPage, outcome: ServerPage | Exception) -> None:
+        try:
+            self._tell(after, done, outcome)
+        except Exception as e:  # the stream does not wait in vain
+            done(e)
+            raise
+
+    def _tell(self, after: str, done: OnEventsPage, outcome: ServerPage | Exception) -> None:
         if isinstance(outcome, ItemNotFound) or (isinstance(outcome, ServerPage) and went_back(after, outcome.items)):
             done(StreamEnded(REMOVED))
             return
