@@ -49,7 +49,7 @@ class ForeignReader:
                         self.events.append(event)
                         self.last = event.id or self.last
                     self._changed.notify_all()
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError, http.client.HTTPException):
             pass  # it was closed
         with self._changed:
             self.ended = True

@@ -133,11 +133,11 @@ class StreamPlaces:
         """What of a page is told, as far as it is not too long."""
         events: list[Event] = []
         size, last, complete = 0, page.last or after, page.complete or page.last in ("", after)
-        for kept, following in zip(page.items, (*page.items[1:], None), strict=True):
+        for number, kept in enumerate(page.items, 1):
             if not is_sent(kept.stanza, self._account):
                 events.append(event_of(kept))
                 size += len(serialise(kept.stanza))
-            if size > PAGE_BYTES and following is not None:
+            if size > PAGE_BYTES and number < len(page.items):
                 last, complete = kept.id, False
                 break
         return EventsPage(events, last, complete)
