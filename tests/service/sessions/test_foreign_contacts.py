@@ -222,6 +222,9 @@ class TestAsks:
         iqs = [make("iq", make("{a}b"), type_="get", id_=f"q{n}", from_=str(ROMEO), to_=str(JULIET)) for n in range(2000)]
         answers = asks.each(iqs)
         assert {answer.name for answer in answers if isinstance(answer, GatewayError)} == {"iq-overload"}
+        with pytest.raises(GatewayError, match="iq-overload") as raised:
+            asks.one(iqs[0])
+        assert raised.value.row.status == 503
         assert len(answers) == 2000
 
     def test_a_session_that_is_lost_meanwhile(self) -> None:

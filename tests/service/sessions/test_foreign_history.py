@@ -14,7 +14,7 @@ from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.namespaces import MAM
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.messages.archive import ArchivedMessage
-from xmpp_rest.service.sessions.foreign_history import MOST_PAGES, ForeignHistory, is_with
+from xmpp_rest.service.sessions.foreign_history import MOST_PAGES, SECONDS, ForeignHistory, is_with
 from xmpp_rest.service.sessions.history_page import MOST_OF_A_SECOND
 from xmpp_rest.service.sessions.server_archive import ServerArchive
 from xmpp_rest.service.sessions.server_features import ServerFeatures
@@ -227,6 +227,22 @@ def test_an_item_that_is_removed_meanwhile_ends_the_search() -> None:
         return taken
 
     assert bodies(history_at(AtServer(prunes)).messages(ROMEO, None, None, 150, has_body)) == [str(number) for number in range(201, 300)]
+
+
+def test_all_of_it_has_a_time(held: FakeArchive) -> None:
+    for number in range(300):
+        held.add(None, BEGAN + number)
+    server, now = AtServer(held), [100.0]
+
+    def slow(client: Speaks, stanza: Element) -> bool:
+        now[0] += SECONDS / 2
+        return len(held.queries) == 2
+
+    server.answers.insert(0, slow)
+    archive, features = ServerArchive(server.router, server.waits), ServerFeatures(server.router, server.waits)
+    with pytest.raises(GatewayError, match="server-silent"):
+        ForeignHistory(archive, features, lambda: now[0]).messages(ROMEO, None, None, 5, has_body)
+    assert len(held.queries) == 2
 
 
 @pytest.mark.parametrize("condition", ["feature-not-implemented", "service-unavailable", "item-not-found"])

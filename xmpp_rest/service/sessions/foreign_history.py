@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from xml.etree.ElementTree import Element
 
@@ -14,8 +15,10 @@ from xmpp_rest.service.sessions.history_page import HistoryItems
 from xmpp_rest.service.sessions.server_archive import ServerArchive
 from xmpp_rest.service.sessions.server_features import ServerFeatures
 from xmpp_rest.service.sessions.server_query import MOST_ASKED
+from xmpp_rest.threads.waits import Wait
 
 MOST_PAGES = 20  # of an archive, for one request
+SECONDS = 30.0  # for one request
 MORE = 10  # items beyond those that are asked for, in the first page: some are not shown
 _OTHER_TYPES = frozenset(("groupchat", "headline", "error"))
 Fits = Callable[[Element], bool]
@@ -25,16 +28,17 @@ Fits = Callable[[Element], bool]
 class ForeignHistory:
     """Reads the archives of accounts at their own servers. `actor` is the full JID of an account's session."""
 
-    def __init__(self, archive: ServerArchive, features: ServerFeatures) -> None:
+    def __init__(self, archive: ServerArchive, features: ServerFeatures, clock: Callable[[], float] = time.monotonic) -> None:
         """Any process may read."""
         self._archive = archive
         self._features = features
+        self._clock = clock
 
     def messages(self, actor: JID, partner: JID | None, end: float | None, limit: int, fits: Fits) -> list[ArchivedMessage]:
         """The newest messages of one with another, the oldest first: `limit` of them, or somewhat more or fewer (`HistoryItems`).
 
         `partner`: with whom, None for anybody; `end`: Unix time in seconds, inclusive. Raises GatewayError: no-archive, server-refused,
-        waits-full, and those of `Router.ask`.
+        server-silent, where all of it takes longer than SECONDS, waits-full, and those of `Router.ask`.
         """
         if not self._features.of(actor).archive:
             raise GatewayError("no-archive")
@@ -49,12 +53,12 @@ class ForeignHistory:
         """As `messages`, of the archive of `at`, such as a room; None: the account's own."""
         found = HistoryItems(limit, wanted.end, actor.bare, fits)
         before: str | None = None
+        until = self._clock() + SECONDS
         for number in range(MOST_PAGES):
             asked = limit + MORE if number == 0 else MOST_ASKED
+            further = ArchiveFilter(end=wanted.end, partner=wanted.partner, before=before)
             try:
-                page = self._archive.page(
-                    actor, ArchiveFilter(end=wanted.end, partner=wanted.partner, before=before), asked, newest=True, at=at
-                )
+                page = self._archive.page(actor, further, asked, newest=True, wait=Wait(max(0.0, until - self._clock())), at=at)
             except ItemNotFound as e:  # what the last page began with has been removed meanwhile, or there is no such archive
                 if before is None:
                     raise GatewayError("no-archive") from e
