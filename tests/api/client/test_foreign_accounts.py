@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import Element
 
 import pytest
 
+from tests.api.client.reader import parse
 from tests.foreign_app import MONTAGUE, ROMEO, ForeignApp, MakeForeignApp, make_foreign_app, montague_folder
 from tests.service.sessions.at_server import Speaks
 from tests.service.sessions.fake_archive import BEGAN, JULIET, FakeArchive
 from tests.service.sessions.fake_muclight import FakeMucLight
 from tests.service.sessions.fake_roster import FakeRoster
 from xmpp_rest.protocol.conditions import stanza_error
-from xmpp_rest.protocol.stanza import refusal
+from xmpp_rest.protocol.stanza import child, make, refusal
 
 __all__ = ["make_foreign_app", "montague_folder"]
 
@@ -63,7 +66,13 @@ class TestMessages:
     def test_the_history_is_the_archive_of_the_server(self, elsewhere: Elsewhere) -> None:
         elsewhere.archive.add("good pilgrim", BEGAN + 0.7, JULIET, id_="")
         elsewhere.archive.add("ay, pilgrim", BEGAN + 1, ROMEO.at("orchard"), JULIET, id_="m1")
-        first = {"from": "juliet@capulet.example", "to": str(ROMEO), "id": "x000000", "body": "good pilgrim", "timestamp": int(BEGAN) * 1000}
+        first = {
+            "from": "juliet@capulet.example",
+            "to": str(ROMEO),
+            "id": "x000000",
+            "body": "good pilgrim",
+            "timestamp": int(BEGAN) * 1000,
+        }
         second = {"from": str(ROMEO), "to": "juliet@capulet.example", "id": "m1", "body": "ay, pilgrim", "timestamp": int(BEGAN + 1) * 1000}
         assert elsewhere.get("/messages") == [first, second]
         assert elsewhere.get("/messages?limit=1") == [second]
@@ -116,6 +125,18 @@ class TestContacts:
         for action in ("invite", "accept"):
             assert elsewhere.app.ask("PUT", f"/api{path}", json={"action": action}).status_code == 204
         assert elsewhere.roster.asked == [("subscribe", "juliet@capulet.example"), ("subscribed", "juliet@capulet.example")]
+
+    def test_a_request_that_the_session_has_seen(self, elsewhere: Elsewhere) -> None:
+        session = elsewhere.app.log_in()
+        elsewhere.roster.pending.add("juliet@capulet.example")
+        elsewhere.app.server.send("romeo", make("presence", type_="subscribe", from_="juliet@capulet.example", to_=str(session)))
+        deadline = time.monotonic() + 60
+        while not elsewhere.get("/contacts"):  # it takes another thread there
+            assert time.monotonic() < deadline
+        assert elsewhere.get("/contacts") == [{"jid": "juliet@capulet.example", "subscription": "none", "ask": "in"}]
+        assert elsewhere.app.ask("PUT", "/api/contacts/juliet@capulet.example", json={"action": "accept"}).status_code == 204
+        assert elsewhere.roster.asked == [("subscribed", "juliet@capulet.example")]
+        assert elsewhere.get("/contacts") == [{"jid": "juliet@capulet.example", "subscription": "from", "ask": "none"}]
 
     def test_accepting_what_the_server_has_not_told_of(self, elsewhere: Elsewhere) -> None:
         path = "/contacts/juliet@capulet.example"
@@ -209,3 +230,37 @@ class TestRooms:
         elsewhere.app.server.handlers.insert(0, full)
         text = "The room has refused this: resource-constraint"
         assert elsewhere.refused("POST", "/rooms/orchard/messages", json={"body": "x"}) == (503, text)
+
+
+class TestEvents:
+    def test_what_is_said_in_a_room_is_an_event_of_that_room(self, elsewhere: Elsewhere) -> None:
+        session = elsewhere.app.log_in()
+        response = elsewhere.app.ask("GET", "/api/sse")
+        blocks: Iterator[bytes] = iter(response.response)  # type: ignore[arg-type]
+        try:
+            assert next(blocks).startswith(b":")
+            said = make("message", child("body", "hello"), type_="groupchat", id_="g1", to_=str(session))
+            for room in f"orchard@muclight.{MONTAGUE}", "tomb@rooms.capulet.example":
+                said.set("from", f"{room}/juliet@capulet.example")
+                elsewhere.app.server.send("romeo", said)
+            own, other = (parse(block) for block in events(blocks, 2))
+            assert (own.name, own.data["type"], own.data["room"], own.data["from"]) == (
+                "room.message",
+                "message",
+                "orchard",
+                "juliet@capulet.example",
+            )
+            assert (other.data["type"], other.data["from"]) == ("groupchat", "tomb@rooms.capulet.example/juliet@capulet.example")
+        finally:
+            response.close()
+
+
+def events(blocks: Iterator[bytes], count: int) -> list[bytes]:
+    """The next ones, without the comments."""
+    found: list[bytes] = []
+    deadline = time.monotonic() + 60
+    while len(found) < count:
+        assert time.monotonic() < deadline
+        block = next(blocks)
+        found += [] if block.startswith(b":") else [block]
+    return found

@@ -15,6 +15,7 @@ from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import MUC_USER
 from xmpp_rest.protocol.stanza import condition_of
+from xmpp_rest.service.rooms.light_rooms import is_of_light_room
 from xmpp_rest.service.rooms.memberships import Memberships
 from xmpp_rest.service.rooms.occupant_addresses import OccupantAddresses
 from xmpp_rest.service.rooms.values import RoomPlace
@@ -102,7 +103,9 @@ class RoomStanzas:
             self._memberships.presence(stanza, sender, place)
         if self._addresses.is_hosted(place.occupant):
             return self._occupancy.is_room(place.room)
-        return stanza.get("type") == "groupchat" or (stanza.tag == "presence" and stanza.find(_OF_ROOM) is not None)
+        if stanza.get("type") == "groupchat":
+            return not is_of_light_room(stanza, sender)
+        return stanza.tag == "presence" and stanza.find(_OF_ROOM) is not None
 
     def _heard(self, stanza: Element, sender: JID, place: RoomPlace) -> Unhandled | None:
         is_groupchat = stanza.get("type") == "groupchat"
