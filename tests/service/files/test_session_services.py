@@ -26,6 +26,7 @@ from xmpp_rest.service.files.refused import FileRefused
 from xmpp_rest.service.files.session_services import INSIDE, SessionServices
 from xmpp_rest.service.files.session_uploads import MOST_OF_ONE
 from xmpp_rest.service.files.uploads import IncomingFile
+from xmpp_rest.threads.waits import Wait
 
 SERVICE = "upload.montague.example"
 ITEMS = f"<query xmlns='{DISCO_ITEMS}'><item jid='muc.montague.example'/><item jid='{SERVICE}'/></query>"
@@ -40,6 +41,7 @@ class AccountServer(FakeSessions):
         self.open[ROMEO] = SESSION, 1
         self.answers = {("montague.example", DISCO_ITEMS): ITEMS, ("muc.montague.example", DISCO_INFO): OTHER, (SERVICE, DISCO_INFO): INFO}
         self.asked: list[tuple[str, str]] = []
+        self.condition = "service-unavailable"  # of what has no answer
         self._router = gateway.parts.router
         self._router.accounts.serve_by(self)
         self._is_over = threading.Event()
@@ -61,7 +63,7 @@ class AccountServer(FakeSessions):
             key = iq.attrib["to"], iq[0].tag.partition("}")[0][1:]
             self.asked.append(key)
             payload = self.answers.get(key)
-            said = refusal(iq, stanza_error("service-unavailable")) if payload is None else result(iq, parse_stored(payload))
+            said = refusal(iq, stanza_error(self.condition)) if payload is None else result(iq, parse_stored(payload))
             self._router.resolve(said, parse_jid(iq.attrib["to"]), SESSION)
 
 
@@ -208,6 +210,16 @@ def test_a_service_that_refuses_is_named(gateway: Gateway, server: AccountServer
     assert refused.value.detail.startswith("The upload service montague.example has refused: service-unavailable")
 
 
+def test_who_may_not_upload_is_told_so(gateway: Gateway, server: AccountServer) -> None:
+    server.condition = "forbidden"
+    file = upload(gateway)
+    with pytest.raises(FileRefused) as refused:
+        file.offer()
+    file.abort()
+    said = f"The upload service {SERVICE} has refused: forbidden. It does not let {ROMEO} upload"
+    assert (refused.value.status, refused.value.detail) == (403, said)
+
+
 def test_files_at_once_are_bounded_per_account_and_together(
     gateway: Gateway, server: AccountServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,3 +245,8 @@ def test_a_file_that_cannot_begin_does_not_count(gateway: Gateway, server: Accou
         with pytest.raises(FileRefused, match="expire"):
             uploads.begin(SESSION, "rose.png", "image/png", size=4, expire=60.0)
     upload(gateway).abort()
+
+
+def test_a_silent_server_has_none_after_a_while(gateway: Gateway, server: AccountServer) -> None:
+    server.stop()
+    assert services(gateway).found_for(SESSION, Wait(0.2)) is None

@@ -61,7 +61,7 @@ class ScriptedSession(Scripted):
     def __init__(self, make_app: MakeApp) -> None:
         self.sessions = FakeSessions()
         super().__init__(make_app, self.sessions)  # type: ignore[arg-type]  # of a network nothing but `next` is used
-        self.served = {ROMEO.domain}
+        self.served = ROMEO.domain
         self.passed: list[Element] = []
 
     def _attached(self, **settings: str) -> Gateway:

@@ -52,15 +52,107 @@ class ScriptedRoom:
         return None if rule is None else rule(stanza)
 
 
-class Scripted:
+class ScriptedService:
+    """The service of the rooms. `served`: the domain of those who hear what is said there."""
+
+    def __init__(self, served: str) -> None:
+        self.rooms = {ROOM: ScriptedRoom(ROOM)}
+        self.served = served
+
+    def answers(self, stanza: Element) -> list[Element]:
+        """What comes back for this, from the rooms."""
+        to = parse_jid(stanza.get("to", DOMAIN))
+        if to.domain != SERVICE or stanza.get("type") in ("error", "result"):
+            return []
+        room = self.rooms.get(str(to.bare))
+        if stanza.tag == "iq":
+            return self._iq(stanza, to, room)
+        if room is None and stanza.get("type") is None:
+            room = self.rooms[str(to.bare)] = ScriptedRoom(str(to.bare))
+            room.occupants.clear()
+            room.created = ("201",)
+        if room is None:
+            return [refusal(stanza, stanza_error("item-not-found"))] if stanza.get("type") != "unavailable" else []
+        return self._presence(stanza, to, room) if stanza.tag == "presence" else self._message(stanza, room)
+
+    def _iq(self, stanza: Element, to: JID, room: ScriptedRoom | None) -> list[Element]:
+        if room is None:
+            return [refusal(stanza, stanza_error("item-not-found"))]
+        if stanza.find(_INFO) is not None:
+            return self._ruled(stanza, room, "info") or [self._info(stanza, room)]
+        if stanza.find(f"{{{PING}}}ping") is not None:
+            is_in = room.occupants.get(stanza.attrib["from"]) == to.resource
+            return self._ruled(stanza, room, "ping") or [result(stanza) if is_in else refusal(stanza, stanza_error("not-acceptable"))]
+        return self._ruled(stanza, room, "iq") or [result(stanza)]
+
+    def _ruled(self, stanza: Element, room: ScriptedRoom, kind: str) -> list[Any]:
+        condition = room.rule(kind, stanza)
+        if condition is None:
+            return []
+        return (
+            [refusal(stanza, stanza_error(condition))]
+            if condition
+            else [make("presence", from_=SERVICE, to_=f"nobody@{DOMAIN}", type_="probe")]
+        )
+
+    def _info(self, stanza: Element, room: ScriptedRoom) -> Element:
+        identity = child(f"{{{DISCO_INFO}}}identity", category="conference", type="text", name="Garden")
+        return result(stanza, make(_INFO, identity, *(child(f"{{{DISCO_INFO}}}feature", var=feature) for feature in room.features)))
+
+    def _presence(self, stanza: Element, to: JID, room: ScriptedRoom) -> list[Element]:
+        sender = stanza.attrib["from"]
+        if stanza.get("type") == "unavailable":
+            nick = room.occupants.pop(sender, None)
+            return (
+                []
+                if nick is None
+                else [make("presence", status("110", role="none"), type_="unavailable", from_=f"{room.name}/{nick}", to_=sender)]
+            )
+        if ruled := self._ruled(stanza, room, "join"):
+            return ruled
+        if (before := room.occupants.get(sender)) not in (None, to.resource):
+            return self._renamed(sender, str(before), to.resource, room)
+        if to.resource in room.occupants.values() and before is None:
+            return [refusal(stanza, stanza_error("conflict"))]
+        nick = room.occupants[sender] = room.given_nick or to.resource
+        caps = make("presence", child("{http://jabber.org/protocol/caps}c", node="x", ver="y", hash="sha-1"), from_=room.name, to_=sender)
+        others = [make("presence", status(), from_=f"{room.name}/{n}", to_=sender) for o, n in room.occupants.items() if o != sender]
+        own = make(
+            "presence", status("110", *room.created, *(("210",) if room.given_nick else ())), from_=f"{room.name}/{nick}", to_=sender
+        )
+        room.created = ()
+        subject = [make("message", child("subject", "Tonight"), type_="groupchat", from_=f"{room.name}/other", to_=sender)]
+        return [caps, *others, own, *(subject if room.has_subject else [])]
+
+    @staticmethod
+    def _renamed(sender: str, before: str, after: str, room: ScriptedRoom) -> list[Element]:
+        if after in room.occupants.values():
+            return [make("presence", child("error", type="cancel"), type_="error", from_=f"{room.name}/{after}", to_=sender)]
+        room.occupants[sender] = after
+        gone = make("presence", status("110", "303", nick=after), type_="unavailable", from_=f"{room.name}/{before}", to_=sender)
+        return [gone, make("presence", status("110"), from_=f"{room.name}/{after}", to_=sender)]
+
+    def _message(self, stanza: Element, room: ScriptedRoom) -> list[Element]:
+        sender = stanza.attrib["from"]
+        if ruled := self._ruled(stanza, room, "message"):
+            return ruled
+        if sender not in room.occupants:
+            return [refusal(stanza, stanza_error("not-acceptable"))]
+        return [
+            copied(stanza, from_=f"{room.name}/{room.occupants[sender]}", to_=to)
+            for to in room.occupants
+            if parse_jid(to).domain == self.served
+        ]
+
+
+class Scripted(ScriptedService):
     """The gateway and the rooms."""
 
     def __init__(self, make_app: MakeApp, network: Network) -> None:
+        super().__init__(DOMAIN)
         self._make_app = make_app
         self.network = network
-        self.rooms = {ROOM: ScriptedRoom(ROOM)}
         self.came: list[Element] = []
-        self.served = {DOMAIN}  # whose occupants hear what is said
         self.gateway: Gateway | None = None
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._is_over = False
@@ -146,91 +238,9 @@ class Scripted:
             self._is_idle = False
             self.came.append(stanza)
             try:
-                self.say(*self._answers(stanza))
+                self.say(*self.answers(stanza))
             except AssertionError:  # the stream has ended meanwhile
                 continue
-
-    def _answers(self, stanza: Element) -> list[Element]:
-        to = parse_jid(stanza.get("to", DOMAIN))
-        if to.domain != SERVICE or stanza.get("type") in ("error", "result"):
-            return []
-        room = self.rooms.get(str(to.bare))
-        if stanza.tag == "iq":
-            return self._iq(stanza, to, room)
-        if room is None and stanza.get("type") is None:
-            room = self.rooms[str(to.bare)] = ScriptedRoom(str(to.bare))
-            room.occupants.clear()
-            room.created = ("201",)
-        if room is None:
-            return [refusal(stanza, stanza_error("item-not-found"))] if stanza.get("type") != "unavailable" else []
-        return self._presence(stanza, to, room) if stanza.tag == "presence" else self._message(stanza, room)
-
-    def _iq(self, stanza: Element, to: JID, room: ScriptedRoom | None) -> list[Element]:
-        if room is None:
-            return [refusal(stanza, stanza_error("item-not-found"))]
-        if stanza.find(_INFO) is not None:
-            return self._ruled(stanza, room, "info") or [self._info(stanza, room)]
-        if stanza.find(f"{{{PING}}}ping") is not None:
-            is_in = room.occupants.get(stanza.attrib["from"]) == to.resource
-            return self._ruled(stanza, room, "ping") or [result(stanza) if is_in else refusal(stanza, stanza_error("not-acceptable"))]
-        return self._ruled(stanza, room, "iq") or [result(stanza)]
-
-    def _ruled(self, stanza: Element, room: ScriptedRoom, kind: str) -> list[Any]:
-        condition = room.rule(kind, stanza)
-        if condition is None:
-            return []
-        return (
-            [refusal(stanza, stanza_error(condition))]
-            if condition
-            else [make("presence", from_=SERVICE, to_=f"nobody@{DOMAIN}", type_="probe")]
-        )
-
-    def _info(self, stanza: Element, room: ScriptedRoom) -> Element:
-        identity = child(f"{{{DISCO_INFO}}}identity", category="conference", type="text", name="Garden")
-        return result(stanza, make(_INFO, identity, *(child(f"{{{DISCO_INFO}}}feature", var=feature) for feature in room.features)))
-
-    def _presence(self, stanza: Element, to: JID, room: ScriptedRoom) -> list[Element]:
-        sender = stanza.attrib["from"]
-        if stanza.get("type") == "unavailable":
-            nick = room.occupants.pop(sender, None)
-            return (
-                []
-                if nick is None
-                else [make("presence", status("110", role="none"), type_="unavailable", from_=f"{room.name}/{nick}", to_=sender)]
-            )
-        if ruled := self._ruled(stanza, room, "join"):
-            return ruled
-        if (before := room.occupants.get(sender)) not in (None, to.resource):
-            return self._renamed(sender, str(before), to.resource, room)
-        if to.resource in room.occupants.values() and before is None:
-            return [refusal(stanza, stanza_error("conflict"))]
-        nick = room.occupants[sender] = room.given_nick or to.resource
-        caps = make("presence", child("{http://jabber.org/protocol/caps}c", node="x", ver="y", hash="sha-1"), from_=room.name, to_=sender)
-        others = [make("presence", status(), from_=f"{room.name}/{n}", to_=sender) for o, n in room.occupants.items() if o != sender]
-        own = make(
-            "presence", status("110", *room.created, *(("210",) if room.given_nick else ())), from_=f"{room.name}/{nick}", to_=sender
-        )
-        room.created = ()
-        subject = [make("message", child("subject", "Tonight"), type_="groupchat", from_=f"{room.name}/other", to_=sender)]
-        return [caps, *others, own, *(subject if room.has_subject else [])]
-
-    @staticmethod
-    def _renamed(sender: str, before: str, after: str, room: ScriptedRoom) -> list[Element]:
-        if after in room.occupants.values():
-            return [make("presence", child("error", type="cancel"), type_="error", from_=f"{room.name}/{after}", to_=sender)]
-        room.occupants[sender] = after
-        gone = make("presence", status("110", "303", nick=after), type_="unavailable", from_=f"{room.name}/{before}", to_=sender)
-        return [gone, make("presence", status("110"), from_=f"{room.name}/{after}", to_=sender)]
-
-    def _message(self, stanza: Element, room: ScriptedRoom) -> list[Element]:
-        sender = stanza.attrib["from"]
-        if ruled := self._ruled(stanza, room, "message"):
-            return ruled
-        if sender not in room.occupants:
-            return [refusal(stanza, stanza_error("not-acceptable"))]
-        return [
-            copied(stanza, from_=f"{room.name}/{room.occupants[sender]}", to_=to) for to in room.occupants if parse_jid(to).domain in self.served
-        ]
 
 
 def gone_x(jid: str = "", reason: str = "") -> Element:

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from drivers import ItemNotFound
 from tests.conftest import MakeApp
 from tests.link.attached import until
+from tests.raising import raising
 from tests.service.rooms.by_session import ROMEO, SESSION, ScriptedSession
 from tests.service.rooms.scripted import ROOM, SERVICE, ScriptedRoom
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
-from xmpp_rest.service.rooms import bounds, core, session_history
+from xmpp_rest.service.rooms import bounds, core, session_hearing, session_history
 from xmpp_rest.service.rooms.occupant_list import OccupantBudget, OccupantList
 from xmpp_rest.service.rooms.presences import RoomSaid
 from xmpp_rest.service.rooms.refused import RoomRefused
 from xmpp_rest.service.rooms.said import REFLECTED, UNSENT
 from xmpp_rest.service.rooms.values import RoomState, Wish
+from xmpp_rest.service.sessions.room_sessions import RoomSessions
 from xmpp_rest.service.streams.stream import HEARD, MEMBERSHIP, OWN, Event
 from xmpp_rest.threads.waits import Wait
+
+if TYPE_CHECKING:
+    from xmpp_rest.link.c2s.session import ClientSession
 
 GARDEN = parse_jid(ROOM)
 OTHER_SESSION = parse_jid("romeo@montague.example/another")
@@ -391,3 +399,29 @@ def test_who_leaves_by_a_presence_of_its_own_is_not_brought_back(rooms: Scripted
     rooms.put_out("110")
     assert rooms.views() == []
     assert rooms.passed == []
+
+
+def test_a_session_that_has_just_ended_is_in_no_room(rooms: ScriptedSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms.begin()
+    monkeypatch.setattr(rooms.sessions, "has", lambda _: True)
+    rooms.sessions.open.clear()
+    assert rooms.views() == []
+    assert rooms.place().occupant == ROMEO
+
+
+def test_a_session_is_worth_resuming_for_its_rooms(rooms: ScriptedSession) -> None:
+    rooms.begin()
+    session = cast("ClientSession", SimpleNamespace(account=ROMEO))
+    observer = RoomSessions(rooms.memberships.sessions)
+    assert not observer.is_worth_resuming(session)
+    assert rooms.enter() is None
+    assert observer.is_worth_resuming(session)
+
+
+def test_what_cannot_be_written_is_told_and_not_kept(rooms: ScriptedSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms.begin()
+    assert rooms.gateway is not None
+    assert rooms.enter() is None
+    monkeypatch.setattr(session_hearing, "serialise", raising(BadXML("broken")))
+    hear(rooms, "<body>Hark</body>")
+    assert rooms.gateway.parts.foreign.heard.find(ROMEO, GARDEN, 50).items == []
