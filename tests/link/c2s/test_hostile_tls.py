@@ -105,6 +105,7 @@ def test_what_the_server_is_told(hostile: HostileServer, tls: str) -> None:
         asked.append(peer.open())
 
     hostile.failure(script, tls)
+    hostile.close()
     header = (
         f"<stream:stream to='{DOMAIN}' version='1.0' xml:lang='en' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
     )
