@@ -27,6 +27,7 @@ from tests.link.c2s.fake_server import FakeServer
 from xmpp_rest.application import build
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.namespaces import MAM
 
 __all__ = ["foreign_app", "make_foreign_app", "montague_folder"]
 
@@ -64,8 +65,10 @@ def idle(app: ForeignApp) -> None:
 
 def test_any_process_lets_in_by_the_session_of_the_leader(pair_of_processes: Pair) -> None:
     leader, follower = pair_of_processes
+    leader.server.features.append(MAM)
     session = follower.log_in()
     assert leader.log_in() == session
+    assert follower.ask("GET", "/rest/session").get_json()["archive"] is True
     assert follower.log_in() == session
     assert leader.server.logins == ["romeo"]
     assert statuses(follower, ["wrong", "wrong", None]) == [403, 403, 200]

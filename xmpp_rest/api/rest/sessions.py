@@ -60,8 +60,7 @@ class OwnSession(SessionsResource):
         view = self.gateway.parts.session_views.of(self.caller.jid)
         if view is None:  # it has ended since
             raise GatewayError("session-lost", f"The session at {self.caller.jid.domain} broke off; try again")
-        parts = self.gateway.parts
-        has_archive = parts.router.accounts.has(view.jid) and parts.server_features.of(view.jid).archive
+        has_archive = self.gateway.parts.server_features.of(view.jid).archive
         return {
             "jid": str(view.jid), "since": write_milliseconds(view.since), "archive": has_archive, "presence": view.presence,
             "streams": view.streams, "waiting": view.waiting, "resumable": view.resumable,
