@@ -28,7 +28,7 @@ from xmpp_rest.threads.waits import Waits
 
 @dataclass(frozen=True)
 class SessionParts:
-    """Who is let in, and the sessions. `observers`: whoever works with sessions subscribes there to what happens to them."""
+    """Who is let in, and the sessions. `observers`: parts that work with sessions subscribe there to what happens to these."""
 
     accounts: ForeignAccounts
     views: SessionViews

@@ -6,7 +6,10 @@ import pytest
 
 from tests.conftest import PASSWORD, TOKEN, basic
 from tests.foreign_app import MONTAGUE, PASSWORDS, ROMEO, ForeignApp, MakeForeignApp, foreign_app, make_foreign_app, montague_folder
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.service.sessions.foreign_accounts import ForeignAccounts
+from xmpp_rest.service.sessions.session_views import SessionViews
 
 __all__ = ["foreign_app", "make_foreign_app", "montague_folder"]
 
@@ -54,6 +57,28 @@ def test_a_server_that_refuses_is_not_asked_again_for_a_moment(foreign_app: Fore
     assert foreign_app.server.connections == 1
 
 
+def test_a_session_that_ends_meanwhile(foreign_app: ForeignApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign_app.log_in()
+    with monkeypatch.context() as patch:
+        patch.setattr(SessionViews, "of", lambda *_: None)
+        answer = foreign_app.ask("GET", "/rest/session")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert answer.get_json()["error"]["text"] == f"The session at {MONTAGUE} broke off; try again"
+
+
+def test_without_a_leader(foreign_app: ForeignApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(*_: object) -> None:
+        raise GatewayError("link-down")
+
+    foreign_app.log_in()
+    with monkeypatch.context() as patch:
+        patch.setattr(SessionViews, "end", down)
+        assert foreign_app.ask("DELETE", "/rest/session").status_code == 503
+    monkeypatch.setattr(ForeignAccounts, "enter", down)
+    for path in ("/rest/session", "/api/messages"):
+        assert foreign_app.ask("GET", path).status_code == 503
+
+
 class TestAdministrators:
     @pytest.fixture
     def app_of_nurse(self, make_foreign_app: MakeForeignApp) -> ForeignApp:
@@ -76,6 +101,10 @@ class TestAdministrators:
             again = app_of_nurse.client.delete(f"/rest/sessions/{path}", headers=admin)
             assert (again.status_code, again.get_json()["error"]["text"]) == (404, "There is no session of this account")
         assert app_of_nurse.client.get("/rest/sessions", headers=admin).get_json()["total"] == 1
+
+    def test_preflights_need_no_credentials(self, app_of_nurse: ForeignApp) -> None:
+        for path in ("/rest/session", "/rest/sessions", f"/rest/sessions/{ROMEO}"):
+            assert app_of_nurse.client.options(path).status_code == 200
 
     def test_nobody_else_may(self, app_of_nurse: ForeignApp) -> None:
         for headers in (basic("juliet", PASSWORD), app_of_nurse.auth(), app_of_nurse.auth(password="wrong")):

@@ -6,10 +6,11 @@ import pytest
 
 from tests.service.sessions.conftest import MakeScripted
 from tests.service.sessions.scripted import GOOD, HERE, KEYS, ROMEO, SECONDS, TYBALT, WRONG, Scripted, told
+from xmpp_rest.auth.foreign_door import WrongPassword
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.sessions.ends import TOO_MANY, WRONG_NOW
-from xmpp_rest.service.sessions.proofs import proof_of
+from xmpp_rest.service.sessions.proofs import PLACES, proof_of
 
 OTHER = "a rose by any other name"
 
@@ -191,6 +192,40 @@ def test_nobody_is_let_in_after_the_end(scripted: Scripted) -> None:
     scripted.server.going.set()
     assert told(running()) == "in"
     assert scripted.admit(account=TYBALT) == "sessions-full"
+
+
+def test_refused_proofs_are_bounded(scripted: Scripted) -> None:
+    refused = scripted.core.refused
+    for n in range(PLACES + 5):
+        refused.add(b"%d" % n, WrongPassword(), 100)
+    assert len(refused) == PLACES
+    assert refused.get(b"4") is None
+    assert refused.get(b"5") is not None
+    scripted.now += 100
+    assert refused.get(b"5") is None
+    assert len(refused) == PLACES - 1
+
+
+def test_whoever_waits_for_an_outcome_is_told_whatever_another_raises(scripted: Scripted, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    scripted.server.going.clear()
+    scripted.admissions.begin(ROMEO, GOOD, HERE, broken)
+    wait = scripted.begin()
+    scripted.server.going.set()
+    assert told(wait()) == "in"
+    assert "the outcome of a login could not be told" in caplog.text
+
+
+def test_without_a_thread_there_is_no_login(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("xmpp_rest.threads.daemon_pool.DaemonPool.submit", full)
+        assert scripted.admit() == "sessions-full"
+    assert scripted.admit() == "in"
 
 
 def test_secrets_are_not_shown(scripted: Scripted, caplog: pytest.LogCaptureFixture) -> None:

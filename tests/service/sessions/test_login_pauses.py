@@ -84,8 +84,13 @@ def test_what_lasts_is_kept_for_a_minute(scripted: Scripted, name: str) -> None:
 def test_a_disabled_account_is_no_trouble_of_the_server(scripted: Scripted) -> None:
     scripted.server.says[GOOD] = "account-disabled"
     assert [scripted.admit() for _ in range(2)] == ["account-disabled"] * 2
-    assert len(scripted.server.asked) == 2
-    assert scripted.counts.results == [("montague.example", "account-disabled")] * 2
+    assert scripted.admit("another") == "wrong"
+    assert scripted.admit(account=MERCUTIO) == "account-disabled"
+    assert scripted.counts.refusals == ["known-wrong"]
+    scripted.now += 301
+    scripted.server.says[GOOD] = ""
+    assert scripted.admit() == "in"
+    assert [result for _, result in scripted.counts.results] == ["account-disabled", "wrong", "account-disabled", "ok"]
 
 
 def test_a_changed_configuration_ends_pauses(scripted: Scripted) -> None:

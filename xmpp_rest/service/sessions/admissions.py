@@ -11,7 +11,7 @@ from xmpp_rest.auth.foreign_door import WrongPassword
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.metrics.families import SESSION_REFUSALS
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.sessions.asking import LoginCounts
+from xmpp_rest.service.sessions.asking import DISABLED, LoginCounts
 from xmpp_rest.service.sessions.core import SessionCore
 from xmpp_rest.service.sessions.login_queue import LoginJob
 from xmpp_rest.service.sessions.logins import Logins
@@ -106,7 +106,7 @@ class SessionAdmissions:
 
     def _noted(self, verdict: Admitted) -> Admitted:
         """What is said without asking the server, which is counted unless somebody is let in."""
-        if isinstance(verdict, WrongPassword):
+        if isinstance(verdict, WrongPassword) or (isinstance(verdict, GatewayError) and verdict.name == DISABLED):
             self._counts.session_refused("known-wrong")
         elif isinstance(verdict, GatewayError):
             self._counts.session_refused(verdict.name if verdict.name in SESSION_REFUSALS else "backoff")
@@ -163,12 +163,12 @@ class SessionAdmissions:
         self._core.table.use(kept)
         return kept.session.jid
 
-    def _refused(self, guess: Guess, kept: KeptSession | None) -> WrongPassword | None:
+    def _refused(self, guess: Guess, kept: KeptSession | None) -> WrongPassword | GatewayError | None:
         """Case 2."""
-        return WrongPassword() if self._core.refused.has(guess.proof) else None
+        return self._core.refused.get(guess.proof)
 
     def _held_back(self, guess: Guess, kept: KeptSession | None) -> GatewayError | None:
-        """Case 3. A session's own password is no guess, so that the count of its domain does not keep it out."""
+        """Case 3. A session's own password is not a guess, so that the count of its domain does not keep it out."""
         bounds = (Bound.ACCOUNT, Bound.ADDRESS) if self._is_own(guess, kept) else tuple(Bound)
         try:
             self._core.wrong.require_few(guess, bounds)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from xmpp_rest.auth.foreign_door import WrongPassword
 from xmpp_rest.config.login_tables import LoginSettings, SessionsSettings
 from xmpp_rest.link.c2s.credentials import LoginCredentials, ScramKeys
 from xmpp_rest.link.c2s.failures import STALE_KEYS, WRONG_PASSWORD, LoginFailed
@@ -17,6 +18,7 @@ from xmpp_rest.service.sessions.wrong_passwords import Guess
 
 log = logging.getLogger("xmpp_rest.sessions")
 T = TypeVar("T")
+DISABLED = "account-disabled"
 RESULTS = {WRONG_PASSWORD: "wrong"}
 """Name of a LoginFailed → result in metrics, where that is another word."""
 
@@ -87,10 +89,12 @@ class AskingServers:
         with self._core.lock:
             if failure.name == WRONG_PASSWORD:
                 self._core.wrong.refused(guess)
-                self._core.refused.add(guess.proof, self._core.settings.refused_for)
+                self._core.refused.add(guess.proof, WrongPassword(), self._core.settings.refused_for)
                 self._core.pauses.succeeded(guess.account)  # the server works
                 return
             self._core.wrong.end(guess)
+            if failure.name == DISABLED:  # asking again and again counts as guessing at servers
+                self._core.refused.add(guess.proof, failure.to_error(), self._core.settings.refused_for)
             self._core.pauses.failed(guess.account, failure.to_error(), of_account=failure.of_account)
             if failure.name == STALE_KEYS and (kept := self._core.table.get(guess.account)) is not None:
                 kept.forget_keys()  # accounts-anywhere §4.4: a request has to bring the password

@@ -31,7 +31,7 @@ class LoginJob(NamedTuple):
 
 
 class LoginQueue:
-    """Runs at most `logins` jobs at once, half of them for one domain; as many again may wait, half of them for one domain, too.
+    """Runs at most `logins` jobs at once, half of them for one domain; as many again may wait, half of them for one domain.
 
     So a server that does not answer keeps the others from nothing. Safe to be used by several threads.
     """

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from xmpp_rest.auth.foreign_door import WrongPassword
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.prep import PrepError, saslprep
 
@@ -35,32 +36,30 @@ def is_same(proof: bytes, other: bytes) -> bool:
 
 
 class RefusedProofs:
-    """Proofs of passwords that servers have refused lately. Guarded by its owner."""
+    """Proofs of passwords that servers have refused lately, and how. Guarded by its owner."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._until: OrderedDict[bytes, float] = OrderedDict()  # monotonic time
+        self._refused: OrderedDict[bytes, tuple[float, WrongPassword | GatewayError]] = OrderedDict()  # until which monotonic time
 
     def __len__(self) -> int:
-        return len(self._until)
+        return len(self._refused)
 
-    def add(self, proof: bytes, seconds: float) -> None:
+    def add(self, proof: bytes, how: WrongPassword | GatewayError, seconds: float) -> None:
         """The server has refused it: it is refused for so long without asking."""
-        self._until[proof] = self._clock() + seconds
-        self._until.move_to_end(proof)
-        if len(self._until) > PLACES:
-            self._until.popitem(last=False)
+        self._refused[proof] = self._clock() + seconds, how
+        self._refused.move_to_end(proof)
+        if len(self._refused) > PLACES:
+            self._refused.popitem(last=False)
 
-    def has(self, proof: bytes) -> bool:
-        """Whether it was refused, not long ago."""
-        until = self._until.get(proof)
-        if until is None:
-            return False
-        if until <= self._clock():
-            del self._until[proof]
-            return False
-        return True
+    def get(self, proof: bytes) -> WrongPassword | GatewayError | None:
+        """How it was refused, if that is not long ago."""
+        until, how = self._refused.get(proof, (0.0, None))
+        if how is not None and until <= self._clock():
+            del self._refused[proof]
+            return None
+        return how
 
     def forget(self, proof: bytes) -> None:
         """It is good now."""
-        self._until.pop(proof, None)
+        self._refused.pop(proof, None)

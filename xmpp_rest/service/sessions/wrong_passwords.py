@@ -67,7 +67,7 @@ class WrongPasswords:
         }  # fmt: skip
 
     def require_few(self, guess: Guess, bounds: Iterable[Bound] = Bound) -> None:
-        """Raises GatewayError, too-many-failures or login-paused, if there were as many wrong ones as there may be."""
+        """Raises GatewayError (login-paused, or too-many-failures) if there were as many wrong ones as there may be."""
         keys = guess.keys()
         for bound in bounds:
             counted = self._of(bound, keys[bound])
@@ -109,7 +109,7 @@ class WrongPasswords:
         self.end(guess)
 
     def succeeded(self, guess: Guess) -> None:
-        """The server, which was asked, has said that the password is right: account and address begin anew, the domain does not."""
+        """The server, which was asked, has said that the password is right: account and address begin again, the domain does not."""
         for bound in (Bound.ACCOUNT, Bound.ADDRESS):
             if (counted := self._counted[bound].get(guess.keys()[bound])) is not None:
                 counted.failed.clear()

@@ -1,0 +1,104 @@
+"""What processes may ask of the sessions of the leader, and how long they wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers import StorageError
+from tests.service.sessions.scripted import GOOD, HERE, ROMEO, SECONDS, TYBALT, WRONG, Scripted
+from xmpp_rest.auth.foreign_door import WrongPassword
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.processes.election import LocalGroup
+from xmpp_rest.processes.remote import Remote
+from xmpp_rest.service.sessions.foreign_accounts import Entrance, ForeignAccounts
+from xmpp_rest.service.sessions.session_views import SessionViews
+from xmpp_rest.threads.future import OneShot
+from xmpp_rest.threads.waits import Wait, Waits
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Iterator[Remote]:
+    remote = Remote(LocalGroup(tmp_path), Waits(8), StorageError)
+    yield remote
+    remote.stop()
+
+
+@pytest.fixture
+def accounts(scripted: Scripted, remote: Remote) -> ForeignAccounts:
+    return ForeignAccounts(scripted.core, scripted.admissions, scripted.logins, scripted.upkeep, Waits(8), remote)
+
+
+def deferred(accounts: ForeignAccounts, password: str, seconds: float = SECONDS) -> tuple[OneShot[Any], Any]:
+    """As the leader does it for a follower: what is answered, and what ends the wait."""
+    answer: OneShot[Any] = OneShot()
+
+    def reply(result: object) -> None:
+        answer.give(result)
+
+    return answer, accounts._log_in_deferred(reply, ROMEO, password, HERE, Wait(seconds))
+
+
+def test_who_is_let_in_has_a_session(accounts: ForeignAccounts) -> None:
+    with pytest.raises(GatewayError, match="The session at montague.example broke off"):
+        accounts.session(ROMEO)
+    assert not accounts.has(ROMEO)
+    session = accounts.admit(ROMEO, GOOD, HERE)
+    assert accounts.session(session).jid == session
+    assert accounts.has(session)
+    assert accounts.still_good(ROMEO, GOOD)
+    assert not accounts.still_good(ROMEO, WRONG)
+    assert not accounts.still_good(TYBALT, GOOD)
+    with pytest.raises(WrongPassword):
+        accounts.admit(ROMEO, WRONG, HERE)
+
+
+def test_a_stream_holds_it_open(accounts: ForeignAccounts, scripted: Scripted, remote: Remote) -> None:
+    accounts.admit(ROMEO, GOOD, HERE)
+    views = SessionViews(scripted.core, scripted.logins, remote)
+    hold = accounts.hold(ROMEO)
+    view = views.of(ROMEO)
+    assert view is not None
+    assert (view.streams, view.presence) == (1, "none")
+    hold.release()
+    view = views.of(ROMEO)
+    assert view is not None
+    assert view.streams == 0
+    assert views.of(TYBALT) is None
+    assert not views.end(TYBALT, "administrator")
+
+
+def test_a_follower_gets_the_outcome(accounts: ForeignAccounts) -> None:
+    answer, _ = deferred(accounts, GOOD)
+    entrance = answer.wait(SECONDS)
+    assert isinstance(entrance, Entrance)
+    assert entrance.session is not None
+    answer, _ = deferred(accounts, WRONG)
+    assert answer.wait(SECONDS) == Entrance(None)
+
+
+def test_a_follower_gets_the_reason(accounts: ForeignAccounts, scripted: Scripted) -> None:
+    scripted.server.says[GOOD] = "no-login"
+    answer, _ = deferred(accounts, GOOD)
+    error = answer.wait(SECONDS)
+    assert isinstance(error, GatewayError)
+    assert error.name == "no-login"
+
+
+def test_nobody_waits_longer_than_he_may(accounts: ForeignAccounts, scripted: Scripted) -> None:
+    scripted.server.going.clear()
+    answer, _ = deferred(accounts, GOOD, 0.1)
+    error = answer.wait(SECONDS)
+    assert isinstance(error, GatewayError)
+    assert error.name == "unreachable"
+    with pytest.raises(GatewayError, match="cannot be reached"):
+        accounts.log_in(ROMEO, GOOD, HERE, Wait(0.1))
+    answer, end = deferred(accounts, GOOD)
+    end()  # its client has gone
+    end()
+    assert isinstance(answer.wait(SECONDS), GatewayError)
+    scripted.server.going.set()
+    assert scripted.admit() == "in"
