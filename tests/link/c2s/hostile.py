@@ -37,6 +37,7 @@ SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 BIND = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
 SALT = b"ashes of roses"
 PATIENCE = 30  # seconds
+LONG = sessions(connect_timeout=30, login_timeout=60)  # the machine may be slow
 
 
 def mechanisms(*names: str) -> str:
@@ -196,14 +197,12 @@ class HostileServer:
     ) -> OpenedStream:
         """A login, with this script on the other side. Raises LoginFailed."""
         self.script = script
-        return log_in(
-            self.login(tls), credentials, settings or sessions(), "xmpp-rest", ServerFinder(()), TlsContexts(), resumption, stop=stop
-        )
+        return log_in(self.login(tls), credentials, settings or LONG, "xmpp-rest", ServerFinder(()), TlsContexts(), resumption, stop=stop)
 
     def check(self, script: Script, tls: str = "direct", credentials: LoginCredentials = ROMEO) -> object:
         """A check of the same kind."""
         self.script = script
-        return check(self.login(tls), credentials, sessions(), ServerFinder(()), TlsContexts(), stop=lambda: False)
+        return check(self.login(tls), credentials, LONG, ServerFinder(()), TlsContexts(), stop=lambda: False)
 
     def failure(self, script: Script, tls: str = "direct", **more: SessionsSettings | LoginCredentials | Callable[[], bool]) -> LoginFailed:
         """How a login fails."""

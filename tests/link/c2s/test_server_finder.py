@@ -12,8 +12,8 @@ import pytest
 
 from tests.authority import Authority
 from tests.link.c2s.dns_server import BROKEN, SILENT, DnsServer
-from tests.link.c2s.hostile import DOMAIN, HEADER, HostileServer, Peer, mechanisms
-from tests.link.c2s.settings import login_section, sessions
+from tests.link.c2s.hostile import DOMAIN, HEADER, LONG, HostileServer, Peer, mechanisms
+from tests.link.c2s.settings import login_section
 from xmpp_rest.link.c2s.credentials import LoginCredentials
 from xmpp_rest.link.c2s.dns_answers import ServiceRecord
 from xmpp_rest.link.c2s.failures import LoginFailed
@@ -116,7 +116,7 @@ def visit(server: DnsServer, domain: str = DOMAIN, **given: object) -> object:
     """A check with what DNS says."""
     login = login_section({"domains": "*"} | given)
     credentials = LoginCredentials(parse_jid(f"romeo@{domain}"), "any")
-    return check(login, credentials, sessions(), ServerFinder([server.address]), TlsContexts(), stop=lambda: False)
+    return check(login, credentials, LONG, ServerFinder([server.address]), TlsContexts(), stop=lambda: False)
 
 
 @pytest.mark.parametrize("domain", [DOMAIN, "other.example"])
