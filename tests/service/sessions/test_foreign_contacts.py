@@ -7,17 +7,17 @@ from xml.etree.ElementTree import Element
 import pytest
 
 from tests.processes.memory import alone, processes
-from tests.service.sessions.at_server import ROMEO, AtServer
+from tests.service.sessions.at_server import ROMEO, AtServer, Speaks
 from tests.service.sessions.fake_roster import FakeRoster
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.namespaces import ROSTER
-from xmpp_rest.protocol.stanza import make, refusal
+from xmpp_rest.protocol.stanza import child, make, refusal, result
 from xmpp_rest.service.contacts.contact import Contact
 from xmpp_rest.service.sessions.contact_requests import MOST, PER_ACCOUNT, ContactRequests
 from xmpp_rest.service.sessions.foreign_contacts import ForeignContacts
-from xmpp_rest.service.sessions.server_asks import ServerAsks
+from xmpp_rest.service.sessions.server_asks import MOST_BYTES, ServerAsks
 from xmpp_rest.threads.waits import Wait
 
 JULIET, NURSE, TYBALT = (parse_jid(f"{name}@capulet.example") for name in ("juliet", "nurse", "tybalt"))
@@ -243,6 +243,16 @@ class TestAsks:
         assert isinstance(third, Element)
         assert isinstance(second, GatewayError)
         assert second.name == "iq-timeout"
+
+    def test_answers_that_are_too_large_together(self) -> None:
+        def talks(client: Speaks, stanza: Element) -> bool:
+            client.send(result(stanza, child("{a}b", "x" * (MOST_BYTES // 5))))
+            return True
+
+        server = AtServer(talks)
+        asks = ServerAsks(server.router, server.waits, server.remote)
+        iqs = [make("iq", make("{a}b"), type_="get", id_=f"q{n}", from_=str(ROMEO), to_=str(JULIET)) for n in range(8)]
+        assert [isinstance(answer, Element) for answer in asks.each(iqs)] == [True] * 4 + [False] * 4
 
     def test_a_client_that_has_gone(self) -> None:
         server = AtServer(lambda client, stanza: True)

@@ -15,7 +15,7 @@ from xmpp_rest.protocol.namespaces import MAM
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.messages.archive import ArchivedMessage
 from xmpp_rest.service.sessions.foreign_history import MOST_PAGES, SECONDS, ForeignHistory, is_with
-from xmpp_rest.service.sessions.history_page import MOST_OF_A_SECOND
+from xmpp_rest.service.sessions.history_page import MOST_BYTES, MOST_OF_A_SECOND
 from xmpp_rest.service.sessions.server_archive import ServerArchive
 from xmpp_rest.service.sessions.server_features import ServerFeatures
 
@@ -227,6 +227,16 @@ def test_an_item_that_is_removed_meanwhile_ends_the_search() -> None:
         return taken
 
     assert bodies(history_at(AtServer(prunes)).messages(ROMEO, None, None, 150, has_body)) == [str(number) for number in range(201, 300)]
+
+
+def test_very_long_messages_make_a_short_page(held: FakeArchive) -> None:
+    for number in range(200):
+        held.add("x" * (MOST_BYTES // 50), BEGAN + number)
+    found = read(held, 190)
+    assert 50 < len(found) <= 100
+    assert found[-1].id == held.items[-1].id
+    further = read(held, 190, before=int(found[0].when * 1000))
+    assert further[-1].id == held.items[-1 - len(found)].id
 
 
 def test_all_of_it_has_a_time(held: FakeArchive) -> None:

@@ -80,7 +80,7 @@ class MucLightAt:
             page = read_rooms(self._asked(rooms_query(user, self._service, after)), self._service)
             known = len(rooms)
             rooms.update(dict.fromkeys(page.rooms))
-            if not page.last or page.last == after or len(rooms) in (known, MOST_ROOMS):
+            if not page.last or page.last == after or len(rooms) == known or len(rooms) >= MOST_ROOMS:
                 break
             after = page.last
         listed = list(rooms)[:MOST_ROOMS]

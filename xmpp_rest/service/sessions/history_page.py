@@ -8,8 +8,10 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.messages.archive import ArchivedMessage
+from xmpp_rest.service.sessions.weight import weight
 
 MOST_OF_A_SECOND = 500  # messages that are shown beyond the limit
+MOST_BYTES = 16 << 20  # of what was found, after which no further page is asked for
 APART = 60.0  # seconds between the two copies of a message to oneself, at most
 
 
@@ -29,6 +31,7 @@ class HistoryItems:
         self._found: list[ArchivedMessage] = []
         self._copies: dict[tuple[str, str], int] = {}  # of messages to oneself that have been seen once: their places
         self._whole = True  # whether all times that were seen are whole seconds
+        self._bytes = 0
         self._oldest = 0.0  # time of what came last, shown or not
 
     def add(self, items: Iterable[ArchivedMessage]) -> None:
@@ -49,6 +52,7 @@ class HistoryItems:
                 return
             self._copies[key] = len(self._found)
         self._found.append(kept)
+        self._bytes += weight(kept.stanza)
 
     def _is_to_oneself(self, stanza: Element) -> bool:
         sender = jid_or_none(stanza.get("from"))
@@ -57,8 +61,10 @@ class HistoryItems:
 
     @property
     def enough(self) -> bool:
-        """Whether nothing that comes would change the page."""
+        """Whether nothing that comes would change the page, or all of this is too large for more."""
         found = self._found
+        if self._bytes > MOST_BYTES:
+            return True
         if len(found) <= self._limit:
             return False
         if not self._whole or self._second(0) != self._second(self._limit):

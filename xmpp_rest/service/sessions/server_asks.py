@@ -17,9 +17,11 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.service.sessions.refused import answered_in_time
+from xmpp_rest.service.sessions.weight import weight
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait, Waits
 
+MOST_BYTES = 16 << 20  # of the answers to one request
 AT_ONCE = 10  # questions of one request that wait for their answers
 PATIENCE = Wait(15.0)
 
@@ -82,6 +84,7 @@ class _Several:
         self._answers: list[Element | Exception | None] = [None] * len(iqs)
         self._next = 0
         self._open = 0
+        self._bytes = 0
         self._asking = False  # whether a thread is about to ask what may be asked
         self._is_over = False
         self._lock = threading.Lock()
@@ -110,12 +113,17 @@ class _Several:
             return self._next - 1
 
     def _answered(self, number: int, outcome: Any) -> None:
-        self._note(number, outcome if isinstance(outcome, Exception) else outcome[0])
+        self._note(number, outcome if isinstance(outcome, Exception) else self._weighed(outcome[0]))
         with self._lock:
             if self._asking:  # that thread goes on; it may be this one, with a question that could not be asked
                 return
             self._asking = True
         self._go_on()
+
+    def _weighed(self, answer: Element) -> Element | Exception:
+        with self._lock:
+            self._bytes += weight(answer)
+            return answer if self._bytes <= MOST_BYTES else GatewayError("server-refused", "The server answers with more than can be held")
 
     def _note(self, number: int, answer: Element | Exception) -> None:
         with self._lock:
