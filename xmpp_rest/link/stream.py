@@ -81,6 +81,11 @@ class StanzaStream:
         self._parser = parser
         self._fed = self._chunk = self._begin = len(self._header)  # bytes; up to the present chunk; up to the present stanza
 
+    @property
+    def is_between_stanzas(self) -> bool:
+        """Whether nothing has begun that is to go on, so that another parser may read what follows."""
+        return not (self._depth or self._held) and self._fed == self._parser.CurrentByteIndex
+
     def Parse(self, data: bytes) -> None:  # noqa: N802 (xmpppy's name)
         """Take what was received."""
         data = self._all_of(data)

@@ -35,7 +35,7 @@ def test_what_waits_is_written_before_the_end(kept: Kept, fake: FakeServer, unav
     fake.until(lambda: not fake.sessions)
     assert fake.ended[-1].received[-1].get("type") == "unavailable"
     assert (fake.ended[-1].received[-1].get("to") is None) == unavailable
-    assert len(kept.thread) == 0
+    until(lambda: len(kept.thread) == 0)
 
 
 def test_a_server_that_does_not_close_is_not_waited_for(kept: Kept, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,6 +48,23 @@ def test_a_server_that_does_not_close_is_not_waited_for(kept: Kept, fake: FakeSe
         it.end("idle", unavailable=False)
         assert lost.outcome() == "session-lost"
         kept.events.until_told("idle")
+
+
+def test_deadlines_of_a_session_that_has_ended(kept: Kept, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They pass, and nothing happens."""
+    monkeypatch.setattr(session, "CONFIRMS_WITHIN", 0.0)
+    monkeypatch.setattr(session, "CLOSES_WITHIN", 0.1)
+    it, nurse = kept.open(), kept.open(JULIET._replace(local="nurse"))
+    assert Confirmed(it).outcome() == ""
+    with fake.frozen():
+        it.end("idle", unavailable=False)
+        until(lambda: kept.thread.idle(it) > 0)
+    until(lambda: len(kept.thread) == 1)
+    passed = threading.Event()
+    kept.thread.call(lambda: kept.thread.after(0.2, passed.set))
+    assert passed.wait(60)
+    assert Confirmed(nurse).outcome() == ""
+    assert kept.events.told == ["idle"]
 
 
 def test_a_session_that_is_broken_ends_at_once(kept: Kept, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,11 +71,6 @@ class Acknowledgements:
         return self._count
 
     @property
-    def waits(self) -> bool:
-        """Whether there is anything to take."""
-        return bool(self._waiting)
-
-    @property
     def unacknowledged(self) -> int:
         """How many stanzas that no barrier follows are written, and not known to have arrived."""
         return self._plain

@@ -78,7 +78,6 @@ class ClientSession:
         self._keeper = keeper
         self._outbox = SessionOutbox(account, keeper, opened.management is not None)
         self._reconnecting = Reconnecting(self, keeper, opened)
-        self._opened = opened
         self._stream: SessionStream | None = None
         self._holds = False
         self._reason = ""  # why it ends, or has ended
@@ -155,9 +154,9 @@ class ClientSession:
         """Whether it takes what the server sends."""
         return not self._holds
 
-    def begin(self) -> None:
-        """Take the stream; what was written before waits for it."""
-        self.guarded(lambda: self._attach(self._opened, 0, lambda: None))
+    def begin(self, opened: OpenedStream) -> None:
+        """Take the first stream; what was written before waits for it."""
+        self.guarded(lambda: self._attach(opened, 0, lambda: None))
 
     def serve(self, readable: bool) -> None:
         """Read if there may be something, write what waits, and look what is due. Raises nothing."""

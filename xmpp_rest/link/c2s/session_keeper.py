@@ -18,9 +18,6 @@ class ServedSession(Protocol):
     def reads(self) -> bool:
         """Whether it takes what the server sends."""
 
-    def begin(self) -> None:
-        """The first thing that is called."""
-
     def serve(self, readable: bool) -> None:
         """Read if there may be something, write what waits, and look what is due. Raises nothing."""
 

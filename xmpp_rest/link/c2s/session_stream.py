@@ -136,7 +136,7 @@ class SessionStream:
         return min(self._ask_at, (self._heard if self._asked is None else self._asked) + self._keepalive)
 
     def check(self, now: float, reading: bool) -> None:
-        """Ask what is to be asked by now. Raises LinkDown if the server has not answered for too long."""
+        """Ask what is to be asked by now, and write. Raises LinkDown if the server has not answered for too long."""
         if now >= self._ask_at:
             self._ask_at = NEVER
             if self._queue.unacknowledged:

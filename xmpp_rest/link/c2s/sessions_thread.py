@@ -74,7 +74,7 @@ class SessionsThread:
                 close_unused(opened)
                 raise GatewayError("sessions-full") from e
             self._sessions[session] = None
-        self.call(session.begin)
+        self.call(lambda: session.begin(opened))
         return session
 
     def idle(self, session: ClientSession) -> float:
