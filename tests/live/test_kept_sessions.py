@@ -135,7 +135,7 @@ def test_a_polite_end(keep: MakeSessions) -> None:
 
 
 def test_the_server_restarts(keep: MakeSessions, tls_server: TLSServer) -> None:
-    """The session is bound anew, and all that was not confirmed arrives, in order."""
+    """The session is bound again, and all that was not confirmed arrives, in order."""
     sessions, events = keep(), KeptEvents()
     juliet = listener(keep(None), "juliet")
     session = sessions.open("romeo", events)

@@ -1,4 +1,4 @@
-"""What becomes of a session whose connection broke: resumed, bound anew, or ended (accounts-anywhere §5.6, §5.7)."""
+"""What becomes of a session whose connection broke: resumed, bound again, or ended (accounts-anywhere §5.6, §5.7)."""
 
 from __future__ import annotations
 

@@ -226,7 +226,7 @@ class ClientSession:
             counts, rebound = opened.management is not None, partial(self.call, partial(self._events.rebound, self))
             tell = partial(self._outbox.repeat, rebound, counts)
         self.server, self.tls = opened.server, opened.tls
-        log.info("the session of %s is %s", self.jid, "resumed" if opened.resumed else "bound anew")
+        log.info("the session of %s is %s", self.jid, "resumed" if opened.resumed else "bound again")
         self._attach(opened, handled, tell)
         return True
 
