@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import urllib3
 from urllib3.util import make_headers
+
+from xmpp_rest.cli.access.events import ReceivedEvent, received
 
 from .child import LOOPBACK
 from .gateway import Gateway, Sections
@@ -53,6 +58,19 @@ class ForeignGuest(Guest):
     def send_file(self, data: bytes, to: str, **headers: str) -> urllib3.BaseHTTPResponse:
         """One request with a file; `to`: of the query."""
         return self.gateway.request("POST", f"/rest/files?{to}", data, "image/png", self.user, **headers)
+
+    @contextmanager
+    def listening(self, path: str) -> Iterator[Iterator[ReceivedEvent]]:
+        """Events from now on."""
+        connection = http.client.HTTPConnection(LOOPBACK, self.gateway.port, timeout=60)
+        connection.request("GET", path, headers=make_headers(basic_auth=f"{self.user}:{PASSWORD}"))
+        response = connection.getresponse()
+        try:
+            assert response.status == 200, response.read()
+            yield (event for event in received(response) if event.name)
+        finally:
+            response.close()
+            connection.close()
 
     def messages(self, room: str) -> list[dict[str, Any]]:
         """What is kept of a room."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -175,6 +177,19 @@ def test_a_room_of_another_service(romeo: ForeignGuest, nurse: Guest) -> None:
     assert answer.status == 200, answer.data
     nurse.until_listed(room, "romeo")
     assert romeo.ask("DELETE", f"/{room}").status == 204
+
+
+def test_streams_tell_what_is_heard_and_what_becomes_of_memberships(romeo: ForeignGuest, garden: ServerRoom) -> None:
+    with romeo.listening("/rest/stream") as events, romeo.listening("/api/sse?rooms") as of_client:
+        assert romeo.put(garden.room).status == 201
+        assert romeo.say(garden.room, "Hark").status == 200
+        garden.juliet.send_message(garden.room, "Ay me", "groupchat")
+        told = list(islice(((event.name, json.loads(event.data)) for event in events), 4))
+        assert [(name, data["state"]) for name, data in told[:2]] == [("room", "joining"), ("room", "in")]
+        said = [(name, data["body"], data["from"]) for name, data in told[2:]]
+        assert said == [("message", "Hark", f"{garden.room}/romeo"), ("message", "Ay me", f"{garden.room}/Juliet")]
+        shown = list(islice((json.loads(event.data) for event in of_client if event.name == "muc.message"), 2))
+        assert [(one["nick"], one["body"], one["own"]) for one in shown] == [("romeo", "Hark", True), ("Juliet", "Ay me", False)]
 
 
 # -- files
