@@ -28,6 +28,7 @@ from xmpp_rest.application import build
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import MAM
+from xmpp_rest.service.sessions.foreign_accounts import Entrance, ForeignAccounts
 
 __all__ = ["foreign_app", "make_foreign_app", "montague_folder"]
 
@@ -77,6 +78,29 @@ def test_any_process_lets_in_by_the_session_of_the_leader(pair_of_processes: Pai
     assert statuses(follower, ["unbecoming\ncontrol"]) == [403]
     assert follower.ask("DELETE", "/rest/session").status_code == 204
     leader.server.until(lambda: not leader.server.sessions)
+
+
+def test_a_follower_hears_of_sessions_that_end_and_of_new_passwords(pair_of_processes: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    leader, follower = pair_of_processes
+    monkeypatch.setattr("xmpp_rest.service.sessions.known_sessions.SECONDS", 1000.0)
+    asked: list[JID] = []
+    enter = ForeignAccounts.enter
+
+    def noted(self: ForeignAccounts, account: JID, proof: str, address: str) -> Entrance:
+        asked.append(account)
+        return enter(self, account, proof, address)
+
+    monkeypatch.setattr(ForeignAccounts, "enter", noted)
+    for _ in range(3):
+        follower.log_in()
+    assert len(asked) == 1
+    assert leader.ask("DELETE", "/rest/session").status_code == 204
+    until(lambda: statuses(follower, [None]) == [200] and len(leader.server.logins) == 2)
+    leader.server.accounts["romeo"] = "another"
+    assert statuses(leader, ["another"]) == [200]
+    until(lambda: statuses(follower, [None]) == [403])
+    leader.server.end("romeo", "conflict")
+    until(lambda: statuses(follower, ["another"]) == [200] and len(leader.server.logins) >= 3)
 
 
 def test_a_follower_is_told_why_there_is_no_way_in(pair_of_processes: Pair) -> None:

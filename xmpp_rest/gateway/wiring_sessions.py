@@ -16,6 +16,7 @@ from xmpp_rest.service.sessions.asking import AskingServers
 from xmpp_rest.service.sessions.connector import ServerConnector
 from xmpp_rest.service.sessions.core import SessionCore
 from xmpp_rest.service.sessions.foreign_accounts import ForeignAccounts
+from xmpp_rest.service.sessions.known_sessions import KnownSessions
 from xmpp_rest.service.sessions.lifecycle import SessionsLifecycle
 from xmpp_rest.service.sessions.logins import Logins
 from xmpp_rest.service.sessions.observers import SessionObservers
@@ -44,9 +45,10 @@ def build_sessions(settings: Settings, data_dir: Path, waits: Waits, remote: Rem
     asking = AskingServers(core, counts)
     observers = SessionObservers(incidents)
     thread = SessionsThread(settings.sessions, Relogins(core, connector, asking), incidents)
-    logins = Logins(core, connector, thread, observers, resources, asking)
-    upkeep = Upkeep(core, logins, counts)
+    known = KnownSessions(core, remote)
+    logins = Logins(core, connector, thread, observers, resources, asking, known.publish)
+    upkeep = Upkeep(core, logins, counts, known.publish)
     observers.subscribe(upkeep)
-    accounts = ForeignAccounts(core, SessionAdmissions(core, logins, counts), logins, upkeep, waits, remote)
+    accounts = ForeignAccounts(core, SessionAdmissions(core, logins, counts), logins, upkeep, known, waits, remote)
     views = SessionViews(core, logins, remote)
     return SessionParts(accounts, views, observers, SessionsLifecycle(core, logins, upkeep, thread))

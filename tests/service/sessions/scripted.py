@@ -152,12 +152,13 @@ class Scripted:
             domains=tuple(domains.split(", ")), host="", port=None, tls="auto", ca_file=None, private=False, name="x"
         )
         self.now = 1000.0
+        self.changed: list[JID] = []
         self.core = SessionCore(LoginDomains({"x": self.login}, ()), sessions(**given), lambda: self.now)
         asking, resources = AskingServers(self.core, self.counts), SessionResources(folder, lambda: "xmpp-rest")
         self.observers: list[SessionEvents] = []
-        self.logins = Logins(self.core, self.server, self.keeper, cast(SessionEvents, self), resources, asking)
+        self.logins = Logins(self.core, self.server, self.keeper, cast(SessionEvents, self), resources, asking, self.changed.append)
         self.relogins = Relogins(self.core, self.server, asking)
-        self.upkeep = Upkeep(self.core, self.logins, self.counts)
+        self.upkeep = Upkeep(self.core, self.logins, self.counts, self.changed.append)
         self.admissions = SessionAdmissions(self.core, self.logins, self.counts)
 
     def ended(self, session: ClientSession, reason: str) -> None:

@@ -125,6 +125,7 @@ def test_the_session_used_least_lately_goes_for_another_one(make_scripted: MakeS
     scripted.admit(account=accounts[0])
     assert scripted.admit(account=accounts[2]) == "in"
     assert [session.ends for session in scripted.keeper.sessions] == [[], [(TOO_MANY, True)], []]
+    assert scripted.changed == [accounts[1]]
 
 
 @pytest.mark.parametrize("given", [{"total": 1}, {"per_domain": 1}])

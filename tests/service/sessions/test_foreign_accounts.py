@@ -14,7 +14,9 @@ from xmpp_rest.auth.foreign_door import WrongPassword
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.election import LocalGroup
 from xmpp_rest.processes.remote import Remote
+from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.sessions.foreign_accounts import Entrance, ForeignAccounts
+from xmpp_rest.service.sessions.known_sessions import KnownSessions
 from xmpp_rest.service.sessions.session_views import SessionViews
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait, Waits
@@ -29,7 +31,9 @@ def remote(tmp_path: Path) -> Iterator[Remote]:
 
 @pytest.fixture
 def accounts(scripted: Scripted, remote: Remote) -> ForeignAccounts:
-    return ForeignAccounts(scripted.core, scripted.admissions, scripted.logins, scripted.upkeep, Waits(8), remote)
+    return ForeignAccounts(
+        scripted.core, scripted.admissions, scripted.logins, scripted.upkeep, KnownSessions(scripted.core, remote), Waits(8), remote
+    )
 
 
 def deferred(accounts: ForeignAccounts, password: str, seconds: float = SECONDS) -> tuple[OneShot[Any], Any]:
@@ -54,6 +58,49 @@ def test_who_is_let_in_has_a_session(accounts: ForeignAccounts) -> None:
     assert not accounts.still_good(TYBALT, GOOD)
     with pytest.raises(WrongPassword):
         accounts.admit(ROMEO, WRONG, HERE)
+
+
+class TestKnown:
+    @pytest.fixture
+    def known(self, scripted: Scripted, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> KnownSessions:
+        """In a process that does not lead."""
+        monkeypatch.setattr(remote, "follows", lambda: True)
+        monkeypatch.setattr(remote, "listen", lambda: 1)
+        return KnownSessions(scripted.core, remote)
+
+    def test_it_is_remembered_until_it_changes(self, known: KnownSessions) -> None:
+        assert known.asked(ROMEO, b"proof", lambda: TYBALT) == TYBALT
+        assert known.get(ROMEO, b"proof") == TYBALT
+        assert known.get(ROMEO, b"other") is None
+        known._hear(str(ROMEO))
+        assert known.get(ROMEO, b"proof") is None
+
+    def test_what_changes_while_the_leader_is_asked_is_not_remembered(self, known: KnownSessions) -> None:
+        def ask() -> JID:
+            known._hear(str(TYBALT))
+            return TYBALT
+
+        assert known.asked(ROMEO, b"proof", ask) == TYBALT
+        assert known.get(ROMEO, b"proof") is None
+
+    def test_wrong_passwords_are_not_remembered(self, known: KnownSessions) -> None:
+        assert known.asked(ROMEO, b"proof", lambda: None) is None
+        assert known.get(ROMEO, b"proof") is None
+
+    def test_nothing_is_while_the_leader_tells_nothing(self, known: KnownSessions, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+        def down() -> int:
+            raise GatewayError("link-down")
+
+        monkeypatch.setattr(remote, "listen", down)
+        assert known.asked(ROMEO, b"proof", lambda: TYBALT) == TYBALT
+        assert known.get(ROMEO, b"proof") is None
+
+    def test_the_places_are_bounded(self, known: KnownSessions, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("xmpp_rest.service.sessions.known_sessions.PLACES", 2)
+        for name in ("a", "b", "c"):
+            known.asked(JID(name, "capulet.example", ""), b"proof", lambda: TYBALT)
+        assert known.get(JID("a", "capulet.example", ""), b"proof") is None
+        assert known.get(JID("c", "capulet.example", ""), b"proof") == TYBALT
 
 
 def test_a_stream_holds_it_open(accounts: ForeignAccounts, scripted: Scripted, remote: Remote) -> None:

@@ -17,6 +17,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.sessions.admissions import Admitted, SessionAdmissions
 from xmpp_rest.service.sessions.core import SessionCore
 from xmpp_rest.service.sessions.holds import SessionHold
+from xmpp_rest.service.sessions.known_sessions import KnownSessions
 from xmpp_rest.service.sessions.logins import Logins
 from xmpp_rest.service.sessions.process_key import ProcessKey
 from xmpp_rest.service.sessions.proofs import is_same, proof_of
@@ -40,7 +41,14 @@ class ForeignAccounts:
     """Safe to be used by several threads; `admit`, `still_good` and what is marked `on_leader` by all processes."""
 
     def __init__(
-        self, core: SessionCore, admissions: SessionAdmissions, logins: Logins, upkeep: Upkeep, waits: Waits, remote: Remote
+        self,
+        core: SessionCore,
+        admissions: SessionAdmissions,
+        logins: Logins,
+        upkeep: Upkeep,
+        known: KnownSessions,
+        waits: Waits,
+        remote: Remote,
     ) -> None:
         self._core = core
         self._admissions = admissions
@@ -49,6 +57,7 @@ class ForeignAccounts:
         self._waits = waits
         self._remote = remote
         self._key = ProcessKey(core, remote)
+        self._known = known
         remote.offer(self)
 
     # -- credentials, in any process (ForeignDoor)
@@ -59,12 +68,20 @@ class ForeignAccounts:
         Raises WrongPassword; GatewayError: of accounts-anywhere §6, waits-full, link-down.
         """
         account = jid.bare
-        entrance = self.enter(account, proof_of(self._key.get(), account, password).hex(), address)
+        proof = proof_of(self._key.get(), account, password)
+        if (session := self._known.get(account, proof)) is not None:
+            return session
+        session = self._known.asked(account, proof, lambda: self._asked(account, proof, password, address))
+        if session is None:
+            raise WrongPassword
+        return session
+
+    def _asked(self, account: JID, proof: bytes, password: str, address: str) -> JID | None:
+        """The full address of the session; None: the password is wrong. Raises GatewayError."""
+        entrance = self.enter(account, proof.hex(), address)
         if not entrance.is_known:
             with self._waits.holding(str(account)):
                 entrance = self.log_in(account, password, address, Wait(TURNS * self._core.settings.login_timeout))
-        if entrance.session is None:
-            raise WrongPassword
         return entrance.session
 
     def still_good(self, jid: JID, password: str) -> bool:

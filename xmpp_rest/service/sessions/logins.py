@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from xmpp_rest.auth.foreign_door import WrongPassword
@@ -18,6 +19,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.sessions.asking import AskingServers, Connector
 from xmpp_rest.service.sessions.core import SessionCore
 from xmpp_rest.service.sessions.ends import RELOAD, TOO_MANY, WRONG_NOW
+from xmpp_rest.service.sessions.proofs import is_same
 from xmpp_rest.service.sessions.resource import SessionResources
 from xmpp_rest.service.sessions.session_table import KeptSession
 from xmpp_rest.service.sessions.wrong_passwords import Guess
@@ -46,13 +48,16 @@ class Logins:
         events: SessionEvents,
         resources: SessionResources,
         asking: AskingServers,
+        changed: Callable[[JID], object],
     ) -> None:
+        """`changed`: to be told of each session that ends, or has another password."""
         self._core = core
         self._connector = connector
         self._keeper = keeper
         self._events = events
         self._resources = resources
         self._asking = asking
+        self._changed = changed
 
     def log_in(self, guess: Guess, password: str) -> JID | WrongPassword | GatewayError:
         """Open the session of an account, for which the table has a place, and the attempt is counted."""
@@ -101,6 +106,7 @@ class Logins:
             session.end(RELOAD, unavailable=False)
             return at_server("session-lost", domain)
         for kept in gone:
+            self._changed(kept.account)
             kept.session.end(TOO_MANY, unavailable=True)
         say(log, logging.INFO, "login", account=str(opened.jid), server=opened.server, tls=opened.tls)
         return session.jid
@@ -139,8 +145,11 @@ class Logins:
         settings = self._core.settings
         keys = self._asking.ask(guess, lambda: self._connector.check(kept.login, credentials, settings, self.stops), "check")
         with self._core.lock:
+            is_other = not is_same(kept.proof, guess.proof)
             kept.prove(guess.proof, keys, self._core.clock())
             self._core.table.use(kept)
+        if is_other:
+            self._changed(kept.account)
 
     def _told(self, guess: Guess, failure: LoginFailed) -> WrongPassword | GatewayError:
         """What the caller is told: as who comes next, while the server is left in peace."""
@@ -158,6 +167,7 @@ class Logins:
         with self._core.lock:
             was_kept = self._core.table.remove(kept)
         if was_kept:
+            self._changed(kept.account)
             kept.session.end(reason, unavailable=unavailable)
         return was_kept
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from functools import partial
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.c2s.session import ClientSession, SessionEvents
 from xmpp_rest.logs.events import say
+from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.sessions.asking import LoginCounts
 from xmpp_rest.service.sessions.core import SessionCore
 from xmpp_rest.service.sessions.ends import IDLE
@@ -25,9 +27,11 @@ OFTEN = 5.0  # seconds between two looks at most
 class Upkeep(SessionEvents):
     """Looks after the sessions while there are any. Its thread begins with the first attempt to log in."""
 
-    def __init__(self, core: SessionCore, logins: Logins, counts: LoginCounts) -> None:
+    def __init__(self, core: SessionCore, logins: Logins, counts: LoginCounts, changed: Callable[[JID], object]) -> None:
+        """`changed`: as of `Logins`."""
         self._core = core
         self._counts = counts
+        self._changed = changed
         self._broken: set[ClientSession] = set()
         self._logins = logins
         self._timers = Timers("sessions' upkeep")
@@ -128,6 +132,8 @@ class Upkeep(SessionEvents):
             kept = self._core.table.of(session)
             if kept is not None:
                 self._core.table.remove(kept)
+        if kept is not None:
+            self._changed(kept.account)
         if session in self._broken:
             self._resumed(session, "failed")
         say(log, logging.INFO, "session-end", account=str(session.jid), reason=reason)
