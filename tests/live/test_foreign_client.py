@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ import pytest
 from urllib3 import BaseHTTPResponse
 from urllib3.util import make_headers
 
-from .gateway import Gateway
+from .gateway import Gateway, Sections
 from .tls_servers import FOREIGN, ForeignUser, TLSServer
 from .users import EventLoop
 from .xmppserver import PASSWORD
@@ -28,7 +29,8 @@ class ForeignClient:
         self._gateway = gateway
 
     def ask(self, method: str, path: str, user: str = "romeo", body: object = None) -> BaseHTTPResponse:
-        headers = make_headers(basic_auth=f"{user}@{FOREIGN}:{PASSWORD}") | {"Content-Type": "application/json"}
+        fields = {"Content-Type": "application/json", "Connection": "close"}  # the next one may come to the other process
+        headers = make_headers(basic_auth=f"{user}@{FOREIGN}:{PASSWORD}") | fields
         data = None if body is None else json.dumps(body)
         return self._gateway.http.request(method, f"/api{path}", body=data, headers=headers)
 
@@ -36,6 +38,18 @@ class ForeignClient:
         answer = self.ask("GET", path, user)
         assert answer.status == 200, (answer.status, answer.data)
         return answer.json()
+
+    @contextmanager
+    def listening(self, user: str) -> Iterator[None]:
+        """An open event stream of this user."""
+        headers = make_headers(basic_auth=f"{user}@{FOREIGN}:{PASSWORD}")
+        response = self._gateway.http.request("GET", "/api/sse", headers=headers, preload_content=False)
+        try:
+            assert response.status == 200
+            assert response.read(1) == b":"
+            yield
+        finally:
+            response.close()
 
     def say(self, body: str, to: str, user: str = "romeo") -> str:
         answer = self.ask("POST", "/messages", user, {"to": to, "body": body})
@@ -54,7 +68,8 @@ class ForeignClient:
 
 @pytest.fixture(scope="module")
 def foreign_client(tls_server: TLSServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForeignClient]:
-    gateway = Gateway(tmp_path_factory.mktemp("gateway"), tls_server.component_port, {"login.montague": tls_server.login_settings()})
+    sections: Sections = {"server": {"workers": 2}, "login.montague": tls_server.login_settings()}
+    gateway = Gateway(tmp_path_factory.mktemp("gateway"), tls_server.component_port, sections)
     try:
         gateway.start()
         yield ForeignClient(gateway)
@@ -150,13 +165,17 @@ class TestHistory:
 
 
 class TestContacts:
-    def test_adding_keeps_name_and_groups_and_removing_says_what_was_there(self, foreign_client: ForeignClient, juliet: ForeignUser) -> None:
+    def test_adding_keeps_name_and_groups_and_removing_says_what_was_there(
+        self, foreign_client: ForeignClient, juliet: ForeignUser
+    ) -> None:
         item = "<item jid='nurse@capulet.example' name='Angelica'><group>Household</group></item>"
         juliet.iq(juliet.bare, f"<query xmlns='jabber:iq:roster'>{item}</query>", "set")
         for jid in ("nurse@capulet.example", "peter@capulet.example"):
             foreign_client.change("POST", "/contacts", "juliet", {"jid": jid})
         roster = juliet.iq(juliet.bare, "<query xmlns='jabber:iq:roster'/>")
-        found = {one.get("jid"): (one.get("name"), one.findtext("{jabber:iq:roster}group")) for one in roster.iter("{jabber:iq:roster}item")}
+        found = {
+            one.get("jid"): (one.get("name"), one.findtext("{jabber:iq:roster}group")) for one in roster.iter("{jabber:iq:roster}item")
+        }
         assert found["nurse@capulet.example"] == ("Angelica", "Household")
         assert "peter@capulet.example" in found
         assert foreign_client.contact("juliet", "peter@capulet.example") == ("none", "none")
@@ -182,6 +201,20 @@ class TestContacts:
         assert foreign_client.contact("benvolio", MERCUTIO) is None
         assert foreign_client.contact("mercutio", BENVOLIO) == ("none", "none")
         foreign_client.change("DELETE", f"/contacts/{BENVOLIO}", "mercutio")
+
+    def test_who_listens_sees_requests(self, foreign_client: ForeignClient) -> None:
+        foreign_client.change("POST", "/contacts", "juliet", {"jid": MERCUTIO})
+        with foreign_client.listening("mercutio"):
+            deadline = time.monotonic() + 60
+            while foreign_client.contact("mercutio", JULIET) is None:  # the presence of who listens may still be on its way
+                assert time.monotonic() < deadline
+                foreign_client.change("PUT", f"/contacts/{MERCUTIO}", "juliet", {"action": "invite"})
+            assert foreign_client.contact("mercutio", JULIET) == ("none", "in")
+            foreign_client.change("PUT", f"/contacts/{JULIET}", "mercutio", {"action": "accept"})
+            assert foreign_client.contact("mercutio", JULIET) == ("from", "none")
+            assert foreign_client.contact("juliet", MERCUTIO) == ("to", "none")
+            for user, other in (("juliet", MERCUTIO), ("mercutio", JULIET)):
+                foreign_client.change("DELETE", f"/contacts/{other}", user)
 
 
 class TestRooms:
