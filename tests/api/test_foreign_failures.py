@@ -12,9 +12,10 @@ from flask.testing import FlaskClient
 
 from tests.api.foreign_accounts import AS_ROMEO, FOREIGN, ROMEO, SESSION, ScriptedDoor, app_with_door
 from tests.conftest import DOMAIN, PASSWORD, basic
+from tests.live.child import free_port
 from xmpp_rest.auth.authorization import CLIENT, REST, Policy
 from xmpp_rest.auth.caller import Caller, CallerKind
-from xmpp_rest.errors import TABLE, at_server
+from xmpp_rest.errors import TABLE, GatewayError, at_server
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 
@@ -183,3 +184,24 @@ def test_a_hosted_account_comes_in_as_ever(client: FlaskClient, door: ScriptedDo
     assert client.get("/rest/outcome/1", headers=basic(f"juliet@{DOMAIN}", PASSWORD)).status_code == 404
     assert client.get("/api/contacts", headers=basic(f"juliet@{DOMAIN}", PASSWORD)).status_code == 200
     assert door.asked == []
+
+
+@pytest.fixture
+def pair_settings() -> dict[str, str]:
+    return {
+        "login_montagues_domains": FOREIGN, "login_montagues_host": "127.0.0.1", "login_montagues_port": str(free_port()),
+        "login_montagues_tls": "direct", "sessions_retry_max": "300",
+    }  # fmt: skip
+
+
+def test_a_server_where_nobody_listens_from_any_process(pair: tuple[Gateway, Gateway]) -> None:
+    """By the real door, in the leader and in a follower, which is told when to try again as well."""
+    text = f"The server of {FOREIGN} cannot be reached; try again later"
+    for gateway in (*pair, *pair):
+        field = AS_ROMEO["Authorization"]
+        with pytest.raises(GatewayError) as caught:
+            gateway.parts.authenticator.check(field, "127.0.0.1", REST)
+        assert (caught.value.name, caught.value.text) == ("unreachable", text)
+        assert caught.value.given_retry_after is not None
+        assert 1 <= (caught.value.retry_after or 0) <= 300
+        assert not gateway.parts.authenticator.still_valid(field, REST)
