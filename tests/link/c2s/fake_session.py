@@ -28,6 +28,8 @@ class FakeSession:
         self.handled = 0
         self.received: list[Element] = []
         """What the client sent, in order, as far as it was handled."""
+        self.answers = 0
+        """How often the client said what it had received."""
         self._sent = 0
         self._unacknowledged: deque[tuple[int, str]] = deque()
 
@@ -47,6 +49,7 @@ class FakeSession:
 
     def acknowledged(self, h: int) -> None:
         """The client has this many."""
+        self.answers += 1
         while self._unacknowledged and self._unacknowledged[0][0] <= h:
             self._unacknowledged.popleft()
 

@@ -162,3 +162,8 @@ class Confirmed:
 
 def outcomes(several: Sequence[Confirmed]) -> list[str]:
     return [each.outcome() for each in several]
+
+
+def sent(fake: FakeServer, tag: str = "message") -> list[str | None]:
+    """The ids of what juliet's session has sent, of this kind."""
+    return [stanza.get("id") for stanza in fake.received("juliet", tag)]

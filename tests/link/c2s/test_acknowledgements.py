@@ -91,6 +91,10 @@ def test_a_new_stream_gets_all_that_is_not_confirmed(queue: Acknowledgements) ->
     assert len(queue) == 0  # nobody counts any more
 
 
+def test_what_is_sent_is_not_shown(queue: Acknowledgements) -> None:
+    assert repr([plain("secret")]) == "[<message of 6 bytes>]"
+
+
 def test_a_burst_has_a_bound(queue: Acknowledgements) -> None:
     put(queue, *(plain("a") for _ in range(BURST + 1)))
     assert taken(queue) == "a" * BURST

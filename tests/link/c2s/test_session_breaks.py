@@ -8,9 +8,9 @@ import pytest
 
 from tests.link.attached import until
 from tests.link.c2s.fake_server import FakeServer
-from tests.link.c2s.kept import Confirmed, Kept, message, outcomes
+from tests.link.c2s.kept import Confirmed, Kept, message, outcomes, sent
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.link.c2s import resuming, session_stream
+from xmpp_rest.link.c2s import resuming
 from xmpp_rest.link.c2s.failures import LoginFailed
 from xmpp_rest.protocol.namespaces import PING
 from xmpp_rest.protocol.stanza import child, make
@@ -23,10 +23,6 @@ DOMAIN = "capulet.example"
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempts follow each other within a moment."""
     monkeypatch.setattr(resuming, "FIRST", 0.02)
-
-
-def sent(fake: FakeServer, tag: str = "message") -> list[str | None]:
-    return [stanza.get("id") for stanza in fake.received("juliet", tag)]
 
 
 def test_a_stream_that_broke_is_resumed(kept: Kept, fake: FakeServer) -> None:
@@ -243,106 +239,3 @@ def test_a_stanza_that_ends_each_stream_is_given_up(kept: Kept, fake: FakeServer
     assert Confirmed(session, message("poison")).outcome() == "session-lost"
     assert kept.events.told[-1] == "lost"
     assert len(kept.logins) == resuming.FLAPS
-
-
-@pytest.mark.parametrize(
-    ("raw", "reason"),
-    [
-        ("<message><body>" + "x" * 20_000, "stanza-too-big"),
-        ("<message></iq>", "bad-xml"),
-        ("<!-- who is there? -->", "bad-xml"),
-        ("<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>", "conflict"),
-    ],
-)
-def test_what_ends_a_session_and_would_end_the_next_stream(keep: Keep, fake: FakeServer, raw: str, reason: str) -> None:
-    kept = keep(stanza_size_limit=10_000)
-    session = kept.open()
-    nurse = kept.open(session.account._replace(local="nurse"))
-    assert Confirmed(session).outcome() == ""
-    fake.call(lambda: fake.session("juliet").send_raw(raw))
-    kept.events.until_told("broke", reason)
-    assert kept.logins == []
-    assert Confirmed(nurse).outcome() == ""
-
-
-@pytest.mark.parametrize("h", ["1000", "-1", "x", "", "9" * 30])
-def test_a_server_that_acknowledges_what_was_not_sent(kept: Kept, fake: FakeServer, h: str) -> None:
-    """Its counts are not relied on any more: the next stream is bound."""
-    session = kept.open()
-    assert Confirmed(session, message("m1")).outcome() == ""
-    fake.call(lambda: fake.session("juliet").send_raw(f"<a xmlns='urn:xmpp:sm:3' h='{h}'/>"))
-    kept.events.until_told("broke", "rebound")
-    assert kept.logins == [None]
-    assert Confirmed(session, message("m2")).outcome() == ""
-
-
-@pytest.mark.parametrize("change", [1000, -1])
-def test_a_server_that_resumes_with_a_wrong_count(kept: Kept, fake: FakeServer, change: int) -> None:
-    session = kept.open()
-    assert Confirmed(session, message("m1")).outcome() == ""
-
-    def miscount() -> None:
-        fake.session("juliet").handled += change
-
-    with fake.frozen():
-        fake.call(miscount)
-        fake.cut()
-    assert Confirmed(session, message("m2")).outcome() == ""
-    kept.events.until_told("broke", "rebound")
-    assert [resumption is not None for resumption in kept.logins] == [True, False]
-
-
-@pytest.mark.parametrize("management", [True, False])
-def test_silence(keep: Keep, fake: FakeServer, management: bool) -> None:
-    """The server is tried after so long, and the session goes on; if it does not answer for as long again, it broke."""
-    fake.management = management
-    kept = keep(keepalive=1)
-    session = kept.open()
-    assert Confirmed(session).outcome() == ""
-    fake.until(lambda: fake.tried >= 2)
-    assert kept.events.told == []
-    with fake.frozen():
-        kept.events.until(lambda: kept.events.told == ["broke"])
-    assert Confirmed(session, message("m")).outcome() == ""
-
-
-def test_a_server_that_is_asked_and_says_nothing(keep: Keep, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_stream, "ASK_AFTER", 0.1)
-    kept = keep(keepalive=0.5)
-    fake.acknowledges = False
-    session = kept.open()
-    session.write(message("m", to=None, type="groupchat"))
-    kept.events.until(lambda: "broke" in kept.events.told)
-    fake.acknowledges = True
-    until(lambda: session.waiting == 0)
-    assert set(sent(fake)) == {"m"}
-
-
-def test_silence_of_a_session_that_is_held_is_its_own(keep: Keep, fake: FakeServer) -> None:
-    kept = keep(keepalive=0.5)
-    session = kept.open()
-    assert Confirmed(session).outcome() == ""
-    session.hold(True)
-    fake.send("juliet", message("m", to=None))
-    nurse = kept.open(session.account._replace(local="nurse"))
-    fake.until(lambda: fake.tried >= 3)
-    assert kept.events.told == []
-    session.hold(False)
-    kept.events.until(lambda: [stanza.get("id") for stanza in kept.events.stanzas] == ["m"])
-    assert Confirmed(nurse).outcome() == ""
-
-
-def test_a_stanza_beyond_a_bound_is_skipped(kept: Kept, fake: FakeServer) -> None:
-    """It counts as received, and who asks something is told."""
-    session = kept.open()
-    deep = "<x>" * 100 + "</x>" * 100
-    fake.send("juliet", f"<message id='m1'>{deep}</message>")
-    fake.send("juliet", f"<iq type='get' id='q1' from='romeo@montague.example/x'>{deep}</iq>")
-    fake.send("juliet", message("m2", to=None))
-    kept.events.until(lambda: len(kept.events.stanzas) == 1)
-    fake.until(lambda: sent(fake, "iq")[:1] == ["q1"])
-    [answer] = fake.received("juliet", "iq")
-    assert (answer.get("type"), answer.get("to")) == ("error", "romeo@montague.example/x")
-    fake.call(lambda: fake.session("juliet").send_raw("<r xmlns='urn:xmpp:sm:3'/>"))
-    assert Confirmed(session).outcome() == ""
-    until(lambda: fake.call(lambda: fake.session("juliet").unacknowledged) <= 1)

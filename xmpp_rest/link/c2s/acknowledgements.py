@@ -8,6 +8,7 @@ waits for that, whatever is acknowledged.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -42,6 +43,9 @@ class QueuedStanza(NamedTuple):
     barrier: Barrier | None = None  # which it is
     on_written: Callable[[], object] | None = None
 
+    def __repr__(self) -> str:
+        return f"<{self.kind} of {len(self.data)} bytes>"
+
     @property
     def is_lasting(self) -> bool:
         """Whether it is worth something in a session that is new to the server."""
@@ -60,7 +64,7 @@ class Acknowledgements:
         self._written: deque[tuple[int, QueuedStanza]] = deque()  # on this stream, with their numbers there; not settled
         self._number = 0  # stanzas that were written on this stream
         self._acknowledged = 0  # of them, known to be received
-        self._barriers: dict[str, int] = {}  # id → number
+        self._barriers: dict[str, tuple[int, float]] = {}  # id → number, and when it was taken; the oldest is the first
         self._bytes = 0
         self._count = 0  # of what waits or is not settled, without the barriers
         self._plain = 0  # of what is written, that no barrier follows
@@ -79,6 +83,12 @@ class Acknowledgements:
     def asks(self) -> bool:
         """Whether an answer to a barrier is due."""
         return bool(self._barriers)
+
+    @property
+    def asks_since(self) -> float | None:
+        """Since when the oldest of these answers is due; None: there is none."""
+        with self._lock:
+            return next((since for _, since in self._barriers.values()), None)
 
     def put(self, stanzas: Sequence[QueuedStanza], size: int, *, first: bool = False) -> None:
         """Append these, all or none; `first`: before all that is to be written again. Raises OutboxFull, OtherStream: closed."""
@@ -112,7 +122,7 @@ class Acknowledgements:
     def _write(self, stanza: QueuedStanza) -> None:
         self._number += 1
         if stanza.barrier is not None:
-            self._barriers[stanza.barrier.id] = self._number
+            self._barriers[stanza.barrier.id] = (self._number, time.monotonic())
         if not (stanza.confirmed or self._counts):  # nobody will say that it has arrived
             self._settle(stanza)
             return
@@ -143,9 +153,9 @@ class Acknowledgements:
     def answered(self, identifier: str) -> list[OnConfirmed] | None:
         """The barrier of this id was answered: who is to be told that all before it is processed. None: there is no such barrier."""
         with self._lock:
-            last = self._barriers.pop(identifier, None)
-            if last is None:
+            if (found := self._barriers.pop(identifier, None)) is None:
                 return None
+            last, _ = found
             done: list[OnConfirmed] = []
             while self._written and self._written[0][0] <= last:
                 _, stanza = self._written.popleft()

@@ -18,13 +18,14 @@ ENDS = {
     "not-authorized": "the server does not accept the account any more",
     "stanza-too-big": "the server sent a stanza of more than [sessions] stanza_size_limit bytes",
     "bad-xml": "the server sent something that is not a stanza",
+    "unanswered": "the server does not answer",
     "broken": "the connection broke, and nothing waits for another one",
     "lost": "the connection broke, and could not be made again",
 }
 """Reasons for which a session ends by itself."""
 FINAL = {WRONG_PASSWORD: "not-authorized", "account-disabled": "not-authorized", STALE_KEYS: "lost"}
 """Name of a LoginFailed → reason: the keys are of no use any more."""
-FATAL = frozenset(("conflict", "not-authorized", "stanza-too-big", "bad-xml"))
+FATAL = frozenset(("conflict", "not-authorized", "stanza-too-big", "bad-xml", "unanswered"))
 """Reasons of a LinkDown after which there is no other attempt: a resumed stream would begin with what ended this one."""
 FIRST = 1.0  # seconds until the first attempt, at most, and the unit of the pauses after it
 STEADY = 30.0  # seconds after which a stream counts as good

@@ -64,11 +64,13 @@ class SessionStream:
         self._tls = TlsStream(opened, self._received, self._skipped, settings.stanza_size_limit)
         self.socket = opened.socket
         self._counts = opened.management is not None
+        self._patience = max(settings.idle, 2 * settings.keepalive)
         self._said = handled  # how many the server was told
+        self._owes = False  # it has asked, and is told once it takes what is written
         self._heard = time.monotonic()
         self._asked: float | None = None  # since when an answer is due, and nothing was heard
         self._ask_at = NEVER  # when the server is to be asked what it has
-        self._asking = False
+        self._asking: float | None = None  # since when it is asked
         self._probe = ""  # id of a ping
         self._ends: bytes | None = None  # what comes behind all that waits
         self._ends_now = False  # whatever is not confirmed
@@ -94,6 +96,9 @@ class SessionStream:
             self._tls.flush()
             if not self._tls.is_idle:
                 return
+            if self._owes:
+                self._say()
+                continue
             if not (burst := self._queue.take()):
                 break
             written = [stanza.on_written for stanza in burst if stanza.on_written is not None]
@@ -108,7 +113,7 @@ class SessionStream:
         now = time.monotonic()
         if asks:
             self._asked = self._asked or now
-        if self._counts and not self._asking and (count := self._queue.unacknowledged):
+        if self._counts and self._asking is None and (count := self._queue.unacknowledged):
             if count >= ACKNOWLEDGE_EVERY:
                 self._ask(now)
             else:
@@ -116,7 +121,7 @@ class SessionStream:
 
     def _ask(self, now: float) -> None:
         """Have the server say what it has (XEP-0198 §4)."""
-        self._asking, self._ask_at, self._asked = True, NEVER, self._asked or now
+        self._asking, self._ask_at, self._asked = now, NEVER, self._asked or now
         self._tls.write(_ASK)
 
     def end(self, unavailable: bool) -> None:
@@ -143,12 +148,21 @@ class SessionStream:
                 self._ask(now)
         if not reading:
             self._heard, self._asked = now, None
-        elif self._asked is not None:
+            self.flush()
+            return
+        self._require_answers(now)
+        if self._asked is not None:
             if now - self._asked >= self._keepalive:
                 raise LinkDown("silent", f"nothing was heard for {now - self._heard:.0f} s")
         elif now - self._heard >= self._keepalive:
             self._try(now)
         self.flush()
+
+    def _require_answers(self, now: float) -> None:
+        """Give up a server that says something from time to time, but never what it was asked for. Raises LinkDown."""
+        since = min((since for since in (self._asking, self._queue.asks_since) if since is not None), default=now)
+        if now - since > self._patience:
+            raise LinkDown("unanswered", f"the server has not said for {now - since:.0f} s what it was asked")
 
     def _try(self, now: float) -> None:
         """Have the server say anything."""
@@ -168,7 +182,7 @@ class SessionStream:
             if not self._is_answer(stanza):
                 self._owner.deliver(stanza, size)
             self._count()
-        elif stanza.tag == _ASKED:
+        elif stanza.tag == _ASKED and self._counts:
             self._say()
         elif stanza.tag == _ANSWER:
             self._acknowledged(stanza.get("h", ""))
@@ -184,11 +198,15 @@ class SessionStream:
             self._say()
 
     def _say(self) -> None:
+        """Tell how many stanzas were received; once for all questions of a server that does not read the answers."""
+        self._owes = not self._tls.is_idle
+        if self._owes:
+            return
         self._said = self.handled
         self._tls.write(f"<a xmlns='{STREAM_MANAGEMENT}' h='{self.handled % (1 << 32)}'/>".encode())
 
     def _acknowledged(self, text: str) -> None:
-        self._asking = False
+        self._asking = None
         if not (text.isascii() and text.isdigit() and len(text) <= 10 and self._queue.acknowledged(int(text))):
             raise LinkDown("bad-count", "the server acknowledges more than was sent")
         if self._queue.unacknowledged:
