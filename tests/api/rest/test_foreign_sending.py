@@ -96,6 +96,19 @@ class TestMessages:
         )
         until(lambda: (state(foreign_app, "m1"), state(foreign_app, "m2")) == ("refused", "delivered"))
 
+    def test_what_strangers_say_of_a_message_does_not_count(self, foreign_app: ForeignApp) -> None:
+        jid = foreign_app.log_in()
+        for identifier in ("m1", "m2"):
+            send(foreign_app, id=identifier)
+        stranger = f"mercutio@{MONTAGUE}/x"
+        foreign_app.server.send("romeo", f"<message from='{stranger}' to='{jid}' type='error' id='m1'><error type='cancel'/></message>")
+        foreign_app.server.send(
+            "romeo", f"<message from='{stranger}' to='{jid}' id='r'><received xmlns='urn:xmpp:receipts' id='m2'/></message>"
+        )
+        foreign_app.server.send("romeo", f"<message from='{MONTAGUE}' to='{jid}' type='error' id='m2'><error type='cancel'/></message>")
+        until(lambda: state(foreign_app, "m2") == "refused")
+        assert state(foreign_app, "m1") == "confirmed"
+
     def test_prefer_wait_tells_the_state(self, foreign_app: ForeignApp) -> None:
         answer = send(foreign_app, headers=WAITING)
         assert (answer.status_code, answer.headers["Stanza-Outcome"], answer.headers["Preference-Applied"]) == (202, "confirmed", "wait=20")

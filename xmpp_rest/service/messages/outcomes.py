@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -75,6 +75,7 @@ class Outcomes:
         self._known: OrderedDict[Label, Outcome] = OrderedDict()
         self._request_ids: dict[Label, str] = {}  # of those that the link has written
         self._of_rooms: set[Label] = set()  # whose errors the rooms service judges
+        self._sent_to: dict[Label, JID] = {}  # of those of sessions: whose errors and receipts count
         self._whole: deque[Label] = deque()  # of refusals that are kept as they came
         self._watched: dict[Label, list[_Watch]] = {}
         self._lock = threading.Lock()
@@ -102,11 +103,15 @@ class Outcomes:
             self._of_rooms.update(labels)
             self._begin(labels, accepted)
 
-    def of_session(self, labels: Sequence[Label], request_id: str) -> None:
-        """Record that stanzas are accepted for the session of a foreign account, which the request of this id sends."""
-        accepted = Outcome("accepted", time.time())
+    def of_session(self, sent: Mapping[Label, JID], request_id: str) -> None:
+        """Record that stanzas, with their recipients, are accepted for a session, which the request of this id sends.
+
+        Strangers reach a session past the gateway's own checks, so errors and receipts count from the recipient, and from the servers.
+        """
+        accepted, labels = Outcome("accepted", time.time()), [*sent]
         with self._lock:
             self._of_rooms.difference_update(labels)
+            self._sent_to.update(sent)
             if request_id:
                 self._request_ids.update((label, request_id) for label in labels)
             self._begin(labels, accepted)
@@ -122,6 +127,7 @@ class Outcomes:
         while len(self._known) > self.REMEMBERED:
             label, _ = self._known.popitem(last=False)
             self._request_ids.pop(label, None)
+            self._sent_to.pop(label, None)
             self._of_rooms.discard(label)
 
     def held(self, labels: Iterable[Label]) -> None:
@@ -143,6 +149,7 @@ class Outcomes:
             for label in new:
                 self._known.pop(label, None)
                 self._request_ids.pop(label, None)
+                self._sent_to.pop(label, None)
 
     def processed(self, sender: JID, identifier: str, refusal: Element | None = None) -> None:
         """Record that a hosted recipient accepted a stanza, or refused it at once."""
@@ -170,16 +177,25 @@ class Outcomes:
         for tell in decided:
             tell()
 
-    def observe(self, stanza: Element, _sender: JID | None, to: JID) -> None:
+    def observe(self, stanza: Element, sender: JID | None, to: JID) -> None:
         """Observe a stanza for a hosted entity, which may be the error, or the receipt, for one that it sent."""
         if stanza.tag == "iq":
             return
         if stanza.get("type") == "error":
             label = Label(str(to.bare), stanza.get("id", ""))
-            if label not in self._of_rooms:
+            if label not in self._of_rooms and self._may_tell(label, sender, to):
                 self.bounced(label, stanza)
         elif stanza.tag == "message" and (received := stanza.find(_RECEIVED)) is not None:
-            self._decide(Label(str(to.bare), received.get("id", "")), "delivered", None)
+            label = Label(str(to.bare), received.get("id", ""))
+            if self._may_tell(label, sender, to):
+                self._decide(label, "delivered", None)
+
+    def _may_tell(self, label: Label, teller: JID | None, sender: JID) -> bool:
+        """Whether what `teller` says of the sender's stanza counts."""
+        recipient = self._sent_to.get(label)
+        if recipient is None or teller is None:
+            return True
+        return teller.bare in {each for jid in (recipient, sender) for each in (jid.bare, JID("", jid.domain, ""))}
 
     def bounced(self, label: Label, error: Element) -> None:
         """This error refuses a message."""

@@ -133,7 +133,8 @@ class Handovers:
         def written() -> None:
             self._outcomes.reached(part.labels, "written")
 
-        self._outcomes.of_session(part.labels, part.stanzas[0].request_id)
+        sent = {label: outgoing.to for label, outgoing in zip(part.labels, part.stanzas, strict=True)}
+        self._outcomes.of_session(sent, part.stanzas[0].request_id)
         for outgoing in part.stanzas:
             self._routes.sends(outgoing.stanza, session.jid)
         try:
