@@ -9,12 +9,14 @@ from uuid import uuid4
 
 import pytest
 
-from .conftest import running
+from tests.authority import Authority
+
+from .conftest import require, running
 from .foreign_guest import ForeignGuest, ServerRoom, VisitedGateway
 from .gateway import Sections
 from .muc import Guest
 from .proxy import Proxy
-from .tls_servers import ForeignUser, TLSServer
+from .tls_servers import TLS_SERVERS, ForeignUser, TLSServer
 from .users import EventLoop
 
 SETTINGS: Sections = {
@@ -115,3 +117,38 @@ def test_a_server_that_has_started_again_knows_who_speaks(romeo: ForeignGuest, g
         assert time.monotonic() < deadline, answer.data
         time.sleep(0.2)
     assert romeo.view(garden.room)["state"] == "in"
+
+
+@pytest.fixture(params=TLS_SERVERS, ids=lambda cls: cls.name)
+def forgetful(request: pytest.FixtureRequest, tmp_path: Path, authority: Authority) -> Iterator[TLSServer]:
+    """A server that forgets broken sessions after a second."""
+    require(request.param.program)
+    (tmp_path / "forgetful").mkdir()
+    yield from running(request.param(tmp_path / "forgetful" / "server", authority, hibernation=1))
+
+
+def test_a_server_that_has_forgotten_the_session_has_it_in_the_room_again(
+    forgetful: TLSServer, event_loop_thread: EventLoop, tmp_path: Path
+) -> None:
+    """The occupant is out with the session before; the gateway logs in and comes in again, and says what was not said (accounts-anywhere §5.7)."""
+    relay, owner = Proxy(forgetful.direct_port), ForeignUser(event_loop_thread, forgetful, "juliet")
+    gateway = VisitedGateway(tmp_path, forgetful, SETTINGS, relay.port)
+    relay.start()
+    try:
+        gateway.start()
+        owner.connect()
+        garden, romeo = ServerRoom(owner, "garden", persistentroom="1"), ForeignGuest(gateway, "romeo")
+        assert romeo.put(garden.room, {"stay": True}).status == 201
+        garden.sees("romeo")
+        relay.up = False
+        relay.cut()
+        assert romeo.say(garden.room, "Hark", None, id="m1").status == 202
+        garden.sees("romeo", "unavailable")
+        relay.up = True
+        until_reflected(romeo, "m1")
+        garden.hears("Hark")
+        assert romeo.view(garden.room)["state"] == "in"
+    finally:
+        gateway.stop()
+        owner.close()
+        relay.stop()

@@ -134,6 +134,15 @@ def test_what_occupants_do(romeo: ForeignGuest, benvolio: ForeignGuest, garden: 
     assert benvolio.put(garden.room, {"nick": "benvolio"}).json()["nick"] == "benvolio"
 
 
+def test_invitations(romeo: ForeignGuest, owner: ForeignUser, garden: ServerRoom) -> None:
+    assert romeo.put(garden.room).status == 201
+    invitation = {"to": f"juliet@{FOREIGN}", "reason": "Come", "direct": True}
+    assert romeo.ask("POST", f"/{garden.room}/invite", invitation).status == 204
+    told = owner.wait(lambda s: s.find("{jabber:x:conference}x") is not None)
+    assert (told.get("from"), told.find("{jabber:x:conference}x").get("jid")) == (romeo.occupant, garden.room)  # type: ignore[union-attr]
+    assert romeo.ask("POST", f"/{garden.room}/invite", {"to": f"mercutio@{FOREIGN}"}).status in (204, 403)  # ejabberd asks for moderators
+
+
 def test_what_is_refused(romeo: ForeignGuest, owner: ForeignUser, garden: ServerRoom) -> None:
     name = uuid4().hex[:8]
     answer = romeo.say(f"typo-{name}@{FOREIGN_ROOMS}", "x")

@@ -53,7 +53,7 @@ def put_in_force(parts: Parts, before: Settings, merged: Merged) -> None:
     parts.hosted.files.configure(settings)
     parts.foreign.files.configure(settings)
     parts.memberships.configure(settings.rooms_anywhere)
-    parts.speaking.configure(settings.rooms_anywhere)
+    parts.speaking.configure(settings.rooms_anywhere, settings.sessions)
     parts.access_log.configure(settings.server.access_log)
     if any(getattr(settings.server, key) != getattr(before.server, key) for key in LOG):
         follow(settings.server)

@@ -150,6 +150,12 @@ class Occupancy:
             for (sender, room), nick in visits
         ]
 
+    def forget(self, address: JID) -> None:
+        """This bare address is in no room any more, whatever its resource."""
+        with self._lock:
+            for key in self._visits.pop(address, _Visits()):
+                self._went(*key)
+
     def _remember(self, key: tuple[JID, JID], nick: str) -> None:
         self._greeted.pop(key, None)
         visits = self._visits.setdefault(key[0].bare, OrderedDict())

@@ -141,7 +141,7 @@ def test_who_is_put_out_while_it_speaks_comes_in_and_says_it(gateway: Gateway, n
 def kick_once(gateway: Gateway, network: Network, monkeypatch: pytest.MonkeyPatch, then: str | None = None) -> None:
     """The room takes the next message, puts its sender out, and says nothing of the message; `then`: how it refuses who comes in after that."""
     room, kicked = network.rooms[ROOM], list[Element]()
-    gateway.parts.speaking.configure(replace(gateway.settings.rooms_anywhere, reflection_timeout=3600))
+    gateway.parts.speaking.configure(replace(gateway.settings.rooms_anywhere, reflection_timeout=3600), gateway.settings.sessions)
 
     def kick(stanza: Element) -> str | None:
         if stanza.tag == "message" and not kicked:

@@ -16,7 +16,9 @@ from xmpp_rest.protocol.jid import parse_jid
 @pytest.fixture
 def unjoined(gateway: Gateway, network: Network) -> Network:
     """Rooms of a domain of `no_join`: what is said there goes out as any message does."""
-    gateway.parts.speaking.configure(replace(gateway.settings.rooms_anywhere, no_join=frozenset((parse_jid(ROOM).domain,))))
+    gateway.parts.speaking.configure(
+        replace(gateway.settings.rooms_anywhere, no_join=frozenset((parse_jid(ROOM).domain,))), gateway.settings.sessions
+    )
     return network
 
 

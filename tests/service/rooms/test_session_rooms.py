@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
@@ -423,5 +424,27 @@ def test_what_cannot_be_written_is_told_and_not_kept(rooms: ScriptedSession, mon
     assert rooms.gateway is not None
     assert rooms.enter() is None
     monkeypatch.setattr(session_hearing, "serialise", raising(BadXML("broken")))
+    hear(rooms, "<body>Hark</body>")
+    assert rooms.gateway.parts.foreign.heard.find(ROMEO, GARDEN, 50).items == []
+
+
+def test_bounds_of_sessions_may_change(rooms: ScriptedSession) -> None:
+    rooms.begin(rooms_anywhere_reflection_timeout="600")
+    assert rooms.gateway is not None
+    assert rooms.enter() is None
+    settings = rooms.gateway.settings
+    fewer = replace(settings.sessions, send_limit=10, queue_size=1)
+    rooms.gateway.parts.speaking.configure(settings.rooms_anywhere, fewer)
+    assert rooms.speak("But soft", "m1").state == UNSENT
+    rooms.gateway.parts.speaking.configure(settings.rooms_anywhere, replace(fewer, send_limit=10_000))
+    rooms.rooms[ROOM].rules["message"] = lambda _: ""
+    assert [rooms.speak("But soft", f"m{number}").state for number in range(2, 4)] == ["accepted", UNSENT]
+
+
+def test_what_few_accounts_have_heard_is_kept(rooms: ScriptedSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_history, "MOST", 0)
+    rooms.begin()
+    assert rooms.gateway is not None
+    assert rooms.enter() is None
     hear(rooms, "<body>Hark</body>")
     assert rooms.gateway.parts.foreign.heard.find(ROMEO, GARDEN, 50).items == []

@@ -49,7 +49,7 @@ class RawOccupants:
 
     def _session_changed(self, session: JID, _stream: int) -> None:
         """With a stream of an account elsewhere its server has taken it out of all rooms."""
-        self._router.occupancy.leave(session.bare.__eq__)
+        self._router.occupancy.forget(session.bare)
         with self._lock:
             watched = self._watched[False]
             over = {key: watched.pop(key) for key in [key for key in watched if key[0].bare == session.bare]}

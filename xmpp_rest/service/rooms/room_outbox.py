@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.config.login_tables import SessionsSettings
 from xmpp_rest.config.room_tables import RoomsAnywhereSettings
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.jid import JID
@@ -45,9 +46,9 @@ class RoomOutbox:
         core.router.accounts.on_stream(self._session_changed)
         core.memberships.changed.subscribe(self._membership_changed)
 
-    def configure(self, settings: RoomsAnywhereSettings) -> None:
+    def configure(self, settings: RoomsAnywhereSettings, sessions: SessionsSettings) -> None:
         """Work by these settings from now on."""
-        self._core.configure(settings)
+        self._core.configure(settings, sessions)
 
     def open(self) -> None:
         """Know what an earlier process has left. Raises OSError."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from itertools import islice
 
 from xmpp_rest.protocol.jid import JID
@@ -12,6 +12,7 @@ from xmpp_rest.service.rooms.stable_id import keys_of
 from xmpp_rest.service.streams.timeline import HeardId
 
 BYTES = 128 << 10  # of the messages of one account, as text: the oldest go
+MOST = 10_000  # accounts: what comes in while a session ends may stay
 OVERHEAD = 2048  # bytes that a message takes in memory beside its text, about
 
 
@@ -36,7 +37,7 @@ class SessionHistory:
     def __init__(self, keep: int) -> None:
         """`keep`: messages of one room of one account at most."""
         self._keep = keep
-        self._of: dict[JID, _Heard] = {}
+        self._of: OrderedDict[JID, _Heard] = OrderedDict()
         self._lock = threading.Lock()
 
     def add(self, actor: JID, room: JID, message: ArchivedMessage, size: int) -> None:
@@ -46,6 +47,8 @@ class SessionHistory:
             return
         with self._lock:
             self._of.setdefault(actor, _Heard()).add(room, message, size)
+            if len(self._of) > MOST:
+                self._of.popitem(last=False)
 
     def knows(self, actor: JID, room: JID, message: ArchivedMessage) -> bool:
         """Whether it is kept already: a room may tell its past again."""

@@ -13,6 +13,7 @@ from itertools import groupby
 from xml.etree.ElementTree import Element
 
 from drivers import StorageError
+from xmpp_rest.config.login_tables import SessionsSettings
 from xmpp_rest.config.room_tables import RoomsAnywhereSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import Router
@@ -72,10 +73,11 @@ class Speaking:
         self._remote = remote
         remote.offer(self)
 
-    def configure(self, settings: RoomsAnywhereSettings) -> None:
+    def configure(self, settings: RoomsAnywhereSettings, sessions: SessionsSettings) -> None:
         """Work by these settings from now on."""
         self._settings = settings
-        self._outbox.configure(settings)
+        self._send_limit = sessions.send_limit
+        self._outbox.configure(settings, sessions)
 
     # -- in any process
 

@@ -8,6 +8,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
+from xmpp_rest.config.login_tables import SessionsSettings
 from xmpp_rest.config.room_tables import RoomsAnywhereSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.outbox import Label, account_of
@@ -70,9 +71,10 @@ class SpeechCore:
         self._open: Counter[str] = Counter()  # messages whose end is not known, by account, and of all of the two kinds
         self._next = count(1)
 
-    def configure(self, settings: RoomsAnywhereSettings) -> None:
+    def configure(self, settings: RoomsAnywhereSettings, sessions: SessionsSettings) -> None:
         """Work by these settings from now on."""
         self.settings = settings
+        self._shares[ELSEWHERE] = sessions.queue_size
 
     def stop(self) -> None:
         """The gateway stops."""
