@@ -48,9 +48,15 @@ class TestIdle:
         scripted.now += 599
         assert not looked(scripted).keeper.sessions[0].ends
         scripted.now += 2
-        assert looked(scripted).keeper.sessions[0].ends == [(IDLE, True)]
+        assert looked(scripted).keeper.sessions[0].ends == [(IDLE, False)]
         assert not scripted.core.table
         assert scripted.admit() == "in"
+
+    def test_it_says_that_it_is_unavailable_if_it_was_available(self, scripted: Scripted) -> None:
+        scripted.core.tell_presence_by(lambda session: "quiet" if session.bare == ROMEO else "none")
+        scripted.admit()
+        scripted.now += 601
+        assert looked(scripted).keeper.sessions[0].ends == [(IDLE, True)]
 
     def test_it_is_in_use_while_something_waits_or_was_written_lately(self, scripted: Scripted) -> None:
         scripted.admit()
@@ -118,7 +124,7 @@ class TestRecheck:
         hold(scripted)
         scripted.now += 101
         looked(scripted)
-        until(lambda: scripted.keeper.sessions[0].ends == [(WRONG_NOW, True)])
+        until(lambda: scripted.keeper.sessions[0].ends == [(WRONG_NOW, False)])
         assert scripted.admit() == "wrong"  # the server has said so
 
     @pytest.mark.parametrize("name", ["unreachable", "stale-keys"])

@@ -83,7 +83,7 @@ class Reconnecting:
         elif not (steady and self.possible):
             self._session.finish("lost", down)
         else:
-            log.info("the session of %s broke: %s", self._session.account, down)
+            log.debug("the session of %s broke: %s", self._session.account, down)
             self._try_again()
 
     def _is_worth_it(self) -> bool:

@@ -226,7 +226,7 @@ class ClientSession:
             counts, rebound = opened.management is not None, partial(self.call, partial(self._events.rebound, self))
             tell = partial(self._outbox.repeat, rebound, counts)
         self.server, self.tls = opened.server, opened.tls
-        log.info("the session of %s is %s", self.jid, "resumed" if opened.resumed else "bound again")
+        log.debug("the session of %s is %s", self.jid, "resumed" if opened.resumed else "bound again")
         self._attach(opened, handled, tell)
         return True
 
@@ -256,7 +256,7 @@ class ClientSession:
         if stream is not None:
             self._keeper.forget(self)
             stream.close()
-        log.info("the session of %s has ended: %s", self.jid, down or ENDS.get(self._reason, self._reason))
+        log.debug("the session of %s has ended: %s", self.jid, down or ENDS.get(self._reason, self._reason))
         self._keeper.over(self)
         for done in self._outbox.queue.lose():
             self.call(partial(done, session_lost(self.account)))

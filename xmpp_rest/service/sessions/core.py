@@ -8,11 +8,20 @@ from collections.abc import Callable
 
 from xmpp_rest.config.login_domains import LoginDomains
 from xmpp_rest.config.login_tables import LoginSettings, SessionsSettings
+from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.sessions.login_pauses import LoginPauses
 from xmpp_rest.service.sessions.login_queue import LoginQueue
 from xmpp_rest.service.sessions.proofs import RefusedProofs, new_key
 from xmpp_rest.service.sessions.session_table import SessionTable
 from xmpp_rest.service.sessions.wrong_passwords import WrongPasswords
+
+NO_PRESENCE = "none"
+PresenceOf = Callable[[JID], str]
+
+
+def _no_presence(_: JID) -> str:
+    """Nothing tells of presences."""
+    return NO_PRESENCE
 
 
 class SessionCore:
@@ -31,6 +40,15 @@ class SessionCore:
         self.queue = LoginQueue(settings.logins, settings.login_timeout)
         self._domains = domains
         self._settings = settings
+        self._presence_of: PresenceOf = _no_presence
+
+    def tell_presence_by(self, presence_of: PresenceOf) -> None:
+        """Ask this for presences. Called while building."""
+        self._presence_of = presence_of
+
+    def presence_of(self, session: JID) -> str:
+        """What a session of this full address has told of itself: NO_PRESENCE, quiet (it listens), or own. Not called with the lock."""
+        return self._presence_of(session)
 
     @property
     def settings(self) -> SessionsSettings:

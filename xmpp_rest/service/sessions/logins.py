@@ -17,7 +17,7 @@ from xmpp_rest.link.c2s.session import ClientSession, SessionEvents
 from xmpp_rest.logs.events import say
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.sessions.asking import AskingServers, Connector
-from xmpp_rest.service.sessions.core import SessionCore
+from xmpp_rest.service.sessions.core import NO_PRESENCE, SessionCore
 from xmpp_rest.service.sessions.ends import RELOAD, TOO_MANY, WRONG_NOW
 from xmpp_rest.service.sessions.proofs import is_same
 from xmpp_rest.service.sessions.resource import SessionResources
@@ -106,8 +106,7 @@ class Logins:
             session.end(RELOAD, unavailable=False)
             return at_server("session-lost", domain)
         for kept in gone:
-            self._changed(kept.account)
-            kept.session.end(TOO_MANY, unavailable=True)
+            self._end(kept, TOO_MANY)
         say(log, logging.INFO, "login", account=str(opened.jid), server=opened.server, tls=opened.tls)
         return session.jid
 
@@ -162,14 +161,18 @@ class Logins:
                 return e
         return failure.to_error()
 
-    def end(self, kept: KeptSession, reason: str, *, unavailable: bool = True) -> bool:
+    def end(self, kept: KeptSession, reason: str) -> bool:
         """End a session; whether it was kept."""
         with self._core.lock:
             was_kept = self._core.table.remove(kept)
         if was_kept:
-            self._changed(kept.account)
-            kept.session.end(reason, unavailable=unavailable)
+            self._end(kept, reason)
         return was_kept
+
+    def _end(self, kept: KeptSession, reason: str) -> None:
+        """End a session that is no longer kept; it says that it is unavailable if it has said anything (accounts-anywhere §5.6)."""
+        self._changed(kept.account)
+        kept.session.end(reason, unavailable=self._core.presence_of(kept.session.jid) != NO_PRESENCE)
 
     def settings_changed(self) -> None:
         """End the sessions of domains that are no longer listed, or whose section has changed."""

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.sessions.core import SessionCore
+from xmpp_rest.service.sessions.core import PresenceOf, SessionCore
 from xmpp_rest.service.sessions.logins import Logins
 from xmpp_rest.service.sessions.session_table import KeptSession
-
-NO_PRESENCE = "none"
-PresenceOf = Callable[[JID], str]
-"""What a session of this full address has told of itself: none, quiet (it listens), or own."""
 
 
 class SessionView(NamedTuple):
@@ -56,13 +51,12 @@ class SessionViews:
     def __init__(self, core: SessionCore, logins: Logins, remote: Remote) -> None:
         self._core = core
         self._logins = logins
-        self._presence_of: PresenceOf = _no_presence
         self._remote = remote
         remote.offer(self)
 
     def tell_presence_by(self, presence_of: PresenceOf) -> None:
         """Ask this for presences. Called while building."""
-        self._presence_of = presence_of
+        self._core.tell_presence_by(presence_of)
 
     @on_leader(repeatable=True)
     def of(self, account: JID) -> SessionView | None:
@@ -106,10 +100,5 @@ class SessionViews:
         session = kept.session
         return SessionView(
             session.jid, session.server, session.tls, kept.opened, kept.used_at, kept.proven_at, kept.streams, session.waiting,
-            self._presence_of(session.jid), session.resumable,
+            self._core.presence_of(session.jid), session.resumable,
         )  # fmt: skip
-
-
-def _no_presence(_: JID) -> str:
-    """Nothing tells of presences."""
-    return NO_PRESENCE

@@ -132,8 +132,7 @@ class Upkeep(SessionEvents):
             kept = self._core.table.of(session)
             if kept is not None:
                 self._core.table.remove(kept)
-        if kept is not None:
-            self._changed(kept.account)
+        self._changed(session.account)
         if session in self._broken:
             self._resumed(session, "failed")
         say(log, logging.INFO, "session-end", account=str(session.jid), reason=reason)
