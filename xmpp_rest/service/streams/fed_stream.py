@@ -13,7 +13,7 @@ from xmpp_rest.service.streams.told_once import ToldOnce
 
 
 class StreamPlace(NamedTuple):
-    """Where a stream begins: after the event `last` of the archive ("": at its start); or there is no archive."""
+    """Where a stream begins: after the event `last` of the archive ("": it is empty); or there is no archive."""
 
     last: str
     has_archive: bool

@@ -347,7 +347,7 @@ def test_what_comes_while_pages_are_read_is_told_once(server: ScriptedServer, pr
     assert told == [*map(str, range(1, 150)), "one", "two"]
 
 
-@pytest.mark.parametrize("after", ["a9999", "x\ny", "~1x"])
+@pytest.mark.parametrize("after", ["a9999", "x\ny", "", "a0001~1"])
 def test_an_unknown_id(server: ScriptedServer, process: Process, after: str) -> None:
     server.keep("one")
     with pytest.raises(GatewayError) as refused:
@@ -393,6 +393,12 @@ def test_a_place_that_is_removed_ends_the_streams(server: ScriptedServer, proces
     with pytest.raises(StreamEnded, match="have been removed"):
         read(stream, 1)
     assert silent(process.foreign.open(JULIET))
+
+
+def test_an_id_of_another_form_is_taken_as_it_is(server: ScriptedServer, process: Process) -> None:
+    server.keep("one", identifier="x~1")
+    server.keep("two")
+    assert bodies(process.foreign.open(JULIET, after="x~1"), 1) == ["two"]
 
 
 def test_an_empty_archive_is_read_from_its_start(server: ScriptedServer, process: Process) -> None:

@@ -14,7 +14,7 @@ from xmpp_rest.service.sessions.listening.feeds import Feeds, reason_of
 from xmpp_rest.service.sessions.listening.listeners import Listeners
 from xmpp_rest.service.streams.fed_stream import FedStream, StreamPlace
 from xmpp_rest.service.streams.registry import Reader, Streams, everything
-from xmpp_rest.service.streams.stream import Event, Stream, archive_id
+from xmpp_rest.service.streams.stream import Event, Stream
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait, there
 
@@ -50,7 +50,7 @@ class ForeignStreams:
         stream = FedStream(owner, wanted, self._size, self._streams, peer, self._ask)
         self._streams.put(stream, Reader(gone, holds_thread, api), epoch)
         try:
-            place = self._place(owner, None if after is None else archive_id(after), Wait(PATIENCE, gone))
+            place = self._place(owner, after, Wait(PATIENCE, gone))
         except BaseException:
             stream.close()
             raise

@@ -65,7 +65,7 @@ class StreamPlaces:
                 self._find(found, after, done)
 
     def _find(self, features: AccountFeatures, after: str | None, done: OnPlace) -> None:
-        if after and not tellable(after):
+        if after is not None and not tellable(after):
             done(GatewayError("event-unknown"))
         elif not features.archive:
             self._newest(None)
@@ -84,8 +84,8 @@ class StreamPlaces:
             self._find(self._features, after, done)
             return
         self._newest(newest)
-        if not after:
-            done(StreamPlace(newest if after is None else "", True))
+        if after is None:
+            done(StreamPlace(newest, True))
         elif features.extended:
             self._ask(partial(self._checked, after, done), ArchiveFilter(after=after), 1)
         elif after.isdigit() and newest.isdigit() and int(after) <= int(newest):
