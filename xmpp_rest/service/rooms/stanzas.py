@@ -99,9 +99,9 @@ class RoomStanzas:
         """
         if not self._addresses.hears(place.occupant) or self._occupancy.is_raw(*place):
             return False
-        if stanza.tag == "presence" and sender.resource:
-            self._memberships.presence(stanza, sender, place)
         if self._addresses.is_hosted(place.occupant):
+            if stanza.tag == "presence" and sender.resource:
+                self._memberships.presence(stanza, sender, place)
             return self._occupancy.is_room(place.room)
         if stanza.get("type") == "groupchat":
             return not is_of_light_room(stanza, sender)
