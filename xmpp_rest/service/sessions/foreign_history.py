@@ -26,7 +26,7 @@ Fits = Callable[[Element], bool]
 
 
 class ForeignHistory:
-    """Reads the archives of accounts at their own servers. `actor` is the full JID of an account's session."""
+    """Reads the archives of accounts at their own servers. `actor`: the address of an account, by whose session is asked."""
 
     def __init__(self, archive: ServerArchive, features: ServerFeatures, clock: Callable[[], float] = time.monotonic) -> None:
         """Any process may read."""

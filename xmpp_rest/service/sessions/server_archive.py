@@ -20,7 +20,7 @@ OnPage = Callable[[ServerPage | Exception], None]
 
 
 class ServerArchive:
-    """Asks for pages. `session` is the full JID of an account's session; what is asked is always the account's own archive.
+    """Asks for pages. `session`: the address of an account, with or without the resource of its session, by which is asked.
 
     Whether the server has an archive is not looked at before (`ServerFeatures` knows): one that has none refuses.
     """

@@ -36,7 +36,7 @@ class AccountFeatures(NamedTuple):
 
 
 class ServerFeatures:
-    """Asks for the features of accounts, and keeps them for KEPT seconds. `session` is the full JID of an account's session."""
+    """Asks for the features of accounts, and keeps them for KEPT seconds. `session`: the address of an account, whose session asks."""
 
     def __init__(self, router: Router, waits: Waits, clock: Callable[[], float] = time.monotonic) -> None:
         """Any process may ask; each keeps its own answers."""
