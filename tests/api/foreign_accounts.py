@@ -44,6 +44,6 @@ def app_with_door(folder: Path, **given: str) -> Iterator[tuple[Flask, ScriptedD
     app = register_users(build_app(folder, login_montagues_domains=FOREIGN, **given))
     gateway: Gateway = app.extensions["gateway"]
     door = ScriptedDoor()
-    gateway.parts.authenticator._foreign = door
+    gateway.parts.authenticator._foreign._door = door
     yield app, door
     gateway.stop()

@@ -170,6 +170,13 @@ def test_wrong_passwords_are_throttled_before_anything_is_asked(tmp_path: Path) 
         assert int(answers[-1].headers["Retry-After"]) > 0
         assert client.get("/rest/outcome/1", headers=AS_ROMEO).status_code == 404, "the right one passes"
         assert len(door.asked) == 6
+        gateway: Gateway = app.extensions["gateway"]
+        for _ in range(4):
+            client.get("/rest/outcome/1", headers=basic(ROMEO, "guess"))
+        gateway.parts.authenticator._throttle.cost((ROMEO, "127.0.0.1"), 60.0)
+        asked = len(door.asked)
+        assert client.get("/rest/outcome/1", headers=basic(ROMEO, "guess")).status_code == 429
+        assert len(door.asked) == asked, "what goes beyond the share of such guesses is not looked at"
 
 
 def test_a_guess_that_is_refused_is_noted_without_the_password(client: FlaskClient, door: ScriptedDoor, caplog: pytest.LogCaptureFixture) -> None:

@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from drivers import Driver, Table
+from drivers import Driver
 from xmpp_rest.auth.authorization import BASIC, BEARER, Credentials, Policy, read_authorization
-from xmpp_rest.auth.caller import Caller, CallerKind, Denial, DenialReason
-from xmpp_rest.auth.foreign_door import ForeignDoor, WrongPassword
+from xmpp_rest.auth.caller import WRONG, Caller, CallerKind, Denial, DenialReason
+from xmpp_rest.auth.foreign_credentials import ForeignCredentials
+from xmpp_rest.auth.foreign_door import ForeignDoor
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.auth.prosody_tokens import ProsodyTokens
-from xmpp_rest.auth.record import ACCOUNTS, Record
+from xmpp_rest.auth.record import ACCOUNTS, Record, enabled, record_of
 from xmpp_rest.auth.record import BANNED as BANNED_SINCE
-from xmpp_rest.auth.refusals import BANNED, ELSEWHERE, MALFORMED, PASSWORD, THROTTLED, TOKEN, UNKNOWN, Refusals
+from xmpp_rest.auth.refusals import BANNED, MALFORMED, PASSWORD, TOKEN, UNKNOWN, Refusals
 from xmpp_rest.auth.remembered import RememberedTables
 from xmpp_rest.auth.scopes import ADMIN_SCOPE, Use, recipients
 from xmpp_rest.auth.throttle import Key, Throttle
@@ -27,18 +28,15 @@ from xmpp_rest.protocol.prep import PrepError, nameprep
 from xmpp_rest.request_notes import note_account
 from xmpp_rest.threads.tasks import offload
 
-WRONG = Denial(DenialReason.WRONG)
-
 
 class AuthAttempt(NamedTuple):
-    """Credentials to be checked: from which address, by which policy, and for what."""
+    """Credentials to be checked: from which address, by which policy, for what, and whether the account may be another server's."""
 
     given: Credentials
     address: str
     policy: Policy
     use: Use
     foreign: bool
-    """Whether the account may be another server's."""
 
 
 class Authenticator:
@@ -53,25 +51,25 @@ class Authenticator:
         domain: str, admins: tuple[JID, ...], token: str, secret: str, on_authenticated: Callable[[JID], None], refusals: Refusals,
         login_domains: LoginDomains, foreign: ForeignDoor,
     ) -> None:  # fmt: skip
-        self._records = RememberedTables(driver, ACCOUNTS, _record_of)
+        self._records = RememberedTables(driver, ACCOUNTS, record_of)
         self._passwords = passwords
         self._throttle = throttle
         self._tokens = tokens
         self._domain = domain
         self._component = Caller(JID("", domain, ""), CallerKind.COMPONENT)
         self._secret = secret.encode("utf-8", "surrogateescape")
-        self._foreign = foreign
+        self._refusals = refusals
+        self._foreign = ForeignCredentials(foreign, login_domains, throttle, refusals)
         self.configure(admins, token, throttle.limit, login_domains)
         self._prosody_tokens = ProsodyTokens(driver, domain)
         self._on_authenticated = on_authenticated
-        self._refusals = refusals
 
     def configure(self, admins: tuple[JID, ...], token: str, failures: int, login_domains: LoginDomains) -> None:
         """Who administers, what the fixed token is, how many wrong passwords there may be, and which other domains come in, from now on."""
         self._admins = frozenset(admins)
         self._token = token.partition(" ")[2].encode()
         self._throttle.configure(failures)
-        self._login_domains = login_domains
+        self._foreign.configure(login_domains)
 
     def check(self, field: str | None, address: str, policy: Policy, use: Use = Use.ACCOUNT, *, foreign: bool = True) -> Caller | Denial:
         """The caller that the value of an Authorization field proves; `address` is the client's, for the throttle.
@@ -84,16 +82,11 @@ class Authenticator:
             return Denial(DenialReason.MISSING)
         scheme = SCHEMES.get(given.scheme)
         if scheme is None or given.is_too_long:
-            return self._refuse(WRONG, MALFORMED, None, address)
+            return self._refusals.refuse(WRONG, MALFORMED, None, address)
         who = scheme.check(self, AuthAttempt(given, address, policy, use, policy.foreign and foreign))
         if isinstance(who, Caller):
             note_account(who.jid)
         return who
-
-    def _refuse(self, denial: Denial, reason: str, account: str | None, address: str) -> Denial:
-        """The denial, which is noted."""
-        self._refusals.note(THROTTLED if denial.reason is DenialReason.THROTTLED else reason, account, address)
-        return denial
 
     def still_valid(self, field: str | None, policy: Policy) -> bool:
         """Whether credentials that were good for an account are so still. Counts no failure. Raises StorageError."""
@@ -113,7 +106,7 @@ class Authenticator:
             return who
         wait = self._throttle.failed(("", attempt.address))
         account, reason = self._owner_of_refused(attempt.given.text)
-        return self._refuse(Denial(DenialReason.THROTTLED, wait) if wait else WRONG, reason, account, attempt.address)
+        return self._refusals.refuse(Denial(DenialReason.THROTTLED, wait) if wait else WRONG, reason, account, attempt.address)
 
     def _owner_of_refused(self, text: str) -> tuple[str | None, str]:
         """Whose token this would be, if the owner were not banned, and why it is refused."""
@@ -129,7 +122,7 @@ class Authenticator:
         """Who comes with this token, FORBIDDEN if it is not for this, None for one that is not good."""
         text = attempt.given.text
         if self._token and hmac.compare_digest(text.encode("utf-8", "surrogateescape"), self._token):
-            return self._component if attempt.policy.component else self._refuse(WRONG, TOKEN, None, attempt.address)
+            return self._component if attempt.policy.component else self._refusals.refuse(WRONG, TOKEN, None, attempt.address)
         token = self._tokens.check(text) or self._prosody_tokens.check(text)
         if token is None:
             return None
@@ -156,16 +149,16 @@ class Authenticator:
     def _basic(self, attempt: AuthAttempt) -> Caller | Denial:
         pair = attempt.given.pair
         if pair is None:
-            return self._refuse(WRONG, MALFORMED, None, attempt.address)
+            return self._refusals.refuse(WRONG, MALFORMED, None, attempt.address)
         name, password = pair
         if self._names_component(name, attempt.policy):
             return self.guess_noted(self._domain, self._domain, attempt.address, lambda: self._is_secret(password)) or self._component
         try:
             jid = attempt.policy.account(name, self._domain)
         except InvalidJID:
-            return self._refuse(WRONG, MALFORMED, name, attempt.address)
-        if jid.domain != self._domain and attempt.foreign and self.is_elsewhere(jid):
-            return self._from_elsewhere(jid, password, attempt.address)
+            return self._refusals.refuse(WRONG, MALFORMED, name, attempt.address)
+        if jid.domain != self._domain and attempt.foreign and self._foreign.has(jid):
+            return self._foreign.check(jid, password, attempt.address)
         return self.password(jid, password, attempt.address)
 
     def _basic_still_valid(self, attempt: AuthAttempt) -> bool:
@@ -176,27 +169,9 @@ class Authenticator:
         if self._names_component(name, attempt.policy):
             return self._is_secret(password)
         jid = attempt.policy.account(name, self._domain)
-        if self.is_elsewhere(jid):
+        if jid.domain != self._domain and self._foreign.has(jid):
             return attempt.foreign and self._foreign.still_good(jid, password)
         return self._opens(jid, password)
-
-    def is_elsewhere(self, jid: JID) -> bool:
-        """Whether this is an account of another server that may come in (accounts-anywhere §1.1)."""
-        return bool(jid.local and self._login_domains.of(jid.domain))
-
-    def _from_elsewhere(self, jid: JID, password: str, address: str) -> Caller | Denial:
-        """An account of another server, by its session there. Raises GatewayError."""
-        key = str(jid), address
-        if wait := self._throttle.admit(key):
-            return self._refuse(Denial(DenialReason.THROTTLED, wait), PASSWORD, str(jid), address)
-        try:
-            session = self._foreign.admit(jid, password, address)
-        except WrongPassword:
-            if wait := self._throttle.failed(key):
-                self._throttle.hold()
-            return self._refuse(Denial(DenialReason.THROTTLED, wait) if wait else WRONG, PASSWORD, str(jid), address)
-        self._throttle.succeeded(key)
-        return Caller(jid, CallerKind.FOREIGN, session=session)
 
     def _names_component(self, name: str, policy: Policy) -> bool:
         """Whether a user name is the component's domain (COMPAT mod_rest's README), where that is good."""
@@ -215,12 +190,12 @@ class Authenticator:
         """The account of `jid`, if `password` opens it.
 
         After too many wrong ones the right one still opens the account, at once; the others are answered late, and few are looked at.
-        That of an account of another server is not looked at: no guess is answered, and a right one is of no use (accounts-anywhere §7.5).
+        That of an account of another server is not looked at.
         """
-        if jid.domain != self._domain and self.is_elsewhere(jid):
-            return self._refuse(Denial(DenialReason.ELSEWHERE, account=jid), ELSEWHERE, str(jid), address)
+        if jid.domain != self._domain and self._foreign.has(jid):
+            return self._foreign.refuse(jid, address)
         if denied := self.guess(str(jid), address, lambda: self._opens(jid, password), lambda: self._tried(jid, password)):
-            return self._refuse(denied, self._why(jid), str(jid), address)
+            return self._refusals.refuse(denied, self._why(jid), str(jid), address)
         self._on_authenticated(jid)
         return Caller(jid, admin=jid in self._admins)
 
@@ -232,11 +207,11 @@ class Authenticator:
     def guess_noted(self, who: str, what: str, address: str, right: Callable[[], bool]) -> Denial | None:
         """As `guess`, of what belongs to no account; that it was not right is noted of `who`."""
         denied = self.guess(what, address, right)
-        return denied and self._refuse(denied, PASSWORD, who, address)
+        return denied and self._refusals.refuse(denied, PASSWORD, who, address)
 
     def malformed(self, account: str | None, address: str) -> None:
         """Note that an account was named that cannot exist, or (None) that credentials cannot be read."""
-        self._refuse(WRONG, MALFORMED, account, address)
+        self._refusals.refuse(WRONG, MALFORMED, account, address)
 
     def unknown_token(self, of: str, address: str) -> int:
         """Note a token, or a signature, that is none. 0; or, after too many from this address, the seconds until the next may come.
@@ -244,7 +219,7 @@ class Authenticator:
         `of`: what it would be good for. A good one is never refused for others that were wrong, as nobody guesses it.
         """
         wait = self._throttle.failed((of, address))
-        self._refuse(Denial(DenialReason.THROTTLED, wait) if wait else WRONG, TOKEN, None, address)
+        self._refusals.refuse(Denial(DenialReason.THROTTLED, wait) if wait else WRONG, TOKEN, None, address)
         return wait
 
     def guess(self, what: str, address: str, right: Callable[[], bool], tried: Callable[[], bytes] | None = None) -> Denial | None:
@@ -280,13 +255,13 @@ class Authenticator:
     def _opens(self, jid: JID, password: str) -> bool:
         """Whether the password opens the account. What another program has changed within the last second opens it at once."""
         record = self._record(jid)
-        if self._passwords.check(_enabled(record), password):
+        if self._passwords.check(enabled(record), password):
             return True
         now = self._records.read(jid.local, jid.domain) if self._is_hosted(jid) else None
-        return now != record and self._passwords.check(_enabled(now), password)
+        return now != record and self._passwords.check(enabled(now), password)
 
     def _tried(self, jid: JID, password: str) -> bytes:
-        return self._passwords.digest(_enabled(self._record(jid)), password)
+        return self._passwords.digest(enabled(self._record(jid)), password)
 
     def _record(self, jid: JID) -> Record | None:
         """The record of the account; None without one. Nobody may change it."""
@@ -300,14 +275,6 @@ def _timed(right: Callable[[], bool]) -> tuple[bool, float]:
     """Whether a secret is right, and the seconds of processor time that the answer took."""
     began = time.thread_time()
     return right(), time.thread_time() - began
-
-
-def _enabled(record: Record | None) -> Record | None:
-    return None if record and record.get(BANNED_SINCE) else record
-
-
-def _record_of(_user: str, table: Table) -> Record | None:
-    return table if isinstance(table, dict) else None
 
 
 class Scheme(NamedTuple):

@@ -28,6 +28,9 @@ class Denial(NamedTuple):
     account: JID | None = None
 
 
+WRONG = Denial(DenialReason.WRONG)
+
+
 class CallerKind(Enum):
     """The kind of identity that credentials prove."""
 

@@ -8,7 +8,7 @@ import time
 from base64 import b64decode, b64encode
 from typing import Any
 
-from drivers import Value
+from drivers import Table, Value
 
 Record = dict[str, Any]
 """A table of the `accounts` store: `password`, or `salt`, `iteration_count`, `stored_key`, `server_key`; perhaps more."""
@@ -19,6 +19,16 @@ SALT, SALT_BYTES = "salt", "salt_base64"
 """The salt as text, or, only if that is empty, in base64: of an imported record, whose salt is not text (decision 0046)."""
 CREATED, UPDATED = "created", "updated"  # whole Unix seconds (COMPAT Prosody 13)
 _KEYS = ("stored_key", "server_key", SALT)
+
+
+def record_of(_user: str, table: Table) -> Record | None:
+    """What the store has of an account, if it is a record."""
+    return table if isinstance(table, dict) else None
+
+
+def enabled(record: Record | None) -> Record | None:
+    """The record of an account whose owner may log in; None for one that is disabled."""
+    return None if record and record.get(BANNED) else record
 
 
 def created_now(record: Record) -> Record:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
+from xmpp_rest.auth.caller import Denial, DenialReason
 from xmpp_rest.logs.events import say
 from xmpp_rest.request_notes import CURRENT, OTHER
 
@@ -32,6 +33,11 @@ class Refusals:
 
     def __init__(self, *observers: Callable[[RefusedCredentials], None]) -> None:
         self._observers = observers
+
+    def refuse(self, denial: Denial, reason: str, account: str | None, address: str) -> Denial:
+        """The denial, which is noted."""
+        self.note(THROTTLED if denial.reason is DenialReason.THROTTLED else reason, account, address)
+        return denial
 
     def note(self, reason: str, account: str | None, address: str) -> None:
         """Credentials for this account, from this address, are refused."""
