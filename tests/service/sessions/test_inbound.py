@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from xml.etree.ElementTree import Element
 
 import pytest
@@ -11,6 +12,7 @@ from tests.foreign_app import MONTAGUE, ROMEO, ForeignApp, foreign_app, make_for
 from tests.link.attached import until
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.account_streams import session_lost
 from xmpp_rest.link.c2s.session import ClientSession
 from xmpp_rest.link.router import NOT_MINE, Unhandled
 from xmpp_rest.metrics.counts import Counts
@@ -18,6 +20,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import make
 from xmpp_rest.service.sessions import inbound
 from xmpp_rest.service.sessions.inbound import SessionInbound
+from xmpp_rest.service.sessions.own_presence import OwnPresences
 
 __all__ = ["foreign_app", "make_foreign_app", "montague_folder"]
 
@@ -82,6 +85,21 @@ class TestAnswers:
         assert kinds.count("error") == 1
 
 
+def raising(error: Exception) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
+
+
+def test_an_own_presence_that_cannot_be_repeated(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    presences, session = OwnPresences(), Scripted()
+    presences.sent(make("presence"), session)  # type: ignore[arg-type]
+    monkeypatch.setattr(session, "write", raising(session_lost(ROMEO)))
+    presences.rebound(session)  # type: ignore[arg-type]
+    assert f"the presence of {ROMEO} is not repeated" in caplog.text
+
+
 class Scripted:
     """A session that notes what is done with it."""
 
@@ -90,6 +108,7 @@ class Scripted:
         self.jid = account.at("xmpp-rest")
         self.holds: list[bool] = []
         self.written: list[Element] = []
+        self.has_ended = False
 
     def hold(self, holds: bool) -> None:
         self.holds.append(holds)
@@ -174,6 +193,31 @@ class TestBounds:
         receive(taking, session, "1", tag="iq")
         receive(taking, session, "2", tag="iq")
         until(lambda: handlers.seen == ["1", "2"])
+        taking.stop()
+
+    def test_a_session_that_has_ended_meanwhile(self, taking: SessionInbound, handlers: Handlers, monkeypatch: pytest.MonkeyPatch) -> None:
+        session = Scripted()
+        handlers.may_go.set()
+        monkeypatch.setattr(session, "write", raising(session_lost(ROMEO)))
+        receive(taking, session, "1", tag="iq")
+        until(lambda: handlers.seen == ["1"])
+        taking.stop()
+
+    def test_an_observer_that_fails_costs_one_stanza(
+        self,
+        taking: SessionInbound,
+        handlers: Handlers,
+        gateway: Gateway,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        handlers.may_go.set()
+        with monkeypatch.context() as patched:
+            patched.setattr(gateway.parts.router, "resolve", raising(RuntimeError("a mistake")))
+            receive(taking, Scripted(), "1")
+        receive(taking, Scripted(), "2")
+        until(lambda: handlers.seen == ["2"])
+        assert f"session of {ROMEO}: a stanza could not be handled" in caplog.text
         taking.stop()
 
     def test_nothing_is_taken_after_the_end(self, taking: SessionInbound, handlers: Handlers) -> None:

@@ -91,6 +91,15 @@ def test_without_a_session(follower: ForeignApp) -> None:
         sending.ask(make("iq", make("x"), type_="get", from_=str(romeo), id_="i"), Wait(1))
 
 
+def test_what_is_no_address(follower: ForeignApp) -> None:
+    romeo = parse_jid(f"romeo@{MONTAGUE}/x")
+    stanza = make("message", make("body"), from_=str(romeo), to_="benvolio", id_="m")
+    (result,) = follower.gateway.parts.foreign_sending.send_many([OutboundMessage(stanza, romeo, parse_jid("benvolio"))])
+    assert str(result) == f"bad-recipient: 'benvolio' is not an address; did you mean benvolio@{MONTAGUE}?"
+    with pytest.raises(GatewayError, match="did you mean benvolio@DOMAIN"):
+        follower.gateway.parts.foreign_sending.require_sendable(make("message"), parse_jid("benvolio"))
+
+
 def test_what_cannot_be_written_as_xml(follower: ForeignApp) -> None:
     follower.log_in()
     body = make("body")
