@@ -179,6 +179,29 @@ class TestLimits:
         assert answer.status_code == 200
         assert statuses(app, ["b"], "benvolio") == [403]
 
+    def test_a_silent_server_takes_a_few_places_and_hosted_accounts_do_not_notice(self, make_foreign_app: MakeForeignApp) -> None:
+        app = make_foreign_app(sessions_logins="4", sessions_login_timeout="60")
+        answers: list[tuple[int, str]] = []
+
+        def ask(number: int) -> None:
+            headers = basic(f"capulet{number}@{MONTAGUE}", "a guess")
+            answer = app.app.test_client().get("/rest/session", headers=headers)
+            answers.append((answer.status_code, answer.get_json()["error"]["text"]))
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(10)]
+        with app.server.frozen():
+            for thread in threads:
+                thread.start()
+            until(lambda: len(answers) == 6)  # two are asked about, and two wait
+            assert set(answers) == {(503, "As many sessions are open as there may be; try again later")}
+            until(lambda: app.server.connections == 2)
+            stanza = {"kind": "message", "to": "juliet@capulet.example", "body": "Good night, good night!"}
+            assert app.client.post("/rest", json=stanza, headers=basic("juliet")).status_code == 202
+            assert app.server.connections == 2
+        for thread in threads:
+            thread.join(60)
+        assert answers[6:] == [(403, "Credentials not accepted")] * 4
+
     def test_idle_sessions_end(self, make_foreign_app: MakeForeignApp) -> None:
         app = make_foreign_app(sessions_idle="0.1")
         app.log_in()
