@@ -187,10 +187,10 @@ class FakeStream:
             if kept is None:
                 self.write(f"<failed xmlns='{MANAGEMENT}'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>")
                 return
+            self._server.resumes += 1
             self.session = kept
             self.write(f"<resumed xmlns='{MANAGEMENT}' previd='{kept.management}' h='{kept.handled}'/>")
             kept.resumed_on(self, int(element.get("h", "0")))
-            self._server.resumes += 1
             return
         assert element.tag == "iq", element.tag
         identifier = element.get("id", "")
