@@ -46,6 +46,7 @@ class FakeStream:
         self.user = ""
         """Who has logged in."""
         self.session: FakeSession | None = None
+        self._is_cut = False
         self._begin()
 
     def _begin(self) -> None:
@@ -70,7 +71,8 @@ class FakeStream:
         self._writer.close()
 
     def cut(self) -> None:
-        """The network breaks."""
+        """The network breaks: what was not handled is lost."""
+        self._is_cut = True
         cast("asyncio.Transport", self._writer.transport).abort()
 
     # what is read
@@ -96,7 +98,9 @@ class FakeStream:
                 self._stanzas.append(bare_names(element))
 
     async def _next(self) -> Element:
-        while not self._stanzas:
+        while not self._stanzas or self._is_cut:
+            if self._is_cut:
+                raise Closed
             if self._left:
                 raise Left
             await self._read()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from xml.etree.ElementTree import Element
 
 import pytest
 
 from tests.link.attached import until
 from tests.link.c2s.fake_server import FakeServer
+from tests.link.c2s.fake_session import FakeSession
 from tests.link.c2s.kept import Confirmed, Kept, message, outcomes, sent
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.c2s import resuming
@@ -122,6 +124,30 @@ def test_without_acknowledgements_the_next_stream_is_bound(kept: Kept, fake: Fak
     assert kept.logins == [None]
     session.write(message("m2"))
     until(lambda: session.waiting == 0)
+
+
+def test_nothing_is_lost_or_out_of_order_over_many_breaks(kept: Kept, fake: FakeServer) -> None:
+    """The connection breaks at some messages, and at one of these the server forgets the session as well."""
+    seen: list[str | None] = []
+
+    def take(session: FakeSession, stanza: Element) -> bool:
+        if stanza.tag != "message":
+            return False
+        identifier = stanza.get("id", "")
+        is_first = identifier not in seen
+        seen.append(identifier)
+        if is_first and identifier in ("37", "77", "117", "157", "197") and session.stream is not None:
+            session.management = "" if identifier == "77" else session.management
+            session.stream.cut()
+        return True
+
+    fake.handlers.append(take)
+    session = kept.open()
+    waits = [Confirmed(session, message(f"{n}"), message(f"{n}+")) for n in range(200)]
+    assert outcomes(waits) == [""] * 200
+    assert list(dict.fromkeys(seen)) == [name for n in range(200) for name in (f"{n}", f"{n}+")]
+    assert (kept.events.told.count("resumed"), kept.events.told.count("rebound")) == (4, 1)
+    assert session.waiting == 0
 
 
 def test_nothing_waits_for_the_session(kept: Kept, fake: FakeServer) -> None:
