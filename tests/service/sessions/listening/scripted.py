@@ -68,6 +68,7 @@ class ScriptedServer:
         self.refusing = ""  # the condition by which queries to the archive are refused
         self.frozen: list[Element] | None = None  # queries that wait for `thaw`
         self.numbered = False
+        self.answered = 0  # queries to the archive
         self.holds = 0
         self.own: int | None = None  # the priority of the account's own presence
         self.session = object()
@@ -155,6 +156,7 @@ class ScriptedServer:
         namespace = iq[0].tag[1:].partition("}")[0]
         answers = {MAM: self._page, CARBONS: self._copy, DISCO_INFO: self._features}
         self.answer(answers[namespace](iq))
+        self.answered += namespace == MAM
 
     def _features(self, iq: Element) -> Element:
         names = [MAM, f"{MAM}#extended"][: 1 + self.extended] if self.lists_archive else []

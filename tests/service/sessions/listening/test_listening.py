@@ -113,7 +113,7 @@ def test_all_is_told_at_once_while_another_resource_is_available(server: Scripte
     stream = process.foreign.open(JULIET)
     server.available()
     assert [event.stanza.tag for event in read(stream, 1)] == ["presence"]
-    until(lambda: len(server.queries()) == 2)  # that it begins at the end, and that nothing was missed before the presence
+    until(lambda: server.answered == 2)  # that it begins at the end, and that nothing was missed before the presence
     server.say("to the session")
     server.say_by_carbon("to the phone")
     events = read(stream, 2)
@@ -236,7 +236,7 @@ def test_what_comes_during_a_look_is_told_by_the_next_one(server: ScriptedServer
     stream = process.foreign.open(JULIET)
     server.available()
     read(stream, 1)
-    until(lambda: len(server.queries()) == 2)
+    until(lambda: server.answered == 2)
     server.frozen = []
     process.listeners.resumed(JULIET)
     until(lambda: server.frozen)
