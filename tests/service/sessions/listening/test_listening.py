@@ -232,6 +232,18 @@ def test_a_message_that_the_archive_has_late_is_told_once(server: ScriptedServer
     assert (event.stanza.findtext("body"), event.id) == ("next", "a0002")
 
 
+@pytest.mark.parametrize("has_id", [True, False])
+def test_a_look_may_be_faster_than_the_message(server: ScriptedServer, process: Process, has_id: bool) -> None:
+    stream = process.foreign.open(JULIET)
+    message = server.keep("one")
+    process.listeners.resumed(JULIET)
+    assert [event.id for event in read(stream, 1)] == ["a0001"]
+    server.deliver(message if has_id else server.archive[0][1])
+    server.say("two")
+    assert [event.id for event in read(stream, 1)] == ["a0002"]
+    assert silent(stream)
+
+
 def test_what_comes_during_a_look_is_told_by_the_next_one(server: ScriptedServer, process: Process) -> None:
     stream = process.foreign.open(JULIET)
     server.available()

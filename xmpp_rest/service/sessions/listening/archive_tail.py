@@ -24,6 +24,7 @@ log = logging.getLogger("xmpp_rest.sessions")
 PAGE = 100
 MOST_HELD = 100  # messages that wait for a look into the archive
 MOST_BYTES = 256 << 10  # that these take
+MOST_FOUND = 400  # names of messages that were found, two of each, which may still come
 SOON = 1.0  # seconds until the next look at most, after a break
 SLOWEST = 60.0  # seconds between two looks into an archive that fails
 REMOVED = "the messages after the last event have been removed"
@@ -72,6 +73,7 @@ class ArchiveTail:
         self._bytes = 0  # that they take
         self._awaited: list[HeardMessage] = []  # those that this one may find
         self._alone: OrderedDict[Hashable, None] = OrderedDict()  # names of those that were told although it had not found them
+        self._found: OrderedDict[Hashable, None] = OrderedDict()  # names of those that looks have found last
         self._failures = 0
         self._next = 0.0  # when to look again
 
@@ -105,6 +107,8 @@ class ArchiveTail:
         if message.id and message.when is not None:
             self.look()
             return
+        if _name(message) in self._found and (message.id or message.stanza.get("id")):
+            return  # a look was faster
         if message.id and hears_all and not self._is_looking and not self._held:
             self.place = message.id
             self._tell(_event(message))
@@ -153,8 +157,11 @@ class ArchiveTail:
         for kept in items:
             names = {kept.id, _content(kept.stanza)}
             found |= names
+            self._found.update(dict.fromkeys(names))
             if self._alone.keys().isdisjoint(names) and not is_sent(kept.stanza, self._account):
                 self._tell(event_of(kept))
+        while len(self._found) > MOST_FOUND:
+            self._found.popitem(last=False)
         self._awaited = [message for message in self._awaited if _name(message) not in found]
         self._held = [message for message in self._held if _name(message) not in found]
         self._bytes = sum(message.size for message in self._held)
