@@ -6,6 +6,7 @@ Peers that are not installed are left out; PROSODY_PLUGINS=/path/to/prosody-modu
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from bench import flows, interpreters, many_streams, peers
 from bench.crowd import KINDS, SIZE, Crowd
+from bench.foreign.rows import report
 from bench.load import Measured, Target, hammer
 from bench.process import usage
 from bench.report import Row, machine, table
@@ -21,7 +23,7 @@ from bench.scenarios import BEARER, EJABBERD, MOD_REST, OURS, SCENARIOS, SEND_ME
 from bench.stage import MANY_THREADS, STOCK, Stage
 from tests.live.xmppserver import GATEWAY
 
-FLOWS, CONNECTIONS, STREAMS = "flows", "connections", "streams"
+FLOWS, CONNECTIONS, STREAMS, FOREIGN = "flows", "connections", "streams", "foreign"
 CLOSE: Mapping[str, str] = {"Connection": "close"}
 NO_FIELDS: Mapping[str, str] = {}
 Measure = Callable[[], Measured | None]
@@ -161,7 +163,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="of each scenario, peers in turn; the best counts")
     parser.add_argument("--workers", type=int, default=2, help="of the gateway and of the floor")
     only = f"scenarios with this in their name; or {FLOWS}: batches, link, callbacks; {CONNECTIONS}: new ones, crowds; {STREAMS}"
-    parser.add_argument("--only", default="", help=only)
+    parser.add_argument("--only", default="", help=f"{only}; or {FOREIGN}: accounts of other servers, which are measured by this alone")
     parser.add_argument("--interpreters", default="", help="only compare these, such as python3.11,python3.13")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -169,7 +171,8 @@ def main() -> None:
             pythons = options.interpreters.split(",")
             print(interpreters.rows(Path(folder), pythons, options.seconds, options.rounds) + "\n\nMeasured on\n\n" + machine())
             return
-        for part in (*run(Path(folder), options), "Measured on\n\n" + machine()):
+        parts = report(options.seconds, options.rounds) if options.only == FOREIGN else run(Path(folder), options)
+        for part in itertools.chain(parts, ["Measured on\n\n" + machine()]):
             print(part + "\n", flush=True)
 
 

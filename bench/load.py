@@ -50,10 +50,10 @@ class Clock:
         return spent[0], sum(spent[1:])
 
 
-def hammer(target: Target, pids: Sequence[int], seconds: float) -> Measured:
-    """Ask as fast as the answers come, over CONNECTIONS connections."""
+def hammer(target: Target, pids: Sequence[int], seconds: float, connections: int = CONNECTIONS) -> Measured:
+    """Ask as fast as the answers come, over so many connections."""
     headers = [part for item in target.headers.items() for part in item]
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", str(SCRIPT), f"http://127.0.0.1:{target.port}", "--"]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(SCRIPT), f"http://127.0.0.1:{target.port}", "--"]
     clock = Clock(pids)
     done = subprocess.run(
         [*command, target.method, target.path, target.body, *headers], capture_output=True, text=True, timeout=seconds + 30, check=True
