@@ -170,7 +170,7 @@ def test_a_presence_joins_and_leaves_as_well(romeo: ForeignGuest, garden: Server
     assert romeo.ask("GET", f"/{garden.room}").status == 404
     assert romeo.gateway.post_xml(f"<presence type='unavailable' to='{garden.room}/mask'/>", romeo.user).status == 202
     garden.sees("mask", "unavailable")
-    # and who was brought in by the gateway may leave so, too
+    # and who was brought in by the gateway may leave so too
     assert romeo.put(garden.room).status == 201
     garden.sees("romeo")
     assert romeo.gateway.post_xml(f"<presence type='unavailable' to='{garden.room}/romeo'/>", romeo.user).status == 202

@@ -128,7 +128,7 @@ def test_a_stanza_beyond_a_bound_is_skipped(kept: Kept, fake: FakeServer) -> Non
 
 @pytest.mark.parametrize("barrier", [True, False])
 def test_a_server_that_is_there_and_never_answers(keep: Keep, fake: FakeServer, barrier: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it is asked it does not say, but other things all the time: its account does not wait for ever."""
+    """What it is asked it does not say, but other things all the time: its account does not wait forever."""
     monkeypatch.setattr(session_stream, "ASK_AFTER", 0.01)
     fake.acknowledges = False
     fake.handlers.append(lambda session, stanza: stanza.find(f"{{{PING}}}ping") is not None)
