@@ -229,6 +229,10 @@ class GatewayError(Exception):
             return RETRY_AFTER if self.row.status == 503 else None
         return max(1, math.ceil(seconds))
 
+    def again(self) -> GatewayError:
+        """The same for another caller: what is raised keeps the frames that it has passed, and what is in them, such as a password."""
+        return GatewayError(self.name, self.text, self.row, self.by, self.given_retry_after)
+
 
 def at_server(name: str, domain: str, *, reason: str = "", retry_after: float | None = None) -> GatewayError:
     """An error of `docs/foreign-accounts.md#errors`, with the domain of the account, and the `reason` of bad-certificate."""

@@ -60,6 +60,21 @@ def test_who_is_let_in_has_a_session(accounts: ForeignAccounts) -> None:
         accounts.admit(ROMEO, WRONG, HERE)
 
 
+def test_what_is_kept_of_a_refusal_holds_no_frame_of_a_request(accounts: ForeignAccounts, scripted: Scripted) -> None:
+    """An exception keeps the frames through which it is raised, and in these is the password (accounts-anywhere §4.4)."""
+    scripted.server.says[GOOD] = "account-disabled"
+    for _ in range(3):
+        with pytest.raises(GatewayError, match="has disabled this account"):
+            accounts.admit(ROMEO, GOOD, HERE)
+    assert len(scripted.server.asked) == 1
+    kept = scripted.admit()
+    assert kept == "account-disabled"
+    known = scripted.begin()()
+    assert isinstance(known, GatewayError)
+    assert known.__traceback__ is None
+    assert known.__context__ is None
+
+
 class TestKnown:
     @pytest.fixture
     def known(self, scripted: Scripted, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> KnownSessions:

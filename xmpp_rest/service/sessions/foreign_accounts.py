@@ -184,7 +184,7 @@ class ForeignAccounts:
 def _entrance(admitted: Admitted) -> Entrance:
     """As it is carried. Raises GatewayError."""
     if isinstance(admitted, GatewayError):
-        raise admitted
+        raise admitted.again()  # it may be told to others too, or be kept (accounts-anywhere §4.4)
     return Entrance(admitted if isinstance(admitted, JID) else None)
 
 
