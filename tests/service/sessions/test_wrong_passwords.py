@@ -57,6 +57,17 @@ def test_an_address_is_a_network_of_ipv6(scripted: Scripted) -> None:
     assert [scripted.admit("guess", account(n), f"2001:db8::{n}") for n in range(6)] == ["wrong"] * 5 + ["too-many-failures"]
 
 
+def test_a_domain_is_one_in_both_ways_of_writing_it(make_scripted: MakeScripted) -> None:
+    scripted = make_scripted(domains="bücher.example, xn--bcher-kva.example", failures_address=100)
+    accounts = [JID("romeo", domain, "") for domain in ("bücher.example", "xn--bcher-kva.example")]
+    assert [scripted.admit(f"guess {n}", accounts[n % 2]) for n in range(6)] == ["wrong"] * 5 + ["too-many-failures"]
+
+
+def test_what_no_server_can_be_called_is_counted_as_it_is(make_scripted: MakeScripted) -> None:
+    scripted = make_scripted(domains="*")
+    assert scripted.admit("guess", JID("romeo", f"{'ü' * 60}.example", "")) == "wrong"
+
+
 def test_a_domain_has_fifteen(make_scripted: MakeScripted) -> None:
     scripted = make_scripted(recheck=100)
     scripted.admit()

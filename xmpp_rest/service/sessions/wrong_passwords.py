@@ -36,8 +36,17 @@ class Guess:
 
     def keys(self) -> dict[Bound, tuple[str, ...]]:
         """By what it is counted."""
-        domain = self.account.domain
-        return {Bound.ACCOUNT: (str(self.account),), Bound.ADDRESS: (network_of(self.address), domain), Bound.DOMAIN: (domain,)}
+        domain = _name_in_dns(self.account.domain)
+        account = str(self.account._replace(domain=domain))
+        return {Bound.ACCOUNT: (account,), Bound.ADDRESS: (network_of(self.address), domain), Bound.DOMAIN: (domain,)}
+
+
+def _name_in_dns(domain: str) -> str:
+    """A domain in A-labels: written with U-labels it is the same server, where guesses are to be counted together."""
+    try:
+        return domain if domain.isascii() else domain.encode("idna").decode()
+    except UnicodeError:  # it has none, and no server is asked
+        return domain
 
 
 class _Guessed:
