@@ -27,7 +27,7 @@ GOOD = {
     "a@b/ two  words ": JID("a", "b", " two  words "),
     "under_score@un_der.example": JID("under_score", "un_der.example", ""),
 }
-BAD = ["", "@b", "a@", "/r", "a@b/", "a b@c", "a@b c", "a@b@c", 'a"@b', "a&b@c", "a'b@c", "a:b@c", "a<b@c", "a>b@c", "a@b..c", "a@.b", "a@b/\x01"]
+BAD = ["", "@b", "a@", "/r", "a@b/", "a b@c", "a@b c", "a@b@c", 'a"@b', "a&b@c", "a'b@c", "a:b@c", "a<b@c", "a>b@c", "a@b..c", "a@b..", "a@.b", "a@b/\x01"]
 BAD += ["a\x00@b", "a@<b>", "a\u2028@b", "a\ufffe@b", "a\ud800@b", "אa@b", "a" * 1024 + "@b", "a@" + "b" * 1024, "a@b/" + "ü" * 512, "."]
 
 

@@ -116,7 +116,7 @@ def nameprep(text: str) -> str:
         _check(domain, _NOT_IN_DOMAIN)
     if not _DOMAIN.fullmatch(domain):
         raise PrepError("a domain is made of letters, digits, '-', '_' and '.'")
-    if ".." in domain or domain.startswith("."):
+    if ".." in domain or domain.startswith(".") or domain.endswith("."):
         raise PrepError("a domain has no empty label")
     return domain
 
