@@ -172,6 +172,13 @@ def test_a_resolver_that_fails(dns_server: DnsServer) -> None:
     assert failed(dns_server).name == "unreachable"
 
 
+@pytest.mark.parametrize(("failing", "refused"), [(DIRECT, STARTTLS), (STARTTLS, DIRECT)])
+def test_a_resolver_that_fails_for_one_service_while_the_other_is_not_offered(dns_server: DnsServer, failing: str, refused: str) -> None:
+    """Whether the domain itself is meant is not known, so that it is not asked."""
+    dns_server.zone = {(failing, "SRV"): BROKEN, (refused, "SRV"): ["0 0 0 ."], (DOMAIN, "A"): [PUBLIC]}
+    assert failed(dns_server).name == "unreachable"
+
+
 def test_a_resolver_that_is_silent(dns_server: DnsServer) -> None:
     dns_server.zone = dict.fromkeys([(DIRECT, "SRV"), (STARTTLS, "SRV")], SILENT)
     began = time.monotonic()

@@ -6,7 +6,7 @@ import random
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from itertools import chain, groupby, zip_longest
+from itertools import chain, groupby, islice, zip_longest
 from typing import NamedTuple
 
 from xmpp_rest.config.login_tables import LoginSettings
@@ -93,10 +93,10 @@ class ServerFinder:
             except DnsFailed as e:
                 failed = str(e)
                 continue
-            found += [ServerTarget(r.target, r.port, own.direct) for r in in_order(records)]
-        if not found and failed:  # whether the domain itself is meant is not known
-            raise LoginFailed(UNREACHABLE, time.domain, failed)
+            found += [ServerTarget(r.target, r.port, own.direct) for r in islice(in_order(records), TARGETS)]
         offered = [target for target in found if target.name != NOT_OFFERED]
+        if not offered and failed:  # whether the domain itself is meant is not known
+            raise LoginFailed(UNREACHABLE, time.domain, failed)
         refused = {target.direct for target in found if target.name == NOT_OFFERED}
         return offered or [own for own in usual if own.direct not in refused]
 
