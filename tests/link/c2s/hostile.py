@@ -100,14 +100,14 @@ class Peer:
         data = payload.encode() if isinstance(payload, str) else payload
         self.send(f"<{name} xmlns='{SASL}'>{base64.b64encode(data).decode()}</{name}>")
 
-    def scram(self, iterations: int = 4096, password: str = PASSWORD) -> str:
+    def scram(self, iterations: int = 4096, password: str = PASSWORD, salt: bytes = SALT) -> str:
         """SCRAM-SHA-1 up to the proof; the server's last message. A wrong password is not told."""
         first = self.payload("auth")
-        challenge = f"r={first.rpartition('r=')[2]}srv,s={base64.b64encode(SALT).decode()},i={iterations}"
+        challenge = f"r={first.rpartition('r=')[2]}srv,s={base64.b64encode(salt).decode()},i={iterations}"
         self.say("challenge", challenge)
         proof = self.payload("response")
         signed = f"{first[3:]},{challenge},{proof.rpartition(',p=')[0]}".encode()
-        salted = hashlib.pbkdf2_hmac("sha1", password.encode(), SALT, iterations)
+        salted = hashlib.pbkdf2_hmac("sha1", password.encode(), salt, iterations)
         return "v=" + base64.b64encode(hmac.digest(hmac.digest(salted, b"Server Key", "sha1"), signed, "sha1")).decode()
 
     def log_in(self, features: str = BIND) -> None:

@@ -123,6 +123,7 @@ def test_a_refused_session(hostile: HostileServer) -> None:
         ("<enabled xmlns='urn:xmpp:sm:3' id='a&lt;b' resume='true' max='600'/>", StreamManagement("a<b", 600)),
         ("<enabled xmlns='urn:xmpp:sm:3' id='a' resume='1'/>", StreamManagement("a", None)),
         ("<enabled xmlns='urn:xmpp:sm:3' id='a'/>", StreamManagement("", None)),
+        (f"<enabled xmlns='urn:xmpp:sm:3' id='{'a' * 4001}' resume='true'/>", StreamManagement("", None)),
         ("<enabled xmlns='urn:xmpp:sm:3' resume='true' max='-1'/>", StreamManagement("", 0)),
         ("<failed xmlns='urn:xmpp:sm:3'><unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>", None),
     ],

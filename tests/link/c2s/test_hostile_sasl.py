@@ -72,6 +72,7 @@ def test_no_mechanism_that_is_known(hostile: HostileServer, offered: str) -> Non
         (lambda peer: (peer.read("</auth>"), peer.say("challenge", "r=of-the-server,s=c2FsdA==,i=4096")), "impostor"),
         (lambda peer: peer.scram(1_000_000_000), "no-login"),
         (lambda peer: peer.scram(1), "no-login"),
+        (lambda peer: peer.scram(salt=b"x" * 1025), "no-login"),
         (lambda peer: (peer.read("</auth>"), peer.send(f"<challenge xmlns='{SASL}'>?</challenge>")), "no-login"),
         (lambda peer: (peer.read("</auth>"), peer.send(f"<challenge xmlns='{SASL}'>=</challenge>")), "no-login"),
         (lambda peer: (peer.read("</auth>"), peer.send("<message><body>no SASL</body></message>")), "no-login"),
@@ -79,7 +80,7 @@ def test_no_mechanism_that_is_known(hostile: HostileServer, offered: str) -> Non
         (lambda peer: (peer.scram(), peer.say("success", "e=invalid-proof")), "wrong-password"),
     ],
     ids=[
-        "signature", "password", "unsigned", "signature-as-challenge", "at-once", "nonce", "iterations", "one-iteration", "base64", "empty",
+        "signature", "password", "unsigned", "signature-as-challenge", "at-once", "nonce", "iterations", "one-iteration", "salt", "base64", "empty",
         "message", "error", "error-of-scram",
     ],
 )  # fmt: skip

@@ -129,6 +129,7 @@ NO_STREAMS = {
     "namespace": HEADER.replace("jabber:client", "jabber:server"),
     "no-namespace": HEADER.replace("xmlns='jabber:client'", ""),
     "undeclared": "<stream:stream xmlns='jabber:client'>",
+    "long-namespace": HEADER.replace("xmlns=", f"xmlns:long='{'x' * 5000}' xmlns=") + "<stream:features/>",
     "features": HEADER + "<message/>",
     "features-doctype": HEADER + "<!DOCTYPE x>",
     "closed": HEADER + "</stream:stream>",

@@ -14,6 +14,7 @@ from xmpp_rest.protocol.namespaces import BIND, SESSION, STREAM_MANAGEMENT
 from xmpp_rest.protocol.stanza import child, condition_of, is_answer, make, new_id
 
 _SM = f"{{{STREAM_MANAGEMENT}}}"
+LONGEST_ID = 4000  # characters of the id of a stream (XEP-0198 §3), which is kept as long as the session
 _KINDS = ("iq", "message", "presence")
 
 
@@ -85,7 +86,7 @@ class Binding:
         answer = self._await(lambda e: e.tag in (f"{_SM}enabled", f"{_SM}failed"))
         if answer.tag == f"{_SM}failed":
             return None
-        resumable = answer.get("resume") in ("true", "1")
+        resumable = answer.get("resume") in ("true", "1") and len(answer.get("id", "")) <= LONGEST_ID
         longest = answer.get("max", "")
         return StreamManagement(answer.get("id", "") if resumable else "", float(_number(longest)) if longest else None)
 

@@ -16,6 +16,7 @@ from xmpp_rest.link.c2s.failures import IMPOSTOR, NO_LOGIN, STALE_KEYS, WRONG_PA
 HASHES = {"SCRAM-SHA-512": "sha512", "SCRAM-SHA-256": "sha256", "SCRAM-SHA-1": "sha1"}
 """Mechanism → hash, the best one first. Without -PLUS: Python's `ssl` has no channel binding for TLS 1.3 (accounts-anywhere §4.2)."""
 FEWEST, MOST = 4096, 1_000_000  # iterations: RFC 5802 §4; what a server may make the gateway compute
+LONGEST_SALT = 1024  # bytes: it is kept as long as the session
 NONCE = 24  # random bytes
 GS2 = "n,,"  # no channel binding, no other identity
 _BINDING = base64.b64encode(GS2.encode()).decode()
@@ -80,8 +81,8 @@ class ScramClient:
         if not _COUNT.fullmatch(fields["i"]) or not FEWEST <= int(fields["i"]) <= MOST:
             raise self._failed(NO_LOGIN, f"{fields['i'][:20]} iterations, where {FEWEST} to {MOST} may be")
         salt = self._decoded(fields["s"])
-        if not salt:
-            raise self._failed(NO_LOGIN, "no salt")
+        if not 0 < len(salt) <= LONGEST_SALT:
+            raise self._failed(NO_LOGIN, f"a salt of {len(salt)} bytes, where 1 to {LONGEST_SALT} may be")
         return Challenge(fields["r"], salt, int(fields["i"]))
 
     def _keys(self, challenge: Challenge) -> ScramKeys:

@@ -9,6 +9,8 @@ from xml.sax.saxutils import quoteattr
 from xmpp_rest.link.errors import LinkDown
 from xmpp_rest.protocol.namespaces import CLIENT, STREAMS
 
+LONGEST = 4096  # bytes of the namespaces that it declares: they are kept as long as the session
+
 
 class StreamHeader(NamedTuple):
     """What matters of it."""
@@ -48,7 +50,10 @@ class HeaderReader:
             raise LinkDown("invalid-namespace", "the server's first element is not a stream of clients")
         declared = "".join(f" xmlns{f':{prefix}' if prefix else ''}={quoteattr(uri)}" for prefix, uri in self._namespaces.items())
         prefix = next(prefix for prefix, uri in self._namespaces.items() if uri == STREAMS)
-        self._found = StreamHeader(f"<{prefix}:stream{declared}>".encode(), attributes.get("version", ""))
+        text = f"<{prefix}:stream{declared}>".encode()
+        if len(text) > LONGEST:
+            raise LinkDown("policy-of-login", f"the stream's header declares namespaces of more than {LONGEST} bytes")
+        self._found = StreamHeader(text, attributes.get("version", ""))
 
     def _refuse(self, *_: Any) -> NoReturn:
         raise LinkDown("restricted-xml", "a comment, processing instruction or document type in front of the stream")

@@ -93,7 +93,8 @@ class SessionViews:
         with self._core.lock:
             counts = dict.fromkeys(self._core.domains.patterns, 0)
             for kept in self._core.table:
-                counts[self._core.domains.pattern(kept.account.domain)] += 1
+                if pattern := self._core.domains.pattern(kept.account.domain):  # else it is about to end, by a reload
+                    counts[pattern] += 1
         return counts
 
     def _view(self, kept: KeptSession) -> SessionView:
