@@ -172,3 +172,19 @@ def test_a_server_that_asks_and_does_not_read(keep: Keep, fake: FakeServer) -> N
     assert large.outcome() == ""
     until(lambda: fake.call(lambda: fake.session("juliet").answers) > 0)
     assert fake.call(lambda: fake.session("juliet").answers) < 100
+
+
+def test_requests_beyond_a_bound_of_a_server_that_does_not_read(keep: Keep, fake: FakeServer) -> None:
+    """There is no room for all the answers, and nothing is wrong with that."""
+    kept = keep(queue_size=10, send_limit=1 << 30)
+    session = kept.open()
+    assert Confirmed(session).outcome() == ""
+    with fake.frozen():
+        large = Confirmed(session, make("message", child("body", "x" * (12 << 20)), to_="nurse@capulet.example"))
+        for n in range(30):
+            fake.send("juliet", f"<iq type='get' id='q{n}' from='romeo@montague.example/x'>{'<x>' * 100}{'</x>' * 100}</iq>")
+        fake.send("juliet", message("last", to=None))
+        kept.events.until(lambda: any(stanza.get("id") == "last" for stanza in kept.events.stanzas))
+    assert large.outcome() == ""
+    assert "session" not in kept.thread.incidents.counts()
+    assert Confirmed(session).outcome() == ""

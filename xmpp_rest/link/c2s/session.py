@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -11,6 +12,7 @@ from typing import Protocol
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.config.login_tables import LoginSettings
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.account_streams import session_lost
 from xmpp_rest.link.c2s.acknowledgements import OnConfirmed
 from xmpp_rest.link.c2s.opened_stream import OpenedStream
@@ -278,7 +280,8 @@ class ClientSession:
         """A stanza came that is beyond a bound; who asked something is told."""
         self._keeper.incidents.report(log, "stanza-skipped", "%s: a stanza from its server was skipped: %s", self.account, why)
         if is_request(head):
-            self.call(lambda: self.write(refusal(head, stanza_error("policy-violation"))))
+            with contextlib.suppress(GatewayError):  # it has ended, or more waits to be written than may
+                self.write(refusal(head, stanza_error("policy-violation")))
 
     def tell(self, done: Sequence[OnConfirmed]) -> None:
         """What was sent is processed."""

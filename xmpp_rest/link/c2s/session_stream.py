@@ -70,7 +70,7 @@ class SessionStream:
         self._heard = time.monotonic()
         self._asked: float | None = None  # since when an answer is due, and nothing was heard
         self._ask_at = NEVER  # when the server is to be asked what it has
-        self._asking: float | None = None  # since when it is asked
+        self._asking: float | None = None  # since when it is asked, and has not said
         self._probe = ""  # id of a ping
         self._ends: bytes | None = None  # what comes behind all that waits
         self._ends_now = False  # whatever is not confirmed
@@ -121,7 +121,7 @@ class SessionStream:
 
     def _ask(self, now: float) -> None:
         """Have the server say what it has (XEP-0198 §4)."""
-        self._asking, self._ask_at, self._asked = now, NEVER, self._asked or now
+        self._asking, self._ask_at, self._asked = self._asking or now, NEVER, self._asked or now
         self._tls.write(_ASK)
 
     def end(self, unavailable: bool) -> None:

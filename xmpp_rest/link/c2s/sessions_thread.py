@@ -11,6 +11,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
+from weakref import ref
 
 from xmpp_rest.config.login_tables import LoginSettings, SessionsSettings
 from xmpp_rest.errors import GatewayError
@@ -225,10 +227,10 @@ class SessionsThread:
         if watched.stream.has_more and session.reads:
             self._unread[session] = None
         if (due := watched.earlier_due()) is not None:
-            self._due.add(due, lambda: self._look(session, watched))
+            self._due.add(due, partial(self._look, ref(session), ref(watched), due))
 
-    def _look(self, session: ServedSession, watched: WatchedStream) -> None:
-        """The time has come at which a stream was to be looked at."""
-        if self._watched.get(session) is watched:
-            watched.looked()
-            self._serve(session, readable=False)
+    def _look(self, session: ref[ServedSession], watched: ref[WatchedStream], due: float) -> None:
+        """The time has come at which a stream was to be looked at; it may be gone, or have been looked at earlier."""
+        served, its = session(), watched()
+        if served is not None and its is not None and self._watched.get(served) is its and its.is_due(due):
+            self._serve(served, readable=False)

@@ -34,13 +34,16 @@ class WatchedStream:
             selector.unregister(self.stream.socket)
 
     def earlier_due(self) -> float | None:
-        """When it is to be looked at, if that is before any time that this has returned since it was looked at."""
+        """When it is to be looked at, if that is before the time that this has returned last, which then does not count any more."""
         due = self.stream.due()
         if due >= self._due:
             return None
         self._due = due
         return due
 
-    def looked(self) -> None:
-        """It is looked at now."""
+    def is_due(self, when: float) -> bool:
+        """Whether it is still to be looked at for this, which `earlier_due` has returned; then another time is chosen."""
+        if when != self._due:
+            return False
         self._due = NEVER
+        return True
