@@ -17,6 +17,8 @@ from tests.service.sessions.fake_muclight import FakeMucLight
 from tests.service.sessions.fake_roster import FakeRoster
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.stanza import child, make, refusal
+from xmpp_rest.service.sessions.server_asks import ServerAsks
+from xmpp_rest.threads.waits import Wait
 
 __all__ = ["make_foreign_app", "montague_folder"]
 
@@ -106,6 +108,19 @@ class TestMessages:
 
         elsewhere.app.server.handlers.insert(0, ends)
         assert elsewhere.refused("GET", "/messages") == (503, f"The session at {MONTAGUE} broke off; try again")
+
+
+class TestSilence:
+    """What a server does not answer is 504, however many questions there are: the gateway itself is well."""
+
+    @pytest.fixture(autouse=True)
+    def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ServerAsks.each, "__defaults__", (Wait(0.2),))
+
+    def test_a_room_that_does_not_answer(self, elsewhere: Elsewhere) -> None:
+        elsewhere.light.make("orchard", str(ROMEO))
+        elsewhere.app.server.handlers.insert(0, lambda _, stanza: str(stanza.get("to")).startswith("orchard@"))
+        assert elsewhere.refused("GET", "/rooms") == (504, "The account's server does not answer")
 
 
 class TestContacts:

@@ -16,7 +16,7 @@ from xmpp_rest.protocol.namespaces import ROSTER
 from xmpp_rest.protocol.stanza import child, make, refusal, result
 from xmpp_rest.service.contacts.contact import Contact
 from xmpp_rest.service.sessions.contact_requests import MOST, PER_ACCOUNT, ContactRequests
-from xmpp_rest.service.sessions.foreign_contacts import ForeignContacts
+from xmpp_rest.service.sessions.foreign_contacts import SECONDS, ForeignContacts
 from xmpp_rest.service.sessions.server_asks import MOST_BYTES, ServerAsks
 from xmpp_rest.threads.waits import Wait
 
@@ -39,7 +39,8 @@ class Contacts:
         self.server = AtServer(self.roster)
         self.requests = ContactRequests(self.server.remote)
         asks = ServerAsks(self.server.router, self.server.waits, self.server.remote)
-        self.of = ForeignContacts(asks, self._send, self.requests)
+        self.now = 100.0
+        self.of = ForeignContacts(asks, self._send, self.requests, lambda: self.now)
 
     def _send(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         return self.server.router.send(stanza)
@@ -166,6 +167,41 @@ def test_removing_who_has_asked_says_no(contacts: Contacts) -> None:
     assert contacts.sets == 1
 
 
+def test_many_are_removed_side_by_side(contacts: Contacts) -> None:
+    waiting: list[Element] = []
+
+    def answers_ten(client: Speaks, stanza: Element) -> bool:
+        if stanza.tag != "iq" or stanza.get("type") != "set":
+            return False
+        waiting.append(stanza)
+        if len(waiting) == 10:
+            for iq in waiting:
+                contacts.roster(client, iq)
+        return len(waiting) <= 10
+
+    many = [JID(f"c{number}", "capulet.example", "") for number in range(12)]
+    for jid in many:
+        contacts.roster.add(str(jid), "both")
+    contacts.server.answers.insert(0, answers_ten)
+    assert contacts.of.remove_each(ROMEO, many) == [True] * 12
+    assert contacts.roster.items == {}
+
+
+def test_removing_has_a_time_whatever_their_number(contacts: Contacts) -> None:
+    many = [JID(f"c{number}", "capulet.example", "") for number in range(10)]
+    for jid in many:
+        contacts.requests.received(*presence("subscribe", jid))
+
+    def is_slow(client: Speaks, stanza: Element) -> bool:
+        contacts.now += SECONDS / 3 if stanza.tag == "presence" else 0
+        return False
+
+    contacts.server.answers.insert(0, is_slow)
+    with pytest.raises(GatewayError, match="server-silent"):
+        contacts.of.remove_each(ROMEO, many)
+    assert len(contacts.roster.asked) == 3
+
+
 class TestRequests:
     def test_so_many_are_remembered_for_an_account(self) -> None:
         requests = ContactRequests(alone())
@@ -221,7 +257,7 @@ class TestAsks:
         asks = ServerAsks(server.router, server.waits, server.remote)
         iqs = [make("iq", make("{a}b"), type_="get", id_=f"q{n}", from_=str(ROMEO), to_=str(JULIET)) for n in range(2000)]
         answers = asks.each(iqs)
-        assert {answer.name for answer in answers if isinstance(answer, GatewayError)} == {"iq-overload"}
+        assert {(answer.name, answer.row.status) for answer in answers if isinstance(answer, GatewayError)} == {("iq-overload", 503)}
         with pytest.raises(GatewayError, match="iq-overload") as raised:
             asks.one(iqs[0])
         assert raised.value.row.status == 503
@@ -242,7 +278,7 @@ class TestAsks:
         assert isinstance(first, Element)
         assert isinstance(third, Element)
         assert isinstance(second, GatewayError)
-        assert second.name == "iq-timeout"
+        assert second.name == "server-silent"
 
     def test_answers_that_are_too_large_together(self) -> None:
         def talks(client: Speaks, stanza: Element) -> bool:

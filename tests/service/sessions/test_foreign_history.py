@@ -125,7 +125,9 @@ def test_messages_with_oneself(held: FakeArchive) -> None:
     held.add("note", BEGAN, OWN, ROMEO)
     held.add("of the nurse", BEGAN + 1, NURSE)
     held.keep(make("message", child("body", "without addresses")), BEGAN + 2)
-    assert bodies(read(held, partner=ROMEO)) == ["note", "without addresses"]
+    found = read(held, partner=ROMEO)
+    assert bodies(found) == ["note", "without addresses"]
+    assert found[1].stanza.get("from") == str(ROMEO)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 7, 11, 50])

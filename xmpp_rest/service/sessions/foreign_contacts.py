@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from xml.etree.ElementTree import Element
@@ -16,21 +17,24 @@ from xmpp_rest.service.sessions.contact_requests import ContactRequests
 from xmpp_rest.service.sessions.refused import server_refused
 from xmpp_rest.service.sessions.server_asks import ServerAsks
 from xmpp_rest.service.sessions.server_roster import read_roster, roster_get, roster_set
+from xmpp_rest.threads.waits import Wait
 
 SendOne = Callable[[Element, JID, JID], Element | None]
 """(stanza, sender, recipient): sends it by the session; returns when the server has it, with the error if it was refused by then."""
 _ANSWERS = ("subscribed", "unsubscribed")
+SECONDS = 30.0  # that removing several contacts may take, however many there are
 _NOT_THERE = "item-not-found"  # COMPAT Prosody: of an item that is to be removed
 
 
 class ForeignContacts:
     """Reads and changes rosters at other servers. Methods raise GatewayError: server-refused, waits-full, session-lost, iq-timeout …"""
 
-    def __init__(self, asks: ServerAsks, send: SendOne, requests: ContactRequests) -> None:
+    def __init__(self, asks: ServerAsks, send: SendOne, requests: ContactRequests, clock: Callable[[], float] = time.monotonic) -> None:
         """Any process may ask."""
         self._asks = asks
         self._send = send
         self._requests = requests
+        self._clock = clock
 
     def all(self, owner: JID) -> list[Contact]:
         """Every contact, and every address whose request the session has seen."""
@@ -76,16 +80,25 @@ class ForeignContacts:
         return False
 
     def remove_each(self, owner: JID, jids: Sequence[JID]) -> list[bool]:
-        """End both subscriptions with each of these, and remove it; False for what is not a contact."""
-        contacts = self._known_to(owner) if jids else {}
-        return [(contact := contacts.pop(jid.bare, None)) is not None and self._removed(owner, contact) for jid in jids]
+        """End both subscriptions with each of these, and remove it; False for what is not a contact.
 
-    def _removed(self, owner: JID, contact: Contact) -> bool:
-        if contact.state.from_ is Side.ASKED:
-            self.ask(owner, contact.jid, make("presence", type_="unsubscribed", id_=new_id()))
-        if not contact.listed:
-            return True
-        answer = self._asks.one(roster_set(owner, contact.jid, remove=True))
+        Raises server-silent as well where all of it takes longer than SECONDS: then some may be removed.
+        """
+        until = self._clock() + SECONDS
+        contacts = self._known_to(owner) if jids else {}
+        found = [contacts.pop(jid.bare, None) for jid in jids]
+        for contact in found:
+            if contact is not None and contact.state.from_ is Side.ASKED:
+                if self._clock() >= until:
+                    raise GatewayError("server-silent")
+                self.ask(owner, contact.jid, make("presence", type_="unsubscribed", id_=new_id()))
+        listed = [roster_set(owner, contact.jid, remove=True) for contact in found if contact is not None and contact.listed]
+        answers = iter(self._asks.each(listed, Wait(max(0.0, until - self._clock()))))
+        return [contact is not None and (not contact.listed or self._is_removed(next(answers))) for contact in found]
+
+    def _is_removed(self, answer: Element | Exception) -> bool:
+        if isinstance(answer, Exception):
+            raise answer
         if answer.get("type") == "error" and condition_of(answer).condition == _NOT_THERE:  # another client was faster
             return False
         self._done(answer, "The server has not removed the contact")

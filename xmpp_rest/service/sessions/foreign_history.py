@@ -47,7 +47,11 @@ class ForeignHistory:
         def is_shown(stanza: Element) -> bool:
             return stanza.get("type") not in _OTHER_TYPES and is_with(stanza, own, partner) and fits(stanza)
 
-        return self.of_archive(actor, None, ArchiveFilter(partner=partner, end=end), limit, is_shown)
+        found = self.of_archive(actor, None, ArchiveFilter(partner=partner, end=end), limit, is_shown)
+        for kept in found:
+            if not kept.stanza.get("from"):  # RFC 6120 §8.1.2.1: what does not name its sender is of the account itself
+                kept.stanza.set("from", str(own))
+        return found
 
     def of_archive(self, actor: JID, at: JID | None, wanted: ArchiveFilter, limit: int, fits: Fits) -> list[ArchivedMessage]:
         """As `messages`, of the archive of `at`, such as a room; None: the account's own."""

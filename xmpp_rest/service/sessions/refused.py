@@ -35,8 +35,15 @@ def answered_in_time() -> Iterator[None]:
     try:
         yield
     except GatewayError as e:
-        if e.name == "iq-timeout":
-            raise GatewayError("server-silent") from e
-        if e.name == "iq-overload":
-            raise GatewayError(e.name, e.text, ERRORS[e.name]._replace(status=503)) from e
-        raise
+        if (told := as_of_server(e)) is e:
+            raise
+        raise told from e
+
+
+def as_of_server(error: GatewayError) -> GatewayError:
+    """The error as `answered_in_time` tells it."""
+    if error.name == "iq-timeout":
+        return GatewayError("server-silent")
+    if error.name == "iq-overload":
+        return GatewayError(error.name, error.text, ERRORS[error.name]._replace(status=503))
+    return error

@@ -16,7 +16,7 @@ from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import parse_jid
-from xmpp_rest.service.sessions.refused import answered_in_time
+from xmpp_rest.service.sessions.refused import answered_in_time, as_of_server
 from xmpp_rest.service.sessions.weight import weight
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait, Waits
@@ -46,7 +46,8 @@ class ServerAsks:
         if not iqs:
             return []
         with self._waits.holding(_account_of(iqs[0])):
-            return self.all_answers(list(iqs), wait)
+            answers = self.all_answers(list(iqs), wait)
+        return [as_of_server(answer) if isinstance(answer, GatewayError) else answer for answer in answers]
 
     def _begin_all(self, reply: Reply, iqs: list[Element], wait: Wait) -> End:
         return _Several(self._router, iqs, wait.seconds, reply).begin()
