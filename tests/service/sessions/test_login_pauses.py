@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.service.sessions.conftest import MakeScripted
-from tests.service.sessions.scripted import GOOD, ROMEO, TYBALT, Scripted
+from tests.service.sessions.scripted import GOOD, ROMEO, SECONDS, TYBALT, Scripted, told
 from xmpp_rest.errors import GatewayError, at_server
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.sessions.login_pauses import PLACES
@@ -34,6 +34,25 @@ def test_the_pauses_double_up_to_the_longest(make_scripted: MakeScripted, name: 
         assert scripted.core.pauses.left() == {"montague.example": pytest.approx(most * 0.75, rel=0.34)}
         scripted.now += most
     assert set(scripted.counts.refusals) == {"backoff"}
+
+
+def test_logins_that_fail_side_by_side_are_one_failure(make_scripted: MakeScripted) -> None:
+    scripted = make_scripted(logins=8)
+    scripted.server.says[GOOD] = "unreachable"
+    scripted.server.going.clear()
+    beside = [scripted.begin(account=JID(f"u{n}", "montague.example", "")) for n in range(4)]
+    for _ in beside:
+        assert scripted.server.arrived.acquire(timeout=SECONDS)
+    scripted.server.going.set()
+    assert {told(wait()) for wait in beside} == {"unreachable"}
+    assert scripted.core.pauses.left()["montague.example"] <= 1
+
+
+def test_a_server_that_is_not_what_it_should_be_is_not_asked_sooner_for_another_failure_beside(scripted: Scripted) -> None:
+    pauses = scripted.core.pauses
+    for name in ("unreachable", "bad-certificate", "unreachable"):
+        pauses.failed(ROMEO, at_server(name, "montague.example"), of_account=False)
+    assert pauses.left()["montague.example"] == 60
 
 
 def test_it_is_the_pause_of_the_whole_domain_and_a_success_ends_it(scripted: Scripted) -> None:

@@ -49,10 +49,12 @@ class LoginPauses:
         if error.name not in BACK_OFF | KEPT:
             return
         key = str(account) if of_account else account.domain
-        before = self._pauses.get(key)
+        before, now = self._pauses.get(key), self._clock()
+        if before is not None and before.until > now and (before.error.name in KEPT or error.name not in KEPT):
+            return  # it began before the pause, beside the one that has failed: the server was not asked after that
         backoff = before.backoff if before is not None else Backoff()
         seconds = LASTING if error.name in KEPT else backoff.next(FIRST, self._longest)
-        self._pauses[key] = _Pause(backoff, self._clock() + seconds, error)
+        self._pauses[key] = _Pause(backoff, now + seconds, error)
         self._pauses.move_to_end(key)
         if len(self._pauses) > PLACES:
             self._pauses.popitem(last=False)
