@@ -83,6 +83,16 @@ def test_a_new_password_takes_the_place_of_the_former_one(scripted: Scripted) ->
     assert [session.ends for session in scripted.keeper.sessions] == [[]]
 
 
+def test_keys_of_a_former_password_are_forgotten(scripted: Scripted) -> None:
+    scripted.admit()
+    kept = scripted.core.table.get(ROMEO)
+    assert kept is not None
+    assert kept.keys == KEYS
+    scripted.server.says[OTHER], scripted.server.keys = "", None  # it offers PLAIN alone by now
+    assert scripted.admit(OTHER) == "in"
+    assert kept.keys is None
+
+
 def test_a_wrong_password_beside_a_session_leaves_it_alone(scripted: Scripted) -> None:
     scripted.admit()
     assert scripted.admit(WRONG) == "wrong"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -12,13 +11,12 @@ from tests.link.attached import until
 from tests.service.sessions.conftest import MakeScripted
 from tests.service.sessions.scripted import GOOD, KEYS, ROMEO, SECONDS, TYBALT, Scripted
 from xmpp_rest.incidents import Incidents
-from xmpp_rest.link.c2s.failures import LoginFailed
+from xmpp_rest.link.c2s.failures import STALE_KEYS, LoginFailed
 from xmpp_rest.link.c2s.session import ClientSession
 from xmpp_rest.protocol.stanza import make
 from xmpp_rest.service.sessions.ends import IDLE, WRONG_NOW
 from xmpp_rest.service.sessions.holds import SessionHold
 from xmpp_rest.service.sessions.observers import SessionObservers
-from xmpp_rest.service.sessions.resource import FILE, SessionResources
 from xmpp_rest.service.sessions.session_observer import SessionObserver
 from xmpp_rest.service.sessions.session_table import KeptSession
 
@@ -178,6 +176,14 @@ class TestRelogin:
         assert self.begin(scripted).jid == session
         assert scripted.server.credentials[-1].keys == newer
 
+    def test_keys_that_are_of_no_use_any_more_are_not_tried(self, scripted: Scripted) -> None:
+        scripted.admit()
+        kept(scripted).forget_keys()
+        failed = self.begin(scripted)
+        assert isinstance(failed, LoginFailed)
+        assert failed.name == STALE_KEYS
+        assert [asked[2] for asked in scripted.server.asked] == [GOOD]
+
     def test_what_the_server_says_is_told_and_counted(self, scripted: Scripted) -> None:
         scripted.admit()
         failed = self.begin(scripted)
@@ -271,26 +277,3 @@ class TestEvents:
         observers.ended(session, "over")
         assert told == ["message of 12", "broke", "resumed", "rebound", "over"]
         assert incidents.counts() == {"session-event": 3}
-
-
-class TestResource:
-    def test_it_is_the_same_after_a_restart_and_another_one_elsewhere(self, tmp_path: Path) -> None:
-        for folder in ("here", "there"):
-            (tmp_path / folder).mkdir()
-        here, again, there = (SessionResources(tmp_path / folder, lambda: "desk") for folder in ("here", "here", "there"))
-        assert here.of(ROMEO) == again.of(ROMEO)
-        assert here.of(ROMEO).startswith("desk-")
-        assert len(here.of(ROMEO)) == len("desk-") + 8
-        assert len({here.of(ROMEO), here.of(TYBALT), there.of(ROMEO)}) == 3
-        assert (tmp_path / "here" / FILE).stat().st_mode & 0o777 == 0o600
-
-    def test_a_damaged_key_is_made_again(self, tmp_path: Path) -> None:
-        (tmp_path / FILE).write_text("no hex")
-        made = SessionResources(tmp_path, lambda: "desk").of(ROMEO)
-        assert SessionResources(tmp_path, lambda: "desk").of(ROMEO) == made
-
-    def test_a_folder_that_cannot_be_written_keeps_nobody_out(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-        resources = SessionResources(tmp_path / "nowhere", lambda: "desk")
-        assert resources.of(ROMEO) == resources.of(ROMEO)
-        assert "can be neither read nor written" in caplog.text
-        assert GOOD not in caplog.text

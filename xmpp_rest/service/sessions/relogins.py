@@ -8,7 +8,7 @@ from collections.abc import Callable
 from xmpp_rest.config.login_tables import LoginSettings
 from xmpp_rest.errors import GatewayError, at_server
 from xmpp_rest.link.c2s.credentials import LoginCredentials, ScramKeys
-from xmpp_rest.link.c2s.failures import LoginFailed
+from xmpp_rest.link.c2s.failures import STALE_KEYS, LoginFailed
 from xmpp_rest.link.c2s.opened_stream import OpenedStream, Resumption
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.sessions.asking import AskingServers, Connector
@@ -33,7 +33,7 @@ class Relogins:
 
         def run() -> None:
             try:
-                done(self._log_in(account, login, keys, resumption))
+                done(self._log_in(account, login, resumption))
             except (LoginFailed, GatewayError) as e:
                 done(e)
             except Exception:
@@ -47,15 +47,18 @@ class Relogins:
         except GatewayError as e:
             done(e)
 
-    def _log_in(self, account: JID, login: LoginSettings, keys: ScramKeys, resumption: Resumption | None) -> OpenedStream:
+    def _log_in(self, account: JID, login: LoginSettings, resumption: Resumption | None) -> OpenedStream:
         with self._core.lock:
             kept = self._core.table.get(account)
             if kept is None:  # it was ended meanwhile
                 raise at_server("session-lost", account.domain)
+            if kept.keys is None:  # those that the session began with are of no use any more, either (accounts-anywhere §4.4)
+                raise LoginFailed(STALE_KEYS, account.domain)
+            keys = kept.keys  # a check may have brought others since the session began
             guess = Guess(account, "", kept.proof)
             self._core.wrong.begin(guess)
         resource, settings = kept.session.jid.resource, self._core.settings
-        credentials = LoginCredentials(account, None, kept.keys or keys)  # a check may have brought others since the session began
+        credentials = LoginCredentials(account, None, keys)
 
         def connect() -> OpenedStream:
             return self._connector.log_in(login, credentials, settings, resource, resumption, lambda: self._core.queue.stopped)

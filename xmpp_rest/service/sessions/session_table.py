@@ -12,6 +12,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.c2s.credentials import ScramKeys
 from xmpp_rest.link.c2s.session import ClientSession
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.sessions.proofs import is_same
 
 MARK = 1.0  # seconds within which two uses of a session count as one
 
@@ -55,7 +56,8 @@ class KeptSession:
 
     def prove(self, proof: bytes, keys: ScramKeys | None, now: float) -> None:
         """The server has said that the password of this proof is right."""
-        self.proof, self.keys = proof, keys or self.keys
+        former = self.keys if is_same(proof, self.proof) else None  # those of another password are good for nothing
+        self.proof, self.keys = proof, keys or former
         self.proven, self.proven_at = now, time.time()
 
 
