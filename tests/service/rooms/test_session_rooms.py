@@ -19,12 +19,12 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
-from xmpp_rest.service.rooms import bounds, core, session_hearing, session_history
+from xmpp_rest.service.rooms import bounds, core, session_hearing, session_history, speech_core
 from xmpp_rest.service.rooms.occupant_list import OccupantBudget, OccupantList
 from xmpp_rest.service.rooms.presences import RoomSaid
 from xmpp_rest.service.rooms.refused import RoomRefused
 from xmpp_rest.service.rooms.said import REFLECTED, UNSENT
-from xmpp_rest.service.rooms.values import RoomState, Wish
+from xmpp_rest.service.rooms.values import RoomPlace, RoomState, Wish
 from xmpp_rest.service.sessions.room_sessions import RoomSessions
 from xmpp_rest.service.streams.stream import HEARD, MEMBERSHIP, OWN, Event
 from xmpp_rest.threads.waits import Wait
@@ -307,6 +307,34 @@ def test_messages_that_wait_are_bounded_per_account(rooms: ScriptedSession) -> N
     assert rooms.enter() is None
     rooms.rooms[ROOM].rules["message"] = lambda _: ""
     assert [rooms.speak("But soft", f"m{number}").state for number in range(3)] == ["accepted", "accepted", UNSENT]
+
+
+@pytest.mark.parametrize(("bound", "name"), [("BYTES_OF_ONE", "outbox-share"), ("BYTES_ELSEWHERE", "outbox-full")])
+def test_messages_that_wait_are_bounded_by_bytes(rooms: ScriptedSession, monkeypatch: pytest.MonkeyPatch, bound: str, name: str) -> None:
+    """They are in memory alone, and a room may leave them unshown for long."""
+    monkeypatch.setattr(speech_core, bound, 2000)
+    rooms.begin(rooms_anywhere_reflection_timeout="600")
+    assert rooms.enter() is None
+    rooms.rooms[ROOM].rules["message"] = lambda _: ""
+    said = [rooms.speak("x" * 1500, f"m{number}") for number in range(3)]
+    assert [one.state for one in said] == ["accepted", "accepted", UNSENT]
+    assert isinstance(said[-1].why, GatewayError)
+    assert said[-1].why.name == name
+
+
+def test_large_messages_that_no_room_has_shown_in_time_are_not_remembered(rooms: ScriptedSession) -> None:
+    rooms.begin(rooms_anywhere_reflection_timeout="0.1")
+    assert rooms.enter() is None
+    rooms.rooms[ROOM].rules["message"] = lambda _: ""
+    bodies = {"large": "x" * 20_000, "small": "x"}
+    assert [rooms.speak(body, identifier).state for identifier, body in bodies.items()] == ["accepted"] * 2
+    assert rooms.gateway is not None
+    outbox = rooms.gateway.parts.speaking._outbox
+    until(lambda: not any(outbox.has(RoomPlace(SESSION, GARDEN), identifier) for identifier in bodies))
+    for identifier, body in bodies.items():
+        hear(rooms, f"<body>{body}</body>", "/romeo", identifier=identifier)
+    until(lambda: outcome(rooms, "small") == "reflected")
+    assert outcome(rooms, "large") != "reflected"
 
 
 def test_a_session_that_takes_nothing_for_now_is_asked_again(rooms: ScriptedSession) -> None:

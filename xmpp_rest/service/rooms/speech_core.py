@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from itertools import count
+from itertools import accumulate, count
 
 from xmpp_rest.config.login_tables import SessionsSettings
 from xmpp_rest.config.room_tables import RoomsAnywhereSettings
@@ -28,6 +28,8 @@ log = logging.getLogger("xmpp_rest.rooms")
 SETTLE = 0.5  # seconds until known ends are on disk, those of many messages together
 HOSTED, ELSEWHERE = " hosted", " elsewhere"  # names of all of one kind among those of accounts
 REMEMBERED = 1000  # messages that no room has shown in time, which one may still show
+BYTES_ELSEWHERE, BYTES_OF_ONE = 64 << 20, 4 << 20  # of what waits of accounts elsewhere, and of one: it is in memory alone
+REMEMBERED_BYTES = 16 << 10  # of a message of such an account that no room has shown in time: larger ones are not remembered
 
 
 class SpeechCore:
@@ -69,6 +71,7 @@ class SpeechCore:
         self._remote = remote
         self._of_room: dict[tuple[JID, str], set[RoomPlace]] = {}  # of those who share the places of `held`
         self._open: Counter[str] = Counter()  # messages whose end is not known, by account, and of all of the two kinds
+        self._bytes: Counter[str] = Counter()  # of these, likewise
         self._next = count(1)
 
     def configure(self, settings: RoomsAnywhereSettings, sessions: SessionsSettings) -> None:
@@ -120,16 +123,25 @@ class SpeechCore:
             if (places := self.settings.held - waiting) < free:
                 free, why = places, GatewayError("room-held")
         taken = list(messages[: max(0, free)])
+        if kind == ELSEWHERE and (light := self._light_enough(account, taken)) < len(taken):
+            taken, why = taken[:light], GatewayError("outbox-share" if self._bytes[kind] < BYTES_ELSEWHERE else "outbox-full")
         self.count(taken, 1)
         return taken, why if len(taken) < len(messages) else None
+
+    def _light_enough(self, account: str, messages: Sequence[SpokenMessage]) -> int:
+        """For how many of these of an account elsewhere there is memory."""
+        free = min(BYTES_OF_ONE - self._bytes[account], BYTES_ELSEWHERE - self._bytes[ELSEWHERE])
+        before = accumulate((len(message.text) for message in messages[:-1]), initial=0)  # each may be as large as it may
+        return sum(taken < free for taken in before)
 
     def count(self, messages: Iterable[SpokenMessage], more: int) -> None:
         """There are so many more of the senders of these, or with -1 fewer, whose end is not known."""
         for message in messages:
             for account in (self._kind(message.place), account_of(str(message.place.actor))):
                 self._open[account] += more
+                self._bytes[account] += more * len(message.text)
                 if not self._open[account]:
-                    del self._open[account]
+                    del self._open[account], self._bytes[account]
 
     def keep(self, queue: RoomQueue, message: SpokenMessage, number: int) -> None:
         """It is accepted, under this number of the journal."""
@@ -138,6 +150,8 @@ class SpeechCore:
 
     def remember(self, message: SpokenMessage) -> None:
         """The room may still show it."""
+        if not self.is_hosted(message.place) and len(message.text) > REMEMBERED_BYTES:
+            return
         unshown = self.unshown(message.place)
         for identifier in message.ids:
             unshown[message.place, identifier] = message
