@@ -19,7 +19,7 @@ from xmpp_rest.service.files.messages import FileMessages
 from xmpp_rest.service.files.room_answers import RoomAnswers
 from xmpp_rest.service.files.sending import FileSending
 from xmpp_rest.service.files.session_services import SessionServices
-from xmpp_rest.service.files.session_uploads import SessionUploads
+from xmpp_rest.service.files.session_uploads import MOST, SessionUploads
 from xmpp_rest.service.files.uploads import OwnUploads
 from xmpp_rest.threads.waits import Waits
 
@@ -47,7 +47,7 @@ def build_file_sending(
         ),
     )  # fmt: skip
     services = SessionServices(router, LoginDomains(settings.logins, settings.domains), remote)
-    uploads = ForeignUploads(settings.files, folder, services, sending_elsewhere)
+    uploads = ForeignUploads(settings.files, folder, services, sending_elsewhere, MOST)
     elsewhere = FileSending(
         SessionUploads(uploads), FileRooms(frozenset(), room_domains, answers), FileMessages(sending_elsewhere, rooms.speaking, waits),
         fetching, None,

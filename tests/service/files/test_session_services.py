@@ -239,6 +239,17 @@ def test_files_at_once_are_bounded_per_account_and_together(
         file.abort()
 
 
+def test_files_of_one_domain_leave_place_for_others(gateway: Gateway, server: AccountServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xmpp_rest.service.files.session_uploads.MOST_OF_DOMAIN", 2)
+    for _ in range(2):
+        files = [upload(gateway) for _ in range(2)]
+        with pytest.raises(FileRefused) as full:
+            upload(gateway)
+        assert (full.value.status, full.value.retry_after) == (503, 5)
+        for file in files:
+            file.abort()
+
+
 def test_a_file_that_cannot_begin_does_not_count(gateway: Gateway, server: AccountServer) -> None:
     uploads = gateway.parts.foreign.files.uploads
     for _ in range(MOST_OF_ONE + 1):

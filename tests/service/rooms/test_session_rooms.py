@@ -413,6 +413,23 @@ def test_a_budget_is_given_back() -> None:
     assert lists[1].total == 2
 
 
+def test_occupants_of_all_accounts_elsewhere_share_a_budget(rooms: ScriptedSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that goes gives back what it has taken."""
+    monkeypatch.setattr(core, "MOST_OCCUPANTS_OF_ALL", 1000)
+    rooms.begin()
+    assert rooms.gateway is not None
+    of_all = rooms.gateway.parts.room_calls._memberships._core._budget_elsewhere
+    for _ in range(3):
+        assert rooms.enter() is None
+        view = rooms.view()
+        assert view is not None
+        assert [one.nick for one in view.occupants] == ["other", "romeo"]
+        assert not of_all.take(1000)
+        assert rooms.gateway.parts.room_calls.leave_room(ROMEO, GARDEN, "")
+        assert of_all.take(1000)
+        assert of_all.take(-1000)
+
+
 def test_who_leaves_by_a_presence_of_its_own_is_not_brought_back(rooms: ScriptedSession) -> None:
     rooms.begin()
     assert rooms.gateway is not None

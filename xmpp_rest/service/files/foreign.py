@@ -74,13 +74,13 @@ class SlotAsker(Protocol):
 class ForeignUploads:
     """The service of a server."""
 
-    def __init__(self, settings: FileSettings, folder: Path, service: UploadServices, sending: SlotAsker) -> None:
-        """`folder`: where files wait until their size is known."""
+    def __init__(self, settings: FileSettings, folder: Path, service: UploadServices, sending: SlotAsker, at_once: int = UPLOADING) -> None:
+        """`folder`: where files wait until their size is known; `at_once`: that are sent."""
         self._settings = settings
         self._folder = folder
         self._service = service
         self._sending = sending
-        self.apart = Apart(UPLOADING, "foreign uploads")
+        self.apart = Apart(at_once, "foreign uploads")
         """What sends to the service."""
 
     def configure(self, settings: FileSettings) -> None:

@@ -10,7 +10,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.files.refused import FileRefused
 from xmpp_rest.service.files.uploads import IncomingFile, Offered, Uploads
 
-MOST, MOST_OF_ONE = 32, 4  # files at once, in one process
+MOST, MOST_OF_DOMAIN, MOST_OF_ONE = 32, 16, 4  # files at once, in one process: a service that takes them slowly holds up no others
 MANY = "As many files of accounts of other servers are under way as may be; try again later"
 MANY_OWN = f"{MOST_OF_ONE} files of this account are under way; try again when they are through"
 RETRY = 5  # seconds
@@ -23,6 +23,7 @@ class SessionUploads:
         """`uploads`: to their servers."""
         self._uploads = uploads
         self._open: Counter[JID] = Counter()
+        self._domains: Counter[str] = Counter()  # likewise, by domain
         self._lock = Lock()
 
     def require_room(self, owner: JID, size: int) -> None:
@@ -33,9 +34,10 @@ class SessionUploads:
         with self._lock:
             if self._open[account] >= MOST_OF_ONE:
                 raise FileRefused(429, "resource-constraint", MANY_OWN, RETRY)
-            if self._open.total() >= MOST:
+            if self._open.total() >= MOST or self._domains[account.domain] >= MOST_OF_DOMAIN:
                 raise FileRefused(503, "resource-constraint", MANY, RETRY)
             self._open[account] += 1
+            self._domains[account.domain] += 1
         try:
             file = self._uploads.begin(owner, name, media_type, size=size, expire=expire)
         except BaseException:
@@ -46,8 +48,11 @@ class SessionUploads:
     def _end(self, account: JID) -> None:
         with self._lock:
             self._open[account] -= 1
+            self._domains[account.domain] -= 1
             if not self._open[account]:
                 del self._open[account]
+            if not self._domains[account.domain]:
+                del self._domains[account.domain]
 
 
 class _CountedFile:

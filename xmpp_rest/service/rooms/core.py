@@ -28,6 +28,7 @@ from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.timers import Timer
 
 MOST_OCCUPANTS_ELSEWHERE = 1 << 20  # characters of all occupants of one account's rooms
+MOST_OCCUPANTS_OF_ALL = 128 << 20  # likewise, of all accounts elsewhere
 PATIENCE = 10.0  # seconds for the storage
 log = logging.getLogger("xmpp_rest.rooms")
 
@@ -49,6 +50,7 @@ class RoomCore:
         self.table: dict[RoomPlace, RoomMembership] = {}
         self._of_actor: dict[JID, dict[RoomPlace, RoomMembership]] = {}
         self._budgets: dict[JID, OccupantBudget] = {}
+        self._budget_elsewhere = OccupantBudget(MOST_OCCUPANTS_OF_ALL)  # what is within those
         self.elsewhere = 0
         """How many are of accounts of other servers."""
         self.settings = settings
@@ -92,7 +94,7 @@ class RoomCore:
         """What the lists of occupants may take, of all rooms of an account elsewhere: its server may say anything. Needs the lock."""
         if self.addresses.is_hosted(place.occupant):
             return OccupantBudget()
-        return self._budgets.setdefault(place.actor, OccupantBudget(MOST_OCCUPANTS_ELSEWHERE))
+        return self._budgets.setdefault(place.actor, OccupantBudget(MOST_OCCUPANTS_ELSEWHERE, self._budget_elsewhere))
 
     def of_actor(self, actor: JID) -> list[RoomMembership]:
         """All of this bare address, those of its hooks included. Needs the lock."""
@@ -126,6 +128,7 @@ class RoomCore:
         self.cancel(membership.retry, membership.watch, membership.next_ping)
         if self.is_current(membership):
             del self.table[membership.place]
+            membership.occupants.clear()  # others may have what they have taken
             self.elsewhere -= not self.addresses.is_hosted(membership.place.occupant)
             own = self._of_actor[membership.place.actor]
             del own[membership.place]

@@ -12,13 +12,17 @@ MOST_NAMES = 100_000  # that are counted: a room may make up any number
 class OccupantBudget:
     """Characters that the lists of several rooms may take together. None: any number."""
 
-    def __init__(self, most: int | None = None) -> None:
+    def __init__(self, most: int | None = None, within: OccupantBudget | None = None) -> None:
+        """`within`: that of several such, which holds as well."""
         self._most = most
+        self._within = within
         self._taken = 0
 
     def take(self, size: int) -> bool:
         """Whether there is room for so many more, which are taken by that; with a negative number they are given back."""
         if size > 0 and self._most is not None and self._taken + size > self._most:
+            return False
+        if self._within is not None and not self._within.take(size):
             return False
         self._taken += size
         return True
