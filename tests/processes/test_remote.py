@@ -17,7 +17,7 @@ import pytest
 from drivers import StorageError
 from tests.link.attached import until
 from tests.processes.memory import MemoryGroup, alone, cut
-from xmpp_rest.errors import GatewayError, Unanswered
+from xmpp_rest.errors import ERRORS, GatewayError, Row, Unanswered
 from xmpp_rest.processes.election import LocalGroup
 from xmpp_rest.processes.group import End, Reply
 from xmpp_rest.processes.on_leader import on_leader
@@ -25,6 +25,7 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.threads.waits import Wait, Waits
 
+ROW = Row(409, "modify", "conflict", "", 7)
 JULIET = JID("juliet", "capulet.example", "")
 
 
@@ -57,7 +58,7 @@ class Guests:
 
     @on_leader
     def fail(self, how: str) -> None:
-        raise {"room": GatewayError("room-full", "full it is", retry_after=7), "disk": StorageError("the disk is full"), "": ZeroDivisionError("odd")}[how]
+        raise {"room": GatewayError("room-full", "full it is", ROW, "capulet.example", retry_after=7), "disk": StorageError("the disk is full"), "": ZeroDivisionError("odd")}[how]
 
     def _wait_deferred(self, reply: Reply, seconds: float, wait: Wait) -> End:
         if seconds < 0:
@@ -126,6 +127,7 @@ def test_errors_keep_their_names(make: Callable[[], Guests], caplog: pytest.LogC
         with pytest.raises(GatewayError) as caught:
             follower.fail(how)
         assert (caught.value.name, caught.value.given_retry_after) == (error, 7 if how == "room" else None)
+        assert (caught.value.row, caught.value.by) == ((ROW, "capulet.example") if how == "room" else (ERRORS[error], ""))
         assert "odd" not in caught.value.text
     with pytest.raises(StorageError):
         leader.fail("disk")

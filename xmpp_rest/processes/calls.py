@@ -10,7 +10,7 @@ from typing import Any
 
 from xmpp_rest.errors import GatewayError, Unanswered
 from xmpp_rest.processes.channel import SOCKET, Channel, connect
-from xmpp_rest.processes.codec import Signature, ValueCodecs
+from xmpp_rest.processes.codec import Signature, ValueCodecs, read_error
 from xmpp_rest.processes.group import Message
 from xmpp_rest.processes.server import FORGET, REQUEST
 from xmpp_rest.request_notes import current_id
@@ -99,5 +99,5 @@ class LeaderClient:
 def _result_of(answer: Message) -> Any:
     """The result in an answer. Raises the GatewayError in it."""
     if "error" in answer:
-        raise GatewayError(*answer["error"])
+        raise read_error(answer["error"])
     return answer["result"]

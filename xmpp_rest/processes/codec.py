@@ -24,6 +24,18 @@ ERROR = "error"  # the key of an exception
 NO_MORE = (None, "", None)  # of one whose row is the table's: row, `by`, and when to try again
 
 
+def write_error(error: GatewayError) -> list[Any]:
+    """An exception as JSON."""
+    more = (None if error.row is ERRORS[error.name] else list(error.row), error.by, error.given_retry_after)
+    return [error.name, error.text, *(more if more != NO_MORE else ())]
+
+
+def read_error(written: Sequence[Any]) -> GatewayError:
+    """The exception that was written so."""
+    name, text, row, by, retry_after = (*written, *("", "", *NO_MORE)[len(written) :])
+    return GatewayError(name, text, Row(*row) if row else None, by, retry_after)
+
+
 class ValueCodec(NamedTuple):
     """Writes values of one type as JSON, and reads them."""
 
@@ -83,15 +95,12 @@ class ValueCodecs:
 
         def to_json(value: Any) -> Any:
             if isinstance(value, Exception):
-                error = self._named(value)
-                more = (None if error.row is ERRORS[error.name] else list(error.row), error.by, error.given_retry_after)
-                return {ERROR: [error.name, error.text, *(more if more != NO_MORE else ())]}
+                return {ERROR: write_error(self._named(value))}
             return None if value is None else other.to_json(value)
 
         def from_json(value: Any) -> Any:
             if isinstance(value, dict) and ERROR in value:
-                name, text, row, by, retry_after = (*value[ERROR], *NO_MORE)[:5]
-                return GatewayError(name, text, Row(*row) if row else None, by, retry_after)
+                return read_error(value[ERROR])
             return None if value is None else other.from_json(value)
 
         return ValueCodec(to_json, from_json)

@@ -13,6 +13,7 @@ from typing import Any
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.channel import Channel
+from xmpp_rest.processes.codec import write_error
 from xmpp_rest.processes.group import End, Member, Message
 from xmpp_rest.request_notes import on_behalf_of
 from xmpp_rest.threads.sockets import SocketLoop
@@ -238,12 +239,10 @@ def _answer(message: Message, result: Any) -> Message:
     """The answer to a call, whose result may be the exception that it raised; of one that nobody foresaw only the log has the text."""
     answer: Message = {"number": message.get("number")}
     if isinstance(result, GatewayError):
-        answer["error"] = [result.name, result.text]
-        if result.given_retry_after is not None:
-            answer["error"] += [None, "", result.given_retry_after]
+        answer["error"] = write_error(result)
     elif isinstance(result, Exception):
         log.error("a call of another process failed", exc_info=result)
-        answer["error"] = ["internal"]
+        answer["error"] = write_error(GatewayError("internal"))
     else:
         answer["result"] = result
     return answer
