@@ -113,6 +113,12 @@ def test_authorities_are_read_where_they_are(tmp_path: Path) -> None:
     assert problems(tmp_path, text) == []
 
 
+def test_a_beginning_that_leaves_no_room_for_the_rest_of_a_resource(tmp_path: Path) -> None:
+    assert problems(tmp_path, f"[sessions]\nresource = {'x' * 1000}\n") == []
+    (problem,) = problems(tmp_path, f"[sessions]\nresource = {'x' * 1001}\n")
+    assert "write at most 1000 bytes" in problem
+
+
 def test_a_hosted_domain_below_a_pattern_stays_hosted(tmp_path: Path) -> None:
     settings = ini(tmp_path, "[login.x]\ndomains = *, *.example\n[auth]\nadmins = admin@gateway.example\n")
     assert nonsense(settings, registry()) == []

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from pathlib import Path
 
+from xmpp_rest.config import room_readers
 from xmpp_rest.config.readers import file_path, split_list
 from xmpp_rest.protocol.prep import PrepError, nameprep
 
@@ -13,6 +14,7 @@ EVERY = "*"
 BELOW = "*."
 """In front of a domain: any domain below it."""
 DNS_PORT = 53
+MOST_OF_RESOURCE = 1000  # bytes: a resource has at most 1023 (RFC 6122 §2.1)
 _SERVER = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+))(?::(?P<port>[0-9]{1,5}))?")
 
 
@@ -38,6 +40,14 @@ def patterns(value: str) -> tuple[str, ...]:
 def optional_path(value: str) -> Path | None:
     """The path of a file, or nothing."""
     return Path(file_path(value)) if value else None
+
+
+def resource_beginning(value: str) -> str:
+    """The beginning of a resource, prepared, behind which there is room for what tells accounts apart."""
+    found = room_readers.resource(value)
+    if len(found.encode()) > MOST_OF_RESOURCE:
+        raise ValueError(f"write at most {MOST_OF_RESOURCE} bytes, such as xmpp-rest")
+    return found
 
 
 def nameservers(value: str) -> tuple[tuple[str, int], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from xmpp_rest.config import hook_readers, login_readers, readers, room_readers
+from xmpp_rest.config import hook_readers, login_readers, readers
 from xmpp_rest.config.setting import setting
 
 _DAY = 86_400
@@ -51,7 +51,7 @@ class SessionsSettings:
     poll: float = setting("5", readers.seconds(0.1, 3600), "Seconds between two looks into the archive of a listener whose server does not tell all.")
     keepalive: float = setting("60", readers.seconds(0.1, 3600), "Seconds of silence after which a session is tested; after as long again it counts as broken.")
     presence: str = setting("listening", readers.choice("listening", "never"), "listening: sessions are available, with priority -1, while somebody listens. never: they are not.")
-    resource: str = setting("xmpp-rest", room_readers.resource, "Beginning of the resource of sessions.")
+    resource: str = setting("xmpp-rest", login_readers.resource_beginning, "Beginning of the resource of sessions.")
     queue_size: int = setting("1000", _COUNT, "Maximum number of stanzas of one session that wait to be written or confirmed; more get 503.")
     send_limit: int = setting("250000", readers.number(10_000, 1 << 30), "Maximum size of a sent stanza in bytes; larger ones get 413. Servers end the session on what they find too large (Prosody: 262144).")
     stanza_size_limit: int = setting("1048576", readers.number(10_000, 1 << 30), "Maximum size of a received stanza in bytes; a larger one ends the session.")

@@ -85,6 +85,15 @@ def test_there_is_a_bound(server: DnsServer, monkeypatch: pytest.MonkeyPatch) ->
     assert server.asked == {(NAME, "A"): 2, ("b.example", "A"): 1, ("c.example", "A"): 1}
 
 
+def test_of_an_answer_with_many_records_some_are_kept(server: DnsServer) -> None:
+    server.zone[NAME, "SRV"] = [f"{500 - n} 0 5222 h{n}.example." for n in range(500)]
+    server.zone[NAME, "A"] = [f"192.0.2.{n}" for n in range(256)]
+    answers = DnsAnswers([server.address])
+    services = answers.services(NAME, 30)
+    assert {record.target for record in services} == {f"h{n}.example" for n in range(468, 500)}
+    assert len(answers.addresses(NAME, "A", 30)) == 32
+
+
 def test_without_a_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
     import dns.resolver
 

@@ -6,6 +6,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from heapq import nsmallest
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 SHORTEST, LONGEST = 60.0, 3600.0  # seconds for which an answer counts, whatever its TTL; that there is none counts SHORTEST
 PATIENCE = 5.0  # seconds for one question
 KEPT = 4096  # answers, the oldest of which go first: callers choose the domains
+RECORDS = 32  # of one answer, which may have thousands: those of services with the best priority
 
 
 class DnsFailed(Exception):
@@ -90,8 +93,9 @@ def _records(answer: Answer | None) -> tuple[float, tuple[object, ...]]:
         return SHORTEST, ()
     ttl = min(max(answer.chaining_result.minimum_ttl, SHORTEST), LONGEST)
     if answer.rdtype.name == "SRV":
-        return ttl, tuple(ServiceRecord(r.priority, r.weight, r.port, _plain(r.target.to_text())) for r in answer.rrset)
-    return ttl, tuple(r.address for r in answer.rrset)
+        best = nsmallest(RECORDS, answer.rrset, key=lambda record: record.priority)
+        return ttl, tuple(ServiceRecord(r.priority, r.weight, r.port, _plain(r.target.to_text())) for r in best)
+    return ttl, tuple(r.address for r in islice(answer.rrset, RECORDS))
 
 
 def _plain(name: str) -> str:
