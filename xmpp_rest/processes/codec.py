@@ -21,7 +21,9 @@ from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.threads.waits import Wait
 
 ERROR = "error"  # the key of an exception
-NO_MORE = (None, "", None)  # of one whose row is the table's: row, `by`, and when to try again
+NO_MORE: tuple[Any, ...] = (None, "", None)  # of one whose row is the table's: row, `by`, and when to try again
+
+_DEFAULTS = ("", "", *NO_MORE)
 
 
 def write_error(error: GatewayError) -> list[Any]:
@@ -32,7 +34,7 @@ def write_error(error: GatewayError) -> list[Any]:
 
 def read_error(written: Sequence[Any]) -> GatewayError:
     """The exception that was written so."""
-    name, text, row, by, retry_after = (*written, *("", "", *NO_MORE)[len(written) :])
+    name, text, row, by, retry_after = (*written, *_DEFAULTS[len(written) :])
     return GatewayError(name, text, Row(*row) if row else None, by, retry_after)
 
 
