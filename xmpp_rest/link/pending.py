@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
-from xmpp_rest.protocol.namespaces import MAM
+from xmpp_rest.protocol.namespaces import MAM, RSM
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait
 
@@ -16,6 +16,7 @@ Key = tuple[str, JID | None, JID]  # id, who must answer (None: one's own accoun
 OnOutcome = Callable[[Element | Exception], None]
 """Gets the answer, or why there will be none."""
 _RESULT = f"{{{MAM}}}result"
+_MOST = f"{{{RSM}}}set/{{{RSM}}}max"
 TOO_LARGE = "The archive answers with more than can be held; ask for fewer items at once"
 
 
@@ -26,11 +27,13 @@ class WaitingIq:
     """
 
     def __init__(
-        self, key: Key, queryid: str | None, collecting: bool, callback: OnOutcome | None, on_timeout: Callable[[], None], stream: int = 0
+        self, key: Key, queryid: str | None, most: int | None, callback: OnOutcome | None, on_timeout: Callable[[], None], stream: int = 0
     ) -> None:
+        """`most`: archive results that belong to it, at most; None: none do, as it asks no archive."""
         self.key = key
         self.queryid = queryid
-        self.collecting = collecting
+        self.most = most or 0
+        self.collecting = most is not None
         self.stream = stream
         self.collected: list[Element] = []
         self.size = 0  # of these in bytes, as far as it is known
@@ -91,7 +94,8 @@ class Pending:
         """
         key = (iq.get("id", ""), None if to == sender.bare else to, sender)
         query = iq.find(f"{{{MAM}}}query")
-        waiter = WaitingIq(key, query.get("queryid") if query is not None else None, query is not None, callback, self._on_timeout, stream)
+        most = None if query is None else min(self.MAX_COLLECTED, _asked_for(query))
+        waiter = WaitingIq(key, query.get("queryid") if query is not None else None, most, callback, self._on_timeout, stream)
         with self._lock:
             if key in self._waiting:
                 raise GatewayError("iq-conflict")
@@ -142,7 +146,7 @@ class Pending:
             for waiter in self._waiting.values():
                 fits = waiter.collecting and waiter.queryid == result.get("queryid")
                 _, archive, asker = waiter.key
-                if fits and asker == to and archive == (None if own else sender) and len(waiter.collected) < self.MAX_COLLECTED:
+                if fits and asker == to and archive == (None if own else sender) and len(waiter.collected) < waiter.most:
                     if waiter.size + size > self.MAX_SIZE or self._sizes + size > self.MAX_SIZES:
                         break
                     waiter.collect(message, size)
@@ -173,6 +177,12 @@ class Pending:
             waiters = list(self._waiting.values())
         for waiter in waiters:
             waiter.resolve(error)
+
+
+def _asked_for(query: Element) -> int:
+    """How many archive results a query asks for (XEP-0059 §2.1)."""
+    text = query.findtext(_MOST, "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else Pending.MAX_COLLECTED
 
 
 def jid_or_none(text: str | None) -> JID | None:
