@@ -272,8 +272,8 @@ class ClientSession:
     # for the stream
 
     def deliver(self, stanza: Element, size: int) -> None:
-        """A stanza came."""
-        if not self._is_told:
+        """A stanza came. Of a session that ends only what tells that something sent was refused: nobody else counts on it any more."""
+        if not self._is_told or (stanza.get("type") == "error" and stanza.tag != "iq"):
             self.call(lambda: self._events.received(self, stanza, size))
 
     def skipped(self, head: Element, why: str) -> None:
