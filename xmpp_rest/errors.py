@@ -182,6 +182,7 @@ TABLE: dict[str, dict[str, Row]] = {
         "impostor": Row(502, "cancel", "policy-violation", "The server of {domain} could not prove that it knows the password"),
         "sessions-full": Row(503, "wait", "resource-constraint", "As many sessions are open as there may be; try again later"),
         "session-lost": Row(503, "wait", "remote-server-timeout", "The session at {domain} broke off; try again", retry_after=1),
+        "session-broke": Row(503, "wait", "remote-server-timeout", "The session at {domain} broke off; try again", retry_after=1),
         "no-session": Row(404, "cancel", "item-not-found", "This account has no session elsewhere"),
         "session-unknown": Row(404, "cancel", "item-not-found", "There is no session of this account"),
         "no-archive": Row(501, "cancel", "feature-not-implemented", "Message archive not available"),
@@ -256,5 +257,5 @@ class Unanswered(GatewayError):
         super().__init__("link-down", text)
 
 
-UNSURE = frozenset(("link-lost", "unanswered", "iq-timeout", "client-gone"))
+UNSURE = frozenset(("link-lost", "session-broke", "unanswered", "iq-timeout", "client-gone"))
 """Errors after which what was asked may have been done."""

@@ -34,6 +34,7 @@ FAILURES = [  # status, text, Retry-After
     ("impostor", None, 502, f"The server of {FOREIGN} could not prove that it knows the password", None),
     ("sessions-full", None, 503, "As many sessions are open as there may be; try again later", "5"),
     ("session-lost", None, 503, f"The session at {FOREIGN} broke off; try again", "1"),
+    ("session-broke", None, 503, f"The session at {FOREIGN} broke off; try again", "1"),
 ]
 by_failure = pytest.mark.parametrize(("name", "seconds", "status", "text", "retry"), FAILURES)
 Built = tuple[Flask, ScriptedDoor]

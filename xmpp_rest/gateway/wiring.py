@@ -167,7 +167,9 @@ def build(
     longest = settings.rest.iq_max_timeout + max(settings.rest.iq_max_timeout, settings.rooms_anywhere.join_timeout + 2 * TURNS)
     idempotency = Idempotency(driver, longest)  # longer than a request can take
     sessions = Sessions(online, streams, presences, sending, events)
-    by_session = build_session_sending(settings, driver, own_sessions, router, sending, rooms, outcomes, longest, waits, remote, counts)
+    by_session = build_session_sending(
+        settings, driver, own_sessions, router, sending, rooms, outcomes, longest, waits, remote, incidents, counts
+    )
 
     dead = DeadLetters(driver, domain)
     callbacks = Callbacks(

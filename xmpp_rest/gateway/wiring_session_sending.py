@@ -37,14 +37,14 @@ class SessionSendingParts:
 
 def build_session_sending(
     settings: Settings, driver: Driver, sessions: SessionParts, router: Router, hosted: Sending, rooms: RoomParts, outcomes: Outcomes,
-    longest: float, waits: Waits, remote: Remote, counts: Counts,
+    longest: float, waits: Waits, remote: Remote, incidents: Incidents, counts: Counts,
 ) -> SessionSendingParts:  # fmt: skip
     """The parts of one process. `longest`: seconds that a request takes at most."""
     router.accounts.serve_by(SessionStreams(sessions.accounts))
     presences = OwnPresences()
     sessions.observers.subscribe(presences)
     sessions.observers.subscribe(RoomSessions(rooms.memberships.sessions))
-    handovers = Handovers(sessions.accounts, router.accounts, outcomes, presences)
+    handovers = Handovers(sessions.accounts, router.accounts, outcomes, presences, incidents)
     sending = ForeignSending(hosted, handovers, rooms.speaking, settings.sessions, waits, remote, counts)
     answers = ForeignAnswers(driver, settings.gateway.domain, longest + settings.sessions.confirm_timeout)
     return SessionSendingParts(sending, answers, presences)

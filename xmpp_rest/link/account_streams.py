@@ -22,8 +22,13 @@ of the sessions."""
 
 
 def session_lost(account: JID) -> GatewayError:
-    """The session of this account has ended, or there is none."""
+    """The session of this account has ended, or there is none: what was to be sent is not."""
     return at_server("session-lost", account.domain)
+
+
+def broke_meanwhile(account: JID) -> GatewayError:
+    """The session of this account has taken something, and broke: nobody knows whether that arrives."""
+    return at_server("session-broke", account.domain)
 
 
 OnLeft = Callable[[JID, JID], object]
@@ -110,7 +115,7 @@ class AccountRoutes:
 
     def changed(self, former: int, session: JID, stream: int) -> None:
         """The session of this full address has another stream, or (0) none: waits for answers by the `former` one end."""
-        self._pending.fail_stream(former, session_lost(session))
+        self._pending.fail_stream(former, broke_meanwhile(session))
         for listener in self._listeners:
             try:
                 listener(session, stream)

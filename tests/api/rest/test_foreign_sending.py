@@ -82,6 +82,14 @@ class TestMessages:
         assert send(foreign_app, id="m1").status_code == 202
         assert state(foreign_app, "m1") == "confirmed"
 
+    def test_a_repetition_that_is_not_taken_leaves_the_outcome(self, make_foreign_app: MakeForeignApp) -> None:
+        app = make_foreign_app(sessions_send_limit="10000")
+        assert send(app, id="m1").status_code == 202
+        assert send(app, id="m1", body="x" * 10_000).status_code == 413
+        assert state(app, "m1") == "confirmed"
+        assert send(app, id="m2", body="x" * 10_000).status_code == 413
+        assert state(app, "m2") == ""
+
     def test_one_without_recipient_is_for_the_account_itself(self, foreign_app: ForeignApp) -> None:
         assert foreign_app.ask("POST", "/rest", json={"body": "Note"}).status_code == 202
         assert [message.get("to") for message in sent(foreign_app)] == [None]
@@ -237,6 +245,43 @@ class TestBreaks:
         until(lambda: state(app, "m2") == "confirmed", 60)
         assert state(app, "m1") == "confirmed"
 
+    def test_a_key_sends_nothing_again_that_may_arrive_yet(self, make_foreign_app: MakeForeignApp) -> None:
+        app = make_foreign_app(sessions_confirm_timeout="0.5")
+        app.log_in()
+        app.server.freeze()
+        threading.Thread(target=lambda: send(app, id="m0")).start()  # what makes the session worth resuming
+        until(lambda: state(app, "m0") == "written")
+        app.server.refuses = True
+        app.server.cut()
+        app.server.thaw()
+        answers = [send(app, body="once", headers={"Idempotency-Key": "k"}) for _ in range(2)]
+        assert [(answer.status_code, "Idempotent-Replayed" in answer.headers) for answer in answers] == [(503, False), (503, True)]
+        app.server.refuses = False
+        until(lambda: send(app, id="m1").status_code == 202, 60)  # behind it
+        assert [message.findtext("body") for message in sent(app)].count("once") == 1
+
+    def test_a_session_that_ends_still_hears_what_is_refused(self, foreign_app: ForeignApp, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("xmpp_rest.link.c2s.session.CONFIRMS_WITHIN", 60)
+        foreign_app.log_in()
+        held: list[Element] = []
+
+        def hold(session: FakeSession, stanza: Element) -> bool:
+            held.append(stanza)
+            return True
+
+        foreign_app.server.handlers.append(hold)
+        answers: list[TestResponse] = []
+        waiting = threading.Thread(target=lambda: answers.append(send(foreign_app, id="m1")))
+        waiting.start()
+        foreign_app.server.until(lambda: len(held) == 2)
+        assert foreign_app.ask("DELETE", "/rest/session").status_code == 204
+        message, ping = held
+        session = foreign_app.server.session("romeo")
+        for answer in (refusal(message, stanza_error("forbidden")), result(ping)):
+            foreign_app.server.call(lambda answer=answer: session.send(answer))  # type: ignore[misc]
+        waiting.join(60)
+        assert (answers[0].status_code, answers[0].get_json()["error"]["condition"]) == (200, "forbidden")
+
     def test_what_nobody_knows_is_lost_and_may_be_sent_again(self, foreign_app: ForeignApp) -> None:
         foreign_app.server.mechanisms = ["PLAIN"]  # no keys, so that nobody can log in again
         foreign_app.log_in()
@@ -356,6 +401,40 @@ class TestQueries:
         assert answer.status_code == 200
         assert answer.text.count("<result ") == 1
         assert answer.text.index("<result ") < answer.text.index("<fin ")
+
+    def test_no_more_results_of_an_archive_than_were_asked_for(self, foreign_app: ForeignApp) -> None:
+        def archive(session: FakeSession, stanza: Element) -> bool:
+            query = stanza.find(f"{{{MAM}}}query")
+            if query is None:
+                return False
+            number = f"queryid='{query.get('queryid')}'" if "queryid" in query.attrib else ""
+            for n in range(5):
+                session.send(f"<message to='{session.jid}'><result xmlns='{MAM}' {number} id='{n}'/></message>")
+            session.send(result(stanza, child(f"{{{MAM}}}fin", complete="true")))
+            return True
+
+        foreign_app.server.handlers.append(archive)
+        answer = foreign_app.ask("GET", "/rest/archive/?max=2", headers={"Accept": "application/xmpp+xml"})
+        assert (answer.status_code, answer.text.count("<result ")) == (200, 2)
+
+    def test_a_session_is_in_use_while_an_answer_is_due(self, make_foreign_app: MakeForeignApp) -> None:
+        app = make_foreign_app(sessions_total="1", sessions_idle="1")
+        app.log_in()
+        held: list[Element] = []
+        app.server.handlers.append(lambda _, stanza: stanza.get("to") == BENVOLIO and not held.append(stanza))
+        answers: list[TestResponse] = []
+        ask = {"kind": "iq", "type": "get", "ping": True, "to": BENVOLIO}
+        waiting = threading.Thread(target=lambda: answers.append(app.ask("POST", "/rest", json=ask)))
+        waiting.start()
+        app.server.until(lambda: held)
+        assert app.ask("GET", "/rest/session", "benvolio").status_code == 503
+        session = app.gateway.parts.foreign_accounts.session(ROMEO)
+        until(lambda: session.idle > 2)  # twice as long as an unused one is kept
+        assert not session.has_ended
+        app.server.send("romeo", result(held[0]))
+        waiting.join(60)
+        assert (answers[0].status_code, answers[0].get_json()["type"]) == (200, "result")
+        until(lambda: session.has_ended)
 
     def test_a_forged_answer_is_none(self, make_foreign_app: MakeForeignApp) -> None:
         app = make_foreign_app(rest_iq_timeout="1")

@@ -35,13 +35,14 @@ def message(app: ForeignApp, to: JID = BENVOLIO, identifier: str = "m") -> Outbo
 class Posts:
     """Messages, each sent by a task; the statuses of their answers as these come."""
 
-    def __init__(self, app: ForeignApp) -> None:
+    def __init__(self, app: ForeignApp, **headers: str) -> None:
         self._app = app
+        self._headers = app.auth() | headers
         self.statuses: list[int] = []
 
     def __call__(self) -> None:
         stanza = {"to": str(BENVOLIO), "body": "Hark"}
-        environ = EnvironBuilder("/rest", method="POST", json=stanza, headers=Headers(self._app.auth())).get_environ()
+        environ = EnvironBuilder("/rest", method="POST", json=stanza, headers=Headers(self._headers)).get_environ()
         _, status, _ = run_wsgi_app(self._app.app, environ)
         self.statuses.append(int(status[:3]))
 
@@ -74,6 +75,7 @@ class TestWaiting:
 
         def send_more() -> None:
             refused.extend(sending.send_many([outgoing]))
+            refused.extend(sending.begin_many([outgoing])())
             try:
                 sending.send(*outgoing[:3])
             except GatewayError as e:
@@ -82,7 +84,7 @@ class TestWaiting:
         second = threading.Thread(target=send_more)  # the test itself runs as a task
         second.start()
         second.join(60)
-        assert [getattr(error, "name", "") for error in refused] == ["waits-full"] * 2
+        assert [getattr(error, "name", "") for error in refused] == ["waits-full"] * 3
         app.server.thaw()
         first.join(60)
         assert done == [None]
@@ -93,6 +95,19 @@ class TestWaiting:
         monkeypatch.setattr("xmpp_rest.threads.waits.PARKED", 0)
         scheduler.run(post)
         assert post.statuses == [503]
+
+    def test_waits_of_any_length_are_bounded_per_account(self, make_foreign_app: MakeForeignApp) -> None:
+        app = make_foreign_app(server_waits_per_account="2")
+        app.log_in()
+        scheduler, post = OneThread(), Posts(app, Prefer="wait=60")
+
+        def thaw() -> None:
+            until(lambda: post.statuses == [503])
+            app.server.thaw()
+
+        app.server.freeze()
+        scheduler.run(*[post] * 3, lambda: threading.Thread(target=thaw, daemon=True).start())
+        assert post.statuses == [503, 202, 202]
 
     def test_another_confirm_timeout(self, foreign_app: ForeignApp) -> None:
         outgoing = message(foreign_app)
@@ -139,6 +154,17 @@ class TestRefused:
         assert isinstance(result, GatewayError)
         given.ended(None)
         assert given.results(outcomes) == [None]
+
+
+def test_what_is_not_noticed_is_not_sent_again(foreign_app: ForeignApp) -> None:
+    def fail(session: JID, room: JID) -> None:
+        raise RuntimeError("a mistake")
+
+    foreign_app.gateway.parts.router.accounts.on_left(fail)
+    foreign_app.log_in()
+    leave = {"kind": "presence", "type": "unavailable", "to": f"verona@{MONTAGUE}/r"}
+    assert foreign_app.ask("POST", "/rest", json=leave).status_code == 202
+    assert len(foreign_app.server.received("romeo", "presence")) == 1
 
 
 class TestStreams:

@@ -18,7 +18,6 @@ from xmpp_rest.api.rest.room_answers import nick_for_all, unshown
 from xmpp_rest.api.rest.send import Send
 from xmpp_rest.api.rest.several import SeveralRecipients
 from xmpp_rest.api.rest.timing import time_of, to_schedule
-from xmpp_rest.errors import GatewayError
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import JSON
@@ -45,12 +44,11 @@ class OneOfMany(NamedTuple):
 
 
 class ManyResult(NamedTuple):
-    """What became of one recipient. `more`: members of the answer where it was accepted; `is_lost`: nobody knows what became of it."""
+    """What became of one recipient. `more`: members of the answer where it was accepted."""
 
     one: OneOfMany
     failure: RestFailure | None = None
     more: dict[str, Any] | None = None
-    is_lost: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in answers."""
@@ -58,7 +56,7 @@ class ManyResult(NamedTuple):
         if self.failure is None:
             return named | {"outcome": "accepted"} | (self.more or {})
         error = {"type": self.failure.type, "condition": self.failure.condition, "text": self.failure.text}
-        outcome = "unknown" if self.failure.unsure or self.is_lost else "refused"
+        outcome = "unknown" if self.failure.unsure else "refused"
         return named | {"outcome": outcome, "error": {k: v for k, v in error.items() if v}}
 
 
@@ -147,7 +145,7 @@ def _result(one: OneOfMany, result: Result) -> ManyResult:
     if result is None:
         return ManyResult(one)
     if isinstance(result, Exception):
-        return ManyResult(one, failure_for(result), is_lost=isinstance(result, GatewayError) and result.name == "session-lost")
+        return ManyResult(one, failure_for(result))
     return ManyResult(one, _of_recipient(condition_of(result)))
 
 

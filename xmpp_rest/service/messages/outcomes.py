@@ -143,10 +143,13 @@ class Outcomes:
         """A room has shown this message to who sent it."""
         self._end(label, Outcome("reflected", time.time(), None, shown))
 
-    def forget(self, new: Iterable[Label]) -> None:
-        """Forget stanzas that were not accepted after all."""
+    def forget(self, new: Iterable[Label], earlier: Mapping[Label, Outcome] | None = None) -> None:
+        """Forget stanzas that were not accepted after all; `earlier`: what was known before of others with their ids."""
         with self._lock:
             for label in new:
+                if earlier and label in self._known and label in earlier:
+                    self._known[label] = earlier[label]
+                    continue
                 self._known.pop(label, None)
                 self._request_ids.pop(label, None)
                 self._sent_to.pop(label, None)

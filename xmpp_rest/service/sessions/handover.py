@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.link.account_streams import AccountRoutes, session_lost
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.account_streams import AccountRoutes, broke_meanwhile
 from xmpp_rest.link.c2s.session import ClientSession
 from xmpp_rest.link.outbox import Label
 from xmpp_rest.service.messages.batch import OutboundMessage, Result
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.sessions.own_presence import OwnPresences
 from xmpp_rest.service.sessions.streams import OpenSessions
+
+log = logging.getLogger("xmpp_rest.sessions")
 
 TOGETHER = 64  # stanzas for which the server is asked once whether it has processed them
 
@@ -50,9 +54,8 @@ class GivenStanzas:
         outcome = outcomes.get(outgoing.sender, outgoing.stanza.get("id", ""))
         if outcome is not None and outcome.refusal is not None:
             return outcome.refusal
-        if self._error is None and not self._has_ended and not self._session.is_up:
-            return session_lost(outgoing.sender)
-        return self._error
+        is_unknown = self._error is not None or not (self._has_ended or self._session.is_up)
+        return broke_meanwhile(outgoing.sender) if is_unknown else None
 
 
 class Handover:
@@ -93,11 +96,12 @@ class Handover:
 class Handovers:
     """Gives stanzas to the sessions of their senders. Safe to be used by several threads."""
 
-    def __init__(self, sessions: OpenSessions, routes: AccountRoutes, outcomes: Outcomes, own: OwnPresences) -> None:
+    def __init__(self, sessions: OpenSessions, routes: AccountRoutes, outcomes: Outcomes, own: OwnPresences, incidents: Incidents) -> None:
         self._sessions = sessions
         self._routes = routes
         self._outcomes = outcomes
         self._own = own
+        self._incidents = incidents
 
     def begin(self, stanzas: Sequence[OutboundMessage], done: Callable[[Handover], object]) -> Handover:
         """Give these, which are of one account, in their order. `done` gets them once the server has processed them, or all is lost."""
@@ -112,7 +116,8 @@ class Handovers:
         part = GivenStanzas(stanzas)
         handover.add(part)
         try:
-            self._hand_over(part, self._sessions.session(stanzas[0].sender), handover)
+            session = self._sessions.session(stanzas[0].sender)
+            self._hand_over(part, session, handover)
         except Exception as e:  # BadXML, or a GatewayError
             if len(stanzas) == 1 or (isinstance(e, GatewayError) and e.name == "session-lost"):
                 part.refused(e)
@@ -121,6 +126,8 @@ class Handovers:
             handover.drop(part)
             for outgoing in stanzas:
                 self._give((outgoing,), handover)
+        else:
+            self._tell(stanzas, session)
 
     def _hand_over(self, part: GivenStanzas, session: ClientSession, handover: Handover) -> None:
         """Raises GatewayError, BadXML: then the session has taken none."""
@@ -134,16 +141,24 @@ class Handovers:
             self._outcomes.reached(part.labels, "written")
 
         sent = {label: outgoing.to for label, outgoing in zip(part.labels, part.stanzas, strict=True)}
+        known = {label: self._outcomes.get(part.stanzas[0].sender, label.id) for label in part.labels}
+        earlier = {label: outcome for label, outcome in known.items() if outcome is not None}
         self._outcomes.of_session(sent, part.stanzas[0].request_id)
         for outgoing in part.stanzas:
             self._routes.sends(outgoing.stanza, session.jid)
         try:
             session.confirm([outgoing.stanza for outgoing in part.stanzas], ended, written)
         except Exception:
-            self._outcomes.forget(part.labels)
+            self._outcomes.forget(part.labels, earlier)
             raise
         part.taken(session)
-        for outgoing in part.stanzas:
-            self._routes.has_sent(outgoing.stanza, session.jid)
-            if outgoing.stanza.tag == "presence" and "to" not in outgoing.stanza.attrib:
-                self._own.sent(outgoing.stanza, session)
+
+    def _tell(self, stanzas: Sequence[OutboundMessage], session: ClientSession) -> None:
+        """The session has taken these: whatever is raised here, they are not sent again."""
+        for outgoing in stanzas:
+            try:
+                self._routes.has_sent(outgoing.stanza, session.jid)
+                if outgoing.stanza.tag == "presence" and "to" not in outgoing.stanza.attrib:
+                    self._own.sent(outgoing.stanza, session)
+            except Exception:
+                self._incidents.report(log, "session-presence", "a presence of %s was not noticed", session.account, trace=True)

@@ -27,6 +27,7 @@ from xmpp_rest.service.rooms.said import SpokenResult
 from xmpp_rest.service.rooms.speaking import Speaking
 from xmpp_rest.service.sessions.handover import Handover, Handovers
 from xmpp_rest.threads.future import OneShot
+from xmpp_rest.threads.tasks import current_task
 from xmpp_rest.threads.timers import Timer
 from xmpp_rest.threads.waits import Wait, Waits
 
@@ -65,27 +66,25 @@ class ForeignSending:
     def send(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Send a message or presence, and wait until its server has processed it, `confirm_timeout` at most; the error that has come back.
 
-        Raises GatewayError: session-lost, also where nobody knows; outbox-share, stanza-too-big, waits-full, unanswered; and BadXML.
+        Raises BadXML and GatewayError: session-lost, outbox-share, stanza-too-big, waits-full; if it may arrive session-broke, unanswered.
         """
-        return self._one(stanza, sender, to, Wait(self._patience))
-
-    def _one(self, stanza: Element, sender: JID, to: JID, wait: Wait) -> Element | None:
         self.require_sendable(stanza, to)
         self._counts.handed_in(stanza.tag)
         if self._speaking.is_for_room(stanza, sender, to):
             return self._speaking.say(OutboundMessage(stanza, sender, to, request_id=current_id() or "")).answer()
-        return self._handed_over(stanza, sender, to, wait)
+        with self._waits.confirming(str(sender.bare)):
+            return self._handed_over(stanza, sender, to, Wait(self._patience))
 
     def send_directly(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """As `send`, also to rooms that nobody comes into: those of MUC Light."""
         self.require_sendable(stanza, to)
         self._counts.handed_in(stanza.tag)
-        return self._handed_over(stanza, sender, to, Wait(self._patience))
+        with self._waits.confirming(str(sender.bare)):
+            return self._handed_over(stanza, sender, to, Wait(self._patience))
 
     def _handed_over(self, stanza: Element, sender: JID, to: JID, wait: Wait) -> Element | None:
         outgoing = OutboundMessage(stanza, sender, to, request_id=current_id() or "")
-        with self._waits.confirming(str(sender.bare)):
-            (result,) = self.send_batch(OutboundMessages([outgoing]), wait)
+        (result,) = self.send_batch(OutboundMessages([outgoing]), wait)
         if isinstance(result, Exception):
             raise result
         return result
@@ -94,10 +93,13 @@ class ForeignSending:
         """As `send`, for so long; with the state of the outcome. What has not been processed by then is not lost."""
         if self.is_for_room(stanza, sender, to):
             return self._hosted.send_and_wait(stanza, sender, to, wait)
+        self.require_sendable(stanza, to)
+        self._counts.handed_in(stanza.tag)
         try:
-            refusal = self._one(stanza, sender, to, wait)
+            with self._waits.holding(str(sender.bare)):  # as long as the client wants
+                refusal = self._handed_over(stanza, sender, to, wait)
         except GatewayError as e:
-            outcome = self.outcome(sender, stanza.get("id", "")) if e.name == "session-lost" else None
+            outcome = self.outcome(sender, stanza.get("id", "")) if e.name == "session-broke" else None
             if outcome is None or outcome.state not in UNDECIDED:
                 raise
             return None, outcome.state
@@ -110,7 +112,7 @@ class ForeignSending:
         self.send(stanza, sender, to)
 
     def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]:
-        """Send an iq and wait for its answer, as `Sending.ask`. Raises session-lost as well, where the session ends before."""
+        """Send an iq and wait for its answer, as `Sending.ask`. Raises session-broke as well, where the session ends before."""
         return self._hosted.ask(iq, wait)
 
     # -- many
@@ -126,7 +128,13 @@ class ForeignSending:
             return [e for _ in stanzas]
 
     def begin_many(self, stanzas: Sequence[OutboundMessage], nick: str = "") -> Results:
-        """As `send_many`, in two steps: what is returned waits for the results. Raises nothing."""
+        """As `send_many`, in two steps: what is returned waits for the results. Raises nothing.
+
+        A thread waits at once, as what it holds is bounded per account.
+        """
+        if current_task() is None:
+            results = self.send_many(stanzas, nick)
+            return lambda: results
         return self._begin_sendable(stanzas, nick, None)
 
     def _begin_sendable(self, stanzas: Sequence[OutboundMessage], nick: str, wait: Wait | None) -> Results:

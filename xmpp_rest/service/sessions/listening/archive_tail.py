@@ -188,7 +188,7 @@ class ArchiveTail:
         self._tell_awaited()
         self._failures += 1
         self._next = time.monotonic() + min(self._poll() * 2 ** min(self._failures, 10), SLOWEST)
-        if not isinstance(error, GatewayError) or error.name != "session-lost":
+        if not isinstance(error, GatewayError) or error.name not in ("session-lost", "session-broke"):
             self._incidents.report(log, "archive-unread", "the archive of %s could not be read: %r", self._account, error)
 
 
