@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -70,8 +69,8 @@ class BareStream:
 
     def __init__(self, server: TLSServer) -> None:
         self._server = server
-        self._socket: ssl.SSLSocket = Visitor(server).log_in(credentials("benvolio"), "bare").socket
-        self._socket.settimeout(30)
+        self._socket = Visitor(server).log_in(credentials("benvolio"), "bare").socket
+        self._socket.setblocking(True)
         self._count = 0
 
     def __enter__(self) -> BareStream:
@@ -97,7 +96,7 @@ class BareStream:
 
     def _ask(self, before: str) -> None:
         self._count += 1
-        self._socket.sendall((before + BARE_PING.format(f"q{self._count}", FOREIGN)).encode())
+        self._socket.send((before + BARE_PING.format(f"q{self._count}", FOREIGN)).encode())
         answer, wanted = b"", re.compile(rf"id=['\"]q{self._count}['\"]".encode())
         while not wanted.search(answer):
             data = self._socket.recv(65536)

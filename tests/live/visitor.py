@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
@@ -48,8 +49,8 @@ class VisitorStream:
         self.opened = opened
         self.stanzas: list[Element] = list(opened.early)
         self._parser = opened.parser(lambda stanza, size: self.stanzas.append(stanza), 1 << 20, lambda head, why: None)
-        self._socket: ssl.SSLSocket = opened.socket
-        self._socket.settimeout(60)
+        self._socket = opened.socket
+        self._socket.setblocking(True)
         self._parser.Parse(opened.pending)
 
     def __enter__(self) -> VisitorStream:
@@ -59,7 +60,7 @@ class VisitorStream:
         self._socket.close()
 
     def send(self, text: str) -> None:
-        self._socket.sendall(text.encode())
+        self._socket.send(text.encode())
 
     def wait(self, name: str, value: str) -> Element:
         """The next stanza with this attribute. Raises LinkDown, or EOFError when the server has hung up."""
@@ -68,9 +69,10 @@ class VisitorStream:
                 if stanza.get(name) == value:
                     self.stanzas.remove(stanza)
                     return stanza
-            if not (data := self._socket.recv(65536)):
-                raise EOFError
-            self._parser.Parse(data)
+            with contextlib.suppress(ssl.SSLWantReadError):
+                if not (data := self._socket.recv(65536)):
+                    raise EOFError
+                self._parser.Parse(data)
 
     def ping(self) -> None:
         """The server answers."""

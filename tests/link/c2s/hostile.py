@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import hmac
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 
@@ -22,6 +21,7 @@ from xmpp_rest.link.c2s.login import check, log_in
 from xmpp_rest.link.c2s.opened_stream import OpenedStream, Resumption
 from xmpp_rest.link.c2s.server_finder import ServerFinder
 from xmpp_rest.link.c2s.tls import ALPN, TlsContexts
+from xmpp_rest.link.c2s.tls_socket import TlsSocket
 from xmpp_rest.protocol.jid import parse_jid
 
 DOMAIN = "montague.example"
@@ -214,7 +214,7 @@ class HostileServer:
 
 
 @contextlib.contextmanager
-def open_to(opened: OpenedStream) -> Iterator[ssl.SSLSocket]:
+def open_to(opened: OpenedStream) -> Iterator[TlsSocket]:
     """Close the connection of a login at the end."""
-    with opened.socket as sock:
+    with contextlib.closing(opened.socket) as sock:
         yield sock

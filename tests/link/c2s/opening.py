@@ -6,12 +6,17 @@ import base64
 import re
 import socket
 import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
 
 from tests.link.c2s.fake_server import FakeServer
 from xmpp_rest.link.c2s.credentials import ScramKeys
 from xmpp_rest.link.c2s.opened_stream import OpenedStream, Resumption, StreamManagement
+from xmpp_rest.link.c2s.tls_socket import TlsSocket
 from xmpp_rest.protocol.jid import JID, parse_jid
 
+T = TypeVar("T")
 KEYS = ScramKeys("SCRAM-SHA-1", b"salt", 4096, b"client", b"server")
 HEADER = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='{0}'>"
 
@@ -20,16 +25,24 @@ class _Opening:
     def __init__(self, server: FakeServer) -> None:
         context = ssl.create_default_context(cafile=server.ca_file)
         sock = socket.create_connection(("127.0.0.1", server.direct_port), 30)
-        self.socket = context.wrap_socket(sock, server_hostname=server.domain)
+        self.socket = TlsSocket(sock, context, server.domain)
+        self._until_done(self.socket.do_handshake)
         self.received = b""
 
+    @staticmethod
+    def _until_done(act: Callable[[], T]) -> T:
+        """The socket blocks: there is nothing to wait for."""
+        while True:
+            with suppress(ssl.SSLWantReadError):
+                return act()
+
     def send(self, text: str) -> None:
-        self.socket.sendall(text.encode())
+        self.socket.send(text.encode())
 
     def until(self, pattern: str) -> re.Match[str]:
         """What the server sent up to this."""
         while (found := re.search(pattern, self.received.decode())) is None:
-            data = self.socket.recv(65536)
+            data = self._until_done(lambda: self.socket.recv(65536))
             if not data:
                 raise EOFError(self.received)
             self.received += data

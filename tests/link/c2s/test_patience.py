@@ -19,6 +19,7 @@ from xmpp_rest.link.c2s import session_stream
 from xmpp_rest.link.c2s.acknowledgements import Acknowledgements, OnConfirmed, QueuedStanza
 from xmpp_rest.link.c2s.opened_stream import OpenedStream, StreamManagement
 from xmpp_rest.link.c2s.session_stream import SessionStream
+from xmpp_rest.link.c2s.tls_socket import TlsSocket
 from xmpp_rest.link.errors import LinkDown
 from xmpp_rest.protocol.jid import JID
 
@@ -64,7 +65,7 @@ def test_white_space_is_no_answer(fake: FakeServer) -> None:
     sock, queue = Talker(), Acknowledgements(counts=True)
     header = HEADER.format("capulet.example").encode()
     opened = OpenedStream(
-        cast("ssl.SSLSocket", sock), b"", (), header, Owner.jid, None, "", "", StreamManagement("s", None), resumed=False, acknowledged=0
+        cast("TlsSocket", sock), b"", (), header, Owner.jid, None, "", "", StreamManagement("s", None), resumed=False, acknowledged=0
     )
     stream = SessionStream(opened, cast("session_stream.StreamOwner", Owner()), queue, sessions_settings(keepalive=60, idle=600), 0)
     queue.put([QueuedStanza(b"<message/>", "message", confirmed=False)], 10)

@@ -18,6 +18,7 @@ from tests.raising import raising
 from xmpp_rest.link.c2s import resuming
 from xmpp_rest.link.c2s.opened_stream import OpenedStream
 from xmpp_rest.link.c2s.session_stream import SessionStream
+from xmpp_rest.link.c2s.tls_socket import TlsSocket
 from xmpp_rest.link.c2s.tls_stream import TlsStream
 from xmpp_rest.link.errors import LinkDown
 from xmpp_rest.protocol.stanza import child, make
@@ -50,7 +51,7 @@ class ScriptedSocket:
 def stream_on(*answers: bytes | int | Exception, pending: bytes = b"") -> tuple[TlsStream, ScriptedSocket, list[Element]]:
     sock = ScriptedSocket(*answers)
     opened = OpenedStream(
-        cast("ssl.SSLSocket", sock), pending, (), HEADER.format("capulet.example").encode(), JULIET, None, "", "", None, False, 0
+        cast("TlsSocket", sock), pending, (), HEADER.format("capulet.example").encode(), JULIET, None, "", "", None, False, 0
     )
     stanzas: list[Element] = []
     return TlsStream(opened, lambda stanza, size: stanzas.append(stanza), raising(AssertionError), 10_000), sock, stanzas

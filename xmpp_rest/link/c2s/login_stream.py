@@ -13,6 +13,7 @@ from xmpp_rest.link.c2s.login_time import LoginTime
 from xmpp_rest.link.c2s.quick_ack import acknowledge_at_once
 from xmpp_rest.link.c2s.stream_header import HeaderReader
 from xmpp_rest.link.c2s.tls import encrypted
+from xmpp_rest.link.c2s.tls_socket import TlsSocket
 from xmpp_rest.link.errors import LinkDown
 from xmpp_rest.link.stream import StanzaStream
 from xmpp_rest.protocol.element import serialise
@@ -29,7 +30,7 @@ class LoginStream:
     """A connected socket that does not block, and what was read from it. Methods raise LoginFailed. A context: closed at its end."""
 
     def __init__(self, sock: socket.socket, time: LoginTime) -> None:
-        self._socket = sock
+        self._socket: socket.socket | TlsSocket = sock
         self.time = time
         self.header = b""
         self._domain = time.domain
@@ -54,6 +55,7 @@ class LoginStream:
         """Go on with TLS. What was sent in front of it is not part of what it protects (CVE-2011-0411)."""
         if self._received:
             raise LoginFailed(NO_TLS, self._domain, "data between <proceed/> and TLS")
+        assert isinstance(self._socket, socket.socket)
         self._socket = encrypted(self._socket, context, name, self.time)
 
     def extend(self, time: LoginTime) -> None:
@@ -145,9 +147,9 @@ class LoginStream:
             acknowledge_at_once(self._socket)
         self.time.wait(self._socket, writing=writing)
 
-    def hand_over(self) -> tuple[ssl.SSLSocket, bytes]:
+    def hand_over(self) -> tuple[TlsSocket, bytes]:
         """The socket, which is not closed here any more, and what has come and is not parsed."""
-        assert isinstance(self._socket, ssl.SSLSocket)
+        assert isinstance(self._socket, TlsSocket)
         while self._socket.pending():  # decrypted by TLS: nobody would be woken for it
             self._receive()
         self._handed_over = True

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import select
-import socket
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from xmpp_rest.link.c2s.failures import STOPPED, UNREACHABLE, LoginFailed
 
 SLICE = 0.25  # seconds after which a wait looks whether the login is to be given up
+
+
+class HasFileno(Protocol):
+    """What can be waited for."""
+
+    def fileno(self) -> int:
+        """Of the system."""
 
 
 class LoginTime:
@@ -35,7 +42,7 @@ class LoginTime:
             raise LoginFailed(UNREACHABLE, self.domain, f"nothing within {self._seconds:.3g} s")
         return left
 
-    def wait(self, sock: socket.socket, *, writing: bool = False) -> None:
+    def wait(self, sock: HasFileno, *, writing: bool = False) -> None:
         """Wait until the socket can be read, or written. Raises LoginFailed as `left`."""
         poll = select.poll()
         poll.register(sock, select.POLLOUT if writing else select.POLLIN)

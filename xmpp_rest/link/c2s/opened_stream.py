@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.link.c2s.credentials import ScramKeys
+from xmpp_rest.link.c2s.tls_socket import TlsSocket
 from xmpp_rest.link.stream import StanzaStream
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import CLIENT
@@ -30,7 +30,7 @@ class StreamManagement(NamedTuple):
 class OpenedStream(NamedTuple):
     """A stream on which the account is bound, or an earlier one of it resumed. The caller closes the socket."""
 
-    socket: ssl.SSLSocket  # does not block
+    socket: TlsSocket  # does not block
     pending: bytes  # decrypted, not parsed
     early: Sequence[Element]  # stanzas that came after `bind` and before XEP-0198 was enabled, which does not count them
     header: bytes  # of the server, for the parser of what follows

@@ -9,6 +9,7 @@ from socket import socket
 from xmpp_rest.config.login_tables import LoginSettings
 from xmpp_rest.link.c2s.failures import BAD_CERTIFICATE, NO_SERVER, NO_TLS, UNREACHABLE, LoginFailed
 from xmpp_rest.link.c2s.login_time import LoginTime
+from xmpp_rest.link.c2s.tls_socket import TlsSocket
 
 ALPN = "xmpp-client"  # XEP-0368 §5
 OTHER_NAME, EXPIRED = 62, 10  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_CERT_HAS_EXPIRED
@@ -48,19 +49,20 @@ class TlsContexts:
 def _new_context(login: LoginSettings, direct: bool) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=login.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION  # before TLS 1.3 it takes as long as a login, in the thread of all sessions
     context.hostname_checks_common_name = False  # RFC 6120 §13.7.2.1: DNS-ID; not what a subject says
     if direct:
         context.set_alpn_protocols([ALPN])
     return context
 
 
-def encrypted(sock: socket, context: ssl.SSLContext, domain: str, time: LoginTime) -> ssl.SSLSocket:
+def encrypted(sock: socket, context: ssl.SSLContext, domain: str, time: LoginTime) -> TlsSocket:
     """The socket with TLS, once the server has proven to be that of `domain` (A-labels, or an address).
 
     The socket given is used up. Raises LoginFailed.
     """
     try:
-        made = context.wrap_socket(sock, server_hostname=domain, do_handshake_on_connect=False)
+        made = TlsSocket(sock, context, domain)
     except (OSError, ValueError) as e:  # it broke meanwhile; no certificate can be for this name
         raise LoginFailed(UNREACHABLE, time.domain, str(e)) from e
     try:
@@ -71,7 +73,7 @@ def encrypted(sock: socket, context: ssl.SSLContext, domain: str, time: LoginTim
     return made
 
 
-def _shake_hands(sock: ssl.SSLSocket, time: LoginTime) -> None:
+def _shake_hands(sock: TlsSocket, time: LoginTime) -> None:
     try:
         while True:
             try:

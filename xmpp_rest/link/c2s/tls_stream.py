@@ -34,7 +34,7 @@ class TlsStream:
         self._out: deque[tuple[bytes, _Callbacks]] = deque()
         self._write_waits_for = selectors.EVENT_WRITE
         self._read_waits_for = selectors.EVENT_READ
-        self.has_more = bool(opened.pending)
+        self.has_more = True  # TLS may have kept what came with the login
         """Whether there may be something to read that the selector does not know of."""
 
     def prepare(self, keepalive: float) -> None:
