@@ -104,6 +104,17 @@ class TestMessages:
         )
         until(lambda: (state(foreign_app, "m1"), state(foreign_app, "m2")) == ("refused", "delivered"))
 
+    def test_nobody_else_is_told_of_a_message(self, make_foreign_app: MakeForeignApp) -> None:
+        app = make_foreign_app(rest_credentials="Bearer parting-is-such-sweet-sorrow")
+        session = app.log_in()
+        message = {"kind": "message", "to": f"benvolio@{MONTAGUE}", "body": "Good morrow, cousin.", "id": "morrow"}
+        assert app.ask("POST", "/rest", json=message).status_code == 202
+        assert app.ask("GET", "/rest/outcome/morrow").get_json()["state"] == "confirmed"
+        for sender in (session.bare, session):
+            component = {"Authorization": "Bearer parting-is-such-sweet-sorrow"}
+            answer = app.client.get("/rest/outcome/morrow", query_string={"from": str(sender)}, headers=component)
+            assert answer.status_code == 404
+
     def test_what_strangers_say_of_a_message_does_not_count(self, foreign_app: ForeignApp) -> None:
         jid = foreign_app.log_in()
         for identifier in ("m1", "m2"):

@@ -133,6 +133,14 @@ def test_a_stream_holds_it_open(accounts: ForeignAccounts, scripted: Scripted, r
     assert not views.end(TYBALT, "administrator")
 
 
+def test_sessions_are_counted_while_settings_change(accounts: ForeignAccounts, scripted: Scripted, remote: Remote) -> None:
+    accounts.admit(ROMEO, GOOD, HERE)
+    views = SessionViews(scripted.core, scripted.logins, remote)
+    assert views.own_counts() == {"montague.example": 1, "capulet.example": 0}
+    scripted.core.configure(type(scripted.core.domains)({}, ()), scripted.core.settings)  # its sessions are about to be ended
+    assert views.own_counts() == {}
+
+
 def test_a_follower_gets_the_outcome(accounts: ForeignAccounts) -> None:
     answer, _ = deferred(accounts, GOOD)
     entrance = answer.wait(SECONDS)

@@ -60,9 +60,10 @@ class OutcomeResource(RestResource):
         if self.caller.kind is not CallerKind.COMPONENT or named is None:
             return self.caller.jid
         try:
-            return parse_jid(named)
+            sender = parse_jid(named)
         except InvalidJID:
             return None
+        return sender if sender.domain in self.gateway.settings.domains else None  # accounts-anywhere §7.2: else the account's own to ask
 
     def to_json(self) -> dict[str, Any]:
         outcome = self.outcome
