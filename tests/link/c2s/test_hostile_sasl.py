@@ -32,6 +32,9 @@ def failure(condition: str) -> Callable[[Peer], object]:
     ("condition", "name", "status"),
     [
         ("not-authorized", "wrong-password", 403),
+        ("malformed-request", "wrong-password", 403),
+        ("incorrect-encoding", "wrong-password", 403),
+        ("invalid-authzid", "wrong-password", 403),
         ("account-disabled", "account-disabled", 403),
         ("credentials-expired", "account-disabled", 403),
         ("temporary-auth-failure", "login-later", 503),

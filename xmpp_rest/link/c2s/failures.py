@@ -25,6 +25,7 @@ STREAM_ERRORS = {  # condition (RFC 6120 §4.9.3) → name; all others: unreacha
 }
 SASL_ERRORS = {  # condition (RFC 6120 §6.5) → name; all others: no-login
     "not-authorized": WRONG_PASSWORD,
+    **dict.fromkeys(("incorrect-encoding", "invalid-authzid", "malformed-request"), WRONG_PASSWORD),  # of a name that it cannot prepare
     "account-disabled": ACCOUNT_DISABLED,
     "credentials-expired": ACCOUNT_DISABLED,
     "temporary-auth-failure": LOGIN_LATER,
