@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 _DATETIME = re.compile(r"(-?[0-9]{4,}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = -62135596800.0, 253402300799.0  # the years 1 to 9999, in UTC: others cannot be written
 
 
 def parse_datetime(text: str) -> float:
@@ -16,7 +17,10 @@ def parse_datetime(text: str) -> float:
         raise ValueError(f"{text[:40]!r} is not a time such as 1969-07-21T02:56:15Z")
     seconds, fraction, zone = match.groups()
     moment = datetime.fromisoformat(seconds + zone)
-    return (moment - _EPOCH).total_seconds() + float(fraction or 0)
+    when = (moment - _EPOCH).total_seconds() + float(fraction or 0)
+    if not _FIRST <= when <= _LAST:
+        raise ValueError(f"{text[:40]!r} is in no year from 1 to 9999")
+    return when
 
 
 def write_datetime(when: float) -> str:
