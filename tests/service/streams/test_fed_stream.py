@@ -8,6 +8,7 @@ import pytest
 
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.stanza import child, make
+from xmpp_rest.service.streams import fed_stream
 from xmpp_rest.service.streams.fed_stream import EventsPage, FedStream, StreamPlace
 from xmpp_rest.service.streams.stream import Event, Stream, StreamEnded
 from xmpp_rest.service.streams.told_once import COPIES_WITHIN, ToldOnce
@@ -130,3 +131,33 @@ def test_copies_of_messages_to_oneself() -> None:
     assert told.is_new(event("g", "ok", from_=ROMEO))
     assert told.is_new(event("h", "ok", from_=ROMEO))
     assert not told.is_new(event("i", "ok", 12.0, from_=f"{JULIET}/phone"))
+
+
+def test_what_a_page_has_is_told_once_however_far_behind_it_is() -> None:
+    house = House(size=2000)
+    ids = [f"{number:05}" for number in range(1500)]
+    for identifier in ids:
+        house.stream.push(event(identifier))
+    house.stream.begin(StreamPlace("0", True), resumes=True)
+    told = house.taken()
+    for start in range(0, len(ids), 100):
+        page = ids[start : start + 100]
+        house.stream.bring(EventsPage([event(identifier) for identifier in page], page[-1], complete=page[-1] == ids[-1]))
+        told += house.taken()
+    assert told == ids
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_long_events_wait_up_to_a_bound_of_bytes(begun: bool) -> None:
+    house = House(size=1000)
+    if begun:
+        house.stream.begin(StreamPlace("0", True), resumes=False)
+    long = event("", "x" * (fed_stream.MOST_BYTES // 4))
+    for _ in range(20):
+        house.stream.push(long)
+        if begun and not house.stream.ended and house.stream.take() is None:
+            break
+    assert not begun or not house.stream.ended
+    for _ in range(6):
+        house.stream.push(long)
+    assert house.stream.ended_as == "slow"

@@ -7,8 +7,8 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.weight import weight
 from xmpp_rest.service.messages.archive import ArchivedMessage
-from xmpp_rest.service.sessions.weight import weight
 
 MOST_OF_A_SECOND = 500  # messages that are shown beyond the limit
 MOST_BYTES = 16 << 20  # of what was found, after which no further page is asked for

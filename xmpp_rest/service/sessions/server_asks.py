@@ -16,8 +16,8 @@ from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.protocol.weight import weight
 from xmpp_rest.service.sessions.refused import answered_in_time, as_of_server
-from xmpp_rest.service.sessions.weight import weight
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait, Waits
 

@@ -8,8 +8,11 @@ from enum import Enum
 from typing import NamedTuple
 
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.weight import weight
 from xmpp_rest.service.streams.stream import REPLAYED, Event, Stream, StreamRegistry
 from xmpp_rest.service.streams.told_once import ToldOnce
+
+MOST_BYTES = 8 << 20  # of events that wait for one reader
 
 
 class StreamPlace(NamedTuple):
@@ -58,6 +61,7 @@ class FedStream(Stream):
         self._told = ToldOnce(owner, REPLAYED)
         self._phase = _Phase.UNPLACED
         self._held: deque[Event] = deque()  # published before it is live
+        self._bytes = 0  # of what waits
         self._has_dropped = False  # whether there was no room for some of these, which the archive has
         self._next_after = ""  # the id that the next page comes after
         self._is_asked = False  # whether that page was asked for
@@ -79,13 +83,14 @@ class FedStream(Stream):
                 return
             is_live = self._phase is _Phase.LIVE
             queue = self._queue if is_live else self._held
-            if len(queue) >= self._size:
+            if len(queue) >= self._size or self._bytes > MOST_BYTES:
                 if is_live or not event.id:
-                    self._end, self.ended_as = f"the reader is too slow: {self._size} events wait for it", "slow"
+                    self._end, self.ended_as = f"the reader is too slow: {len(queue)} events wait for it", "slow"
                 else:
                     self._has_dropped = True
             elif not is_live or self._told.is_new(event):
                 queue.append(event)
+                self._bytes += _size_of(event)
         self._tell()
 
     def take(self) -> Event | None:
@@ -104,7 +109,10 @@ class FedStream(Stream):
             self._next_after = page.last or self._next_after
             for event in page.told:
                 self._told.is_new(event)
+            ids = {event.id for event in wanted if event.id}
+            self._held = deque(event for event in self._held if event.id not in ids)
             self._queue.extend(event for event in wanted if self._told.is_new(event))
+            self._weigh()
             if page.complete and not self._has_dropped:
                 self._go_on_live()
         self._tell()
@@ -122,7 +130,17 @@ class FedStream(Stream):
         self._phase = _Phase.LIVE
         self._queue.extend(event for event in self._held if self._told.is_new(event))
         self._held.clear()
+        self._weigh()
+
+    def _weigh(self) -> None:
+        self._bytes = sum(_size_of(event) for waiting in (self._queue, self._held) for event in waiting)
 
     def _identified(self, event: Event) -> Event:
         self._last = event.id or self._last
+        self._bytes -= _size_of(event)
         return event
+
+
+def _size_of(event: Event) -> int:
+    """About the bytes that it takes; reckoned once for all readers."""
+    return event.text("size", lambda it: weight(it.stanza))

@@ -55,6 +55,10 @@ def until(what: Callable[[], Any]) -> None:
         pause(0.01)
 
 
+class ScriptedSession:
+    has_ended = False
+
+
 class ScriptedServer:
     """The server of one account, with one session: an `AccountStreams`."""
 
@@ -71,7 +75,7 @@ class ScriptedServer:
         self.answered = 0  # queries to the archive
         self.holds = 0
         self.own: int | None = None  # the priority of the account's own presence
-        self.session = object()
+        self.session = ScriptedSession()
         self.deliver: Callable[[Element], object] = lambda _: None
         self.answer: Callable[[Element], object] = lambda _: None
         self._lock = threading.Lock()

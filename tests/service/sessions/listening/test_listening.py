@@ -7,7 +7,18 @@ from collections.abc import Iterator
 import pytest
 
 from drivers import Driver
-from tests.service.sessions.listening.scripted import JULIET, ROMEO, SESSION, Process, ScriptedServer, bodies, gateway, read, until
+from tests.service.sessions.listening.scripted import (
+    JULIET,
+    ROMEO,
+    SESSION,
+    Process,
+    ScriptedServer,
+    ScriptedSession,
+    bodies,
+    gateway,
+    read,
+    until,
+)
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.sessions.listening import listeners
@@ -471,7 +482,7 @@ def test_streams_end_with_the_session(server: ScriptedServer, process: Process) 
     with pytest.raises(StreamEnded, match="replaced by another login"):
         read(stream, 1)
     assert server.holds == 0
-    server.own, former, server.session = None, server.session, object()
+    server.own, former, server.session = None, server.session, ScriptedSession()
     again = process.foreign.open(JULIET)
     process.listeners.ended(JULIET, former, "that of another session")
     server.say("one")

@@ -9,7 +9,19 @@ from xml.etree.ElementTree import Element
 import pytest
 
 from drivers import Driver
-from tests.service.sessions.listening.scripted import JULIET, ROMEO, SESSION, Process, ScriptedServer, bodies, carbon, gateway, read, until
+from tests.service.sessions.listening.scripted import (
+    JULIET,
+    ROMEO,
+    SESSION,
+    Process,
+    ScriptedServer,
+    ScriptedSession,
+    bodies,
+    carbon,
+    gateway,
+    read,
+    until,
+)
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.sessions.listening import account_listening, archive_tail, foreign_streams, listeners, stream_places
@@ -27,6 +39,12 @@ def process(server: ScriptedServer, driver: Driver) -> Iterator[Process]:
         yield process
 
 
+@pytest.fixture
+def polling(server: ScriptedServer, driver: Driver) -> Iterator[Process]:
+    with gateway(server, driver) as (process,):
+        yield process
+
+
 def fails(*_: Any, **__: Any) -> Any:
     raise RuntimeError("a fault")
 
@@ -39,6 +57,93 @@ def test_what_comes_faster_than_it_is_told_is_read_from_the_archive(
     server.say("one")
     assert bodies(stream, 1) == ["one"]
     assert process.incidents.counts()["listening-full"] == 1
+
+
+def test_who_is_available_is_forgotten_where_stanzas_are_dropped(
+    server: ScriptedServer, polling: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The phone has gone perhaps: the archive tells what the server does not."""
+    stream = polling.foreign.open(JULIET)
+    server.available()
+    read(stream, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(account_listening, "MOST_WAITING", -1)
+        server.available(kind="unavailable")
+    server.keep("to nobody")
+    assert bodies(stream, 1) == ["to nobody"]
+    server.keep("to nobody either")
+    assert bodies(stream, 1) == ["to nobody either"]
+
+
+def test_what_is_dropped_without_an_archive_ends_the_streams(
+    server: ScriptedServer, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.lists_archive = False
+    stream = process.foreign.open(JULIET)
+    monkeypatch.setattr(account_listening, "MOST_WAITING", -1)
+    server.say("one")
+    with pytest.raises(StreamEnded, match="more came at once"):
+        read(stream, 1)
+
+
+def test_streams_of_one_account_ask_a_few_questions_at_once(server: ScriptedServer, process: Process) -> None:
+    server.keep("one")
+    stream = process.foreign.open(JULIET)
+    server.frozen = []
+    places: list[Any] = []
+    for _ in range(500):
+        process.listeners.place(JULIET, None, places.append)
+    process.listeners.resumed(JULIET)
+    until(lambda: len(server.frozen or ()) == account_listening.MOST_ASKED)
+    server.thaw()
+    until(lambda: len(places) == 500)
+    assert {place.last for place in places} == {"a0001"}
+    server.say("two")
+    assert bodies(stream, 1) == ["two"]
+
+
+def test_a_session_that_ends_as_somebody_begins_to_listen(server: ScriptedServer, process: Process) -> None:
+    server.session.has_ended = True
+    with pytest.raises(GatewayError) as lost:
+        process.foreign.open(JULIET)
+    assert lost.value.name == "session-lost"
+    assert not process.listeners.is_listened_to(JULIET)
+    assert server.holds == 0
+    server.session = ScriptedSession()
+    stream = process.foreign.open(JULIET)
+    server.say("one")
+    assert bodies(stream, 1) == ["one"]
+
+
+def test_what_a_server_does_not_copy_is_found_after_a_while(server: ScriptedServer, process: Process) -> None:
+    """As a message that comes while another resource leaves, or that is private (XEP-0280 §6.2)."""
+    stream = process.foreign.open(JULIET)
+    server.available()
+    read(stream, 1)
+    until(lambda: server.answered == 2)
+    server.say("first")
+    server.keep("missed")
+    rest = [str(number) for number in range(archive_tail.MOST_AHEAD)]
+    for body in rest:
+        server.say(body)
+    assert sorted(filter(None, bodies(stream, len(rest) + 2))) == sorted(["first", "missed", *rest])
+    assert stream.next(0.05) is None
+
+
+def test_messages_that_come_while_the_archive_fails_are_told_once(server: ScriptedServer, process: Process) -> None:
+    stream = process.foreign.open(JULIET)
+    server.available()
+    read(stream, 1)
+    until(lambda: server.answered == 2)
+    server.refusing = "internal-server-error"
+    said = [str(number) for number in range(3 * archive_tail.MOST_UNSURE)]
+    for body in said:
+        server.say(body)
+    server.refusing = ""
+    process.listeners.resumed(JULIET)
+    server.say("last")
+    assert sorted(filter(None, bodies(stream, len(said) + 1))) == sorted([*said, "last"])
+    assert stream.next(0.05) is None
 
 
 def test_a_fault_costs_one_stanza(server: ScriptedServer, process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,15 +208,12 @@ def test_a_session_that_breaks_off(server: ScriptedServer, process: Process, mon
     until(lambda: not process.listeners.is_listened_to(JULIET))
 
 
-def test_the_archive_is_read_soon_after_a_break(server: ScriptedServer, process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive_tail, "SOON", 0.0)
+def test_the_archive_is_read_after_a_break(server: ScriptedServer, process: Process) -> None:
     stream = process.foreign.open(JULIET)
     server.available()
     read(stream, 1)
-    server.is_up = False
-    process.listeners.resumed(JULIET)
     server.keep("meanwhile")
-    server.is_up = True
+    process.listeners.resumed(JULIET)
     assert bodies(stream, 1) == ["meanwhile"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -16,9 +17,10 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.weight import weight
 from xmpp_rest.service.messages.archive import ArchiveFilter
 from xmpp_rest.service.sessions.listening.archive_tail import ArchiveTail
-from xmpp_rest.service.sessions.listening.heard import read_heard, size_of
+from xmpp_rest.service.sessions.listening.heard import read_heard
 from xmpp_rest.service.sessions.listening.quiet_presence import QuietPresence
 from xmpp_rest.service.sessions.listening.stream_places import OnEventsPage, OnPlace, StreamPlaces
 from xmpp_rest.service.sessions.server_archive import OnPage, ServerArchive
@@ -32,8 +34,10 @@ from xmpp_rest.threads.pool import CompletingPool
 log = logging.getLogger("xmpp_rest.sessions")
 
 Job = Callable[[], object]
-MOST_TOLD = 200  # ids of an account's last events, which come both at once and from the archive
+MOST_TOLD = 400  # ids of an account's last events, which come both at once and from the archive
 MOST_WAITING = 1 << 20  # bytes of stanzas of one account that wait to be told
+MOST_ASKED = 4  # queries to the archive of one account at the same time: others wait for their turn
+TOO_FAST = "more came at once than can be told"
 
 
 class ListeningServices(NamedTuple):
@@ -60,7 +64,10 @@ class AccountListening:
         self._services = services
         self._jobs: Backlog[Job] = Backlog(services.pool, self._run)
         self._waiting = 0  # bytes of stanzas among these
-        self._lock = threading.Lock()  # guards the line above
+        self._has_dropped = False  # whether more came than may wait, since that was looked at
+        self._lock = threading.Lock()  # guards the two above
+        self._asked = 0  # queries that have no answer yet
+        self._to_ask: deque[Job] = deque()  # those that wait for their turn
         self._heard_all = False  # whether the server told all messages as they came, when that was looked at last
         self._told = ToldOnce(account, MOST_TOLD)
         self._presence = QuietPresence(account, services.router, own, lambda: services.settings().presence == "listening", self._later)
@@ -83,14 +90,17 @@ class AccountListening:
 
     def received(self, stanza: Element) -> None:
         """Tell a message or presence that has reached the session."""
-        size = size_of(stanza)
-        if self._waiting > MOST_WAITING:
-            self._services.incidents.report(log, "listening-full", "stanzas to %s come faster than they are told", self.account)
-            self._later(self._tail.look)  # the archive has it
-            return
+        size = weight(stanza)
         with self._lock:
-            self._waiting += size
-        self._later(partial(self._receive, stanza, size))
+            fits = self._waiting <= MOST_WAITING
+            is_first, self._has_dropped = not fits and not self._has_dropped, not fits or self._has_dropped
+            if fits:
+                self._waiting += size
+        if fits:
+            self._later(partial(self._receive, stanza, size))
+        elif is_first:
+            self._services.incidents.report(log, "listening-full", "stanzas to %s come faster than they are told", self.account)
+            self._later(self._find_dropped)
 
     def tick(self) -> None:
         """Look into the archive, if it is time."""
@@ -131,13 +141,29 @@ class AccountListening:
         return self._services.router.accounts.jid(self.account)
 
     def _ask(self, done: OnPage, wanted: ArchiveFilter, limit: int, *, newest: bool = False) -> None:
+        self._to_ask.append(partial(self._ask_now, done, wanted, limit, newest))
+        self._ask_next()
+
+    def _ask_next(self) -> None:
+        while self._to_ask and self._asked < MOST_ASKED:
+            self._asked += 1
+            self._to_ask.popleft()()
+
+    def _ask_now(self, done: OnPage, wanted: ArchiveFilter, limit: int, newest: bool) -> None:
         def answered(outcome: ServerPage | Exception) -> None:
-            self._later(partial(done, outcome))
+            self._later(partial(self._answered, done, outcome))
 
         try:
             self._services.archive.begin_page(answered, self._session(), wanted, limit, newest=newest)
-        except GatewayError as e:
+        except Exception as e:  # it has its answer, whatever fails
             answered(e)
+
+    def _answered(self, done: OnPage, outcome: ServerPage | Exception) -> None:
+        self._asked -= 1
+        try:
+            done(outcome)
+        finally:
+            self._ask_next()
 
     def _learn(self, done: Callable[[AccountFeatures | Exception], None]) -> None:
         def answered(outcome: AccountFeatures | Exception) -> None:
@@ -147,6 +173,16 @@ class AccountListening:
             self._services.features.begin(answered, self._session())
         except GatewayError as e:
             answered(e)
+
+    def _find_dropped(self) -> None:
+        """Something came that was not taken. The archive has the messages; who else is available is not known any more."""
+        with self._lock:
+            self._has_dropped = False
+        self._presence.forget_others()
+        if self._places.may_have_archive:
+            self._tail.look()
+        else:
+            self._services.end_streams(self.account, TOO_FAST)
 
     def _receive(self, stanza: Element, size: int) -> None:
         with self._lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
@@ -24,8 +24,10 @@ log = logging.getLogger("xmpp_rest.sessions")
 PAGE = 100
 MOST_HELD = 100  # messages that wait for a look into the archive
 MOST_BYTES = 256 << 10  # that these take
+MOST_ALONE = 1000  # names of messages that were told although no look had found them
 MOST_FOUND = 400  # names of messages that were found, two of each, which may still come
-SOON = 1.0  # seconds until the next look at most, after a break
+MOST_AHEAD = 50  # messages that are told as they come, until a look shows that none was missed between them
+MOST_UNSURE = 150  # likewise while looks fail: as many as are known again, if they are found later
 SLOWEST = 60.0  # seconds between two looks into an archive that fails
 REMOVED = "the messages after the last event have been removed"
 
@@ -47,7 +49,7 @@ def went_back(place: str, items: Sequence[ArchivedMessage]) -> bool:
 
 
 def _is_number(identifier: str) -> bool:
-    return identifier.isascii() and identifier.isdigit()
+    return identifier.isdigit() and bool(tellable(identifier))
 
 
 class ArchiveTail:
@@ -67,12 +69,13 @@ class ArchiveTail:
         self._poll = poll
         self._incidents = incidents
         self.place: str | None = None
-        """The id of the last message that was told or passed over; "" in an empty archive, None: it is not known, or there is none."""
+        """The id of the last message up to which looks have found all; "" in an empty archive, None: it is not known, or there is none."""
         self._is_looking = self._again = False
         self._held: list[HeardMessage] = []  # those that the next look may find
-        self._bytes = 0  # that they take
         self._awaited: list[HeardMessage] = []  # those that this one may find
-        self._alone: OrderedDict[Hashable, None] = OrderedDict()  # names of those that were told although it had not found them
+        self._bytes = 0  # that both take
+        self._ahead = 0  # messages that were told as they came, behind the place
+        self._alone: OrderedDict[Hashable, int] = OrderedDict()  # names of those that were told unfound, and how many
         self._found: OrderedDict[Hashable, None] = OrderedDict()  # names of those that looks have found last
         self._failures = 0
         self._next = 0.0  # when to look again
@@ -90,14 +93,17 @@ class ArchiveTail:
 
     def restart(self) -> None:
         """Nothing is known any more: all streams have ended."""
-        self.place = None
-        self._await_held()
-        self._awaited = []
+        self.place, self._ahead = None, 0
+        self._awaited, self._held, self._bytes = [], [], 0
 
     def is_due(self, *, hears_all: bool) -> bool:
-        """Whether it is time to look: where the server tells all, only after a look that failed."""
-        wanted = self.place is not None and not self._is_looking and (self._failures > 0 or not hears_all)
-        return wanted and time.monotonic() >= self._next
+        """Whether it is time to look: where the server tells all, after a look that failed, or some time after it told something.
+
+        Servers copy some messages to nobody (XEP-0280 §6.2), and those that came while another resource left may be missing.
+        """
+        if self.place is None or self._is_looking or (hears_all and not self._failures and not self._ahead):
+            return False
+        return time.monotonic() >= self._next + (SLOWEST if hears_all and not self._failures else 0)
 
     def heard(self, message: HeardMessage, *, hears_all: bool) -> None:
         """Tell a message that reached the session, which the archive may have: now if the server tells all, else by a look.
@@ -110,17 +116,29 @@ class ArchiveTail:
         if _name(message) in self._found and (message.id or message.stanza.get("id")):
             return  # a look was faster
         if message.id and hears_all and not self._is_looking and not self._held:
-            self.place = message.id
             self._tell(_event(message))
+            self._is_ahead(message.id)
             return
         self._held.append(message)
         self._bytes += message.size
-        while self._held and (len(self._held) > MOST_HELD or self._bytes > MOST_BYTES):
-            first = self._held.pop(0)
-            self._bytes -= first.size
-            if not first.id:  # one with an id is found by the look in any case
-                self._tell_alone(first)
+        self._bound_held()
         self.look()
+
+    def _is_ahead(self, identifier: str) -> None:
+        """A message with this id was told as it came. The place stays where a look has been: another one may be missing between."""
+        self._ahead += 1
+        if self._ahead > MOST_UNSURE:
+            self.place, self._ahead = identifier, 0
+        elif self._ahead >= MOST_AHEAD and (not self._failures or time.monotonic() >= self._next):
+            self.look()
+
+    def _bound_held(self) -> None:
+        """Tell the oldest of too many messages that wait. One with an id is found by a look in any case."""
+        while len(self._awaited) + len(self._held) > MOST_HELD or self._bytes > MOST_BYTES:
+            first = (self._awaited or self._held).pop(0)
+            self._bytes -= first.size
+            if not first.id:
+                self._tell_alone(first)
 
     def look(self) -> None:
         """Tell what the archive has after the place."""
@@ -144,7 +162,7 @@ class ArchiveTail:
             self._lost(REMOVED)
             return
         self._tell_page(outcome.items)
-        self.place = outcome.last or before
+        self.place, self._ahead = outcome.last or before, 0
         if not outcome.complete and self.place != before:
             self.look()
             return
@@ -158,26 +176,37 @@ class ArchiveTail:
             names = {kept.id, _content(kept.stanza)}
             found |= names
             self._found.update(dict.fromkeys(names))
-            if self._alone.keys().isdisjoint(names) and not is_sent(kept.stanza, self._account):
+            if not self._was_alone(names) and not is_sent(kept.stanza, self._account):
                 self._tell(event_of(kept))
         while len(self._found) > MOST_FOUND:
             self._found.popitem(last=False)
         self._awaited = [message for message in self._awaited if _name(message) not in found]
         self._held = [message for message in self._held if _name(message) not in found]
-        self._bytes = sum(message.size for message in self._held)
+        self._bytes = sum(message.size for message in self._awaited + self._held)
+
+    def _was_alone(self, names: Iterable[Hashable]) -> bool:
+        """Whether a message of one of these names was told alone: one of them, as the next one may only say the same."""
+        for name in names:
+            if count := self._alone.pop(name, 0):
+                if count > 1:
+                    self._alone[name] = count - 1
+                return True
+        return False
 
     def _await_held(self) -> None:
-        self._awaited, self._held, self._bytes = self._awaited + self._held, [], 0
+        self._awaited, self._held = self._awaited + self._held, []
 
     def _tell_awaited(self) -> None:
         awaited, self._awaited = self._awaited, []
+        self._bytes = sum(message.size for message in self._held)
         for message in awaited:
             self._tell_alone(message)
 
     def _tell_alone(self, message: HeardMessage) -> None:
         """Tell a message that the archive has not, or not yet: without an id, as others may come before it there."""
-        self._alone[_name(message)] = None
-        while len(self._alone) > MOST_HELD:
+        name = _name(message)
+        self._alone[name] = self._alone.get(name, 0) + 1
+        while len(self._alone) > MOST_ALONE:
             self._alone.popitem(last=False)
         self._tell(_event(message._replace(id="")))
 

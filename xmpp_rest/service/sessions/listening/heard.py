@@ -10,11 +10,11 @@ from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.protocol.datetimes import parse_datetime
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import CARBONS, DELAY, FORWARD, MAM, STANZA_ID
+from xmpp_rest.protocol.weight import weight
 
 _RECEIVED, _SENT, _RESULT = f"{{{CARBONS}}}received", f"{{{CARBONS}}}sent", f"{{{MAM}}}result"
 _FORWARDED = f"{{{FORWARD}}}forwarded/message"
 _STANZA_ID, _DELAY = f"{{{STANZA_ID}}}stanza-id", f"{{{DELAY}}}delay"
-ELEMENT = 400  # bytes that an element takes beside its texts
 _UNARCHIVED = frozenset(("groupchat", "headline", "error"))
 _TELLABLE = re.compile(r"[!-~]{1,256}")  # what an event's id and the field Last-Event-ID carry unchanged
 
@@ -32,7 +32,7 @@ class HeardMessage(NamedTuple):
     @property
     def size(self) -> int:
         """About the bytes that it takes."""
-        return size_of(self.stanza)
+        return weight(self.stanza)
 
 
 def read_heard(stanza: Element, account: JID) -> HeardMessage | None:
@@ -49,13 +49,6 @@ def read_heard(stanza: Element, account: JID) -> HeardMessage | None:
         return None
     copy = received.find(_FORWARDED)
     return None if copy is None else _of_message(copy, account)
-
-
-def size_of(stanza: Element) -> int:
-    """About the bytes that a stanza takes."""
-    return sum(
-        ELEMENT + len(element.text or "") + len(element.tail or "") + sum(map(len, element.attrib.values())) for element in stanza.iter()
-    )
 
 
 def is_sent(message: Element, account: JID) -> bool:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.errors import GatewayError, at_server
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.sessions.listening.account_listening import AccountListening, ListeningServices
 from xmpp_rest.service.sessions.listening.stream_places import OnEventsPage, OnPlace
@@ -22,11 +22,18 @@ LINGERS = 10.0  # seconds after the last stream of an account, in which its read
 LOOK = 1.0  # seconds at most between two looks at who listens, and whose archive is to be read
 
 
+class MortalSession(Protocol):
+    """A session, as far as it may end."""
+
+    @property
+    def has_ended(self) -> bool: ...
+
+
 class Hold(Protocol):
     """Keeps a session open until it is released."""
 
     @property
-    def session(self) -> object: ...
+    def session(self) -> MortalSession: ...
     def release(self) -> None: ...
 
 
@@ -151,6 +158,9 @@ class Listeners:
                 self._look_later()
         if not is_new:
             hold.release()
+        elif hold.session.has_ended:  # perhaps before it was listened to: then nobody else says so
+            self.ended(account, hold.session, "the session has ended")
+            raise at_server("session-lost", account.domain)
         return listened.listening
 
     # -- from time to time

@@ -91,6 +91,10 @@ class QuietPresence:
         elif kind is None and (resource in self._others or len(self._others) < MOST_RESOURCES):
             self._others[resource] = priority_of(presence)
 
+    def forget_others(self) -> None:
+        """What other resources have said may be out of date."""
+        self._others.clear()
+
     def _forget(self) -> None:
         self.is_quiet = self._has_carbons = False
         self._others.clear()
