@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -153,3 +154,16 @@ def test_a_peer_that_does_not_read_what_tls_answers(c2s_authority: Authority, mo
     monkeypatch.setattr(tls_socket, "MOST_UNREAD", -1)
     with connected(c2s_authority, lambda peer: peer.sendall(b"good night")) as (it, _), pytest.raises(OSError, match="not read"):
         finish(lambda: it.recv(PIECE))
+
+
+def test_nothing_is_kept_of_a_connection_that_is_closed(c2s_authority: Authority) -> None:
+    """TLS takes most of what a session does, and who closes one may keep it for a while."""
+    with connected(c2s_authority, lambda peer: peer.sendall(b"good night")) as (it, _):
+        assert finish(lambda: it.recv(4)) == b"good"
+        assert it._made is not None
+        made = weakref.ref(it._made)
+        it.close()
+        assert made() is None
+        for act in lambda: it.recv(4), lambda: it.send(b"farewell"), it.do_handshake:
+            with pytest.raises(OSError, match="Bad file descriptor|it is closed"):
+                act()

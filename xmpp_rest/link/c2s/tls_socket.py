@@ -26,11 +26,17 @@ class TlsSocket:
         """`sock` is this one's from now on. `name`: whose certificate is demanded. Raises ValueError: nobody can have that name."""
         self._sock = sock
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        self._made: ssl.SSLObject | None = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
         self._rest = b""  # encrypted, and not taken by the system yet
         self._data = b""  # what is to be sent
         self._encrypted = 0  # bytes of it
         self._of_tls = 0  # bytes that came since there was anything for the stream
+
+    @property
+    def _tls(self) -> ssl.SSLObject:
+        if self._made is None:
+            raise OSError(errno.EBADF, "it is closed")
+        return self._made
 
     def fileno(self) -> int:
         return self._sock.fileno()
@@ -104,7 +110,10 @@ class TlsSocket:
             self._drain()
 
     def close(self) -> None:
+        """Close the socket, and give back the memory of TLS, which is most of what a session takes."""
         self._sock.close()
+        self._made, self._rest, self._data = None, b"", b""
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
 
     def _fill(self) -> None:
         """Read a little."""
