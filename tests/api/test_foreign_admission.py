@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic, register_users
+from tests.conftest import PASSWORD, MakeApp, basic, register_users
 from tests.foreign_app import (
     MONTAGUE,
     PASSWORDS,
@@ -24,8 +24,6 @@ from tests.foreign_app import (
 )
 from tests.link.attached import until
 from tests.link.c2s.fake_server import FakeServer
-from xmpp_rest.application import build
-from xmpp_rest.config.load import load_settings
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import MAM
 from xmpp_rest.service.sessions.foreign_accounts import Entrance, ForeignAccounts
@@ -256,54 +254,3 @@ class TestEnds:
         foreign_app.log_in("benvolio")
         foreign_app.gateway.stop()
         foreign_app.server.until(lambda: not foreign_app.server.sessions)
-
-
-class ReloadedApp(ForeignApp):
-    """One whose configuration is a file."""
-
-    def __init__(self, path: Path, server: FakeServer) -> None:
-        self.path = path
-        self.configure(server)
-        super().__init__(build(load_settings(path, {})), server)
-
-    def configure(self, server: FakeServer, more: str = "", **given: str) -> None:
-        section = "".join(f"{key} = {value}\n" for key, value in (server.ini() | given).items())
-        self.path.write_text(f"[gateway]\ndomain = {DOMAIN}\n[server]\ndata_dir = data\n[login.other]\n{section}{more}")
-
-    def reload(self, more: str = "", **given: str) -> list[str]:
-        """The names of what is in force now."""
-        self.configure(self.server, more, **given)
-        return self.gateway.reload().applied
-
-
-@pytest.fixture
-def reloaded_app(montague_folder: Path, tmp_path: Path) -> Iterator[ReloadedApp]:
-    with FakeServer(montague_folder, PASSWORDS, MONTAGUE) as server:
-        app = ReloadedApp(tmp_path / "wsgi.ini", server)
-        yield app
-        app.gateway.stop()
-
-
-class TestReload:
-    def test_bounds_are_in_force_and_sessions_go_on(self, reloaded_app: ReloadedApp) -> None:
-        session = reloaded_app.log_in()
-        assert reloaded_app.reload("[sessions]\nresource = desk\nfailures_account = 1\n") == [
-            "[sessions] failures_account",
-            "[sessions] resource",
-        ]
-        assert reloaded_app.log_in() == session
-        assert reloaded_app.log_in("benvolio").resource.startswith("desk-")
-        assert statuses(reloaded_app, ["a", "b"]) == [403, 429]
-
-    def test_a_changed_section_ends_its_sessions(self, reloaded_app: ReloadedApp) -> None:
-        reloaded_app.log_in()
-        assert reloaded_app.reload(tls="starttls", port=str(reloaded_app.server.starttls_port)) == ["[login.other]"]
-        reloaded_app.server.until(lambda: not reloaded_app.server.sessions)
-        reloaded_app.log_in()
-
-    def test_a_domain_that_is_no_longer_listed_is_nobodys(self, reloaded_app: ReloadedApp) -> None:
-        reloaded_app.log_in()
-        reloaded_app.reload(domains="verona.example")
-        reloaded_app.server.until(lambda: not reloaded_app.server.sessions)
-        assert statuses(reloaded_app, [None]) == [403]
-        assert reloaded_app.server.logins == ["romeo"]
