@@ -12,6 +12,7 @@ from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import condition_of
+from xmpp_rest.protocol.weight import weight
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.threads.waits import Wait
 
@@ -101,3 +102,23 @@ def test_large_refusals_are_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -
     kept = [outcome.refusal for n in range(2) if (outcome := outcomes.get(JULIET, str(n))) and outcome.refusal is not None]
     assert [refusal.findtext("body") for refusal in kept] == [None, "long"]
     assert [(refusal.attrib, condition_of(refusal).condition) for refusal in kept] == [(r.attrib, "gone") for r in refusals]
+
+
+def test_refusals_of_strangers_servers_have_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Outcomes, "WHOLE_SIZE", 500_000)
+    outcomes, servant = Outcomes(Counts()), parse_jid("nurse@capulet.example")
+    for identifier in ("m1", "m2"):
+        outcomes.of_session({Label(str(JULIET), identifier): servant}, "")
+        text = f"<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>{'no ' * 10_000}</text>"
+        why = f"<error type='wait'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>{text}{'<x/>' * 2000}</error>"
+        error = parse_text(f"<message type='error' from='{servant}' id='{identifier}' xml:lang='en'><body/>{why}</message>")
+        outcomes.bounced(Label(str(JULIET), identifier), error)
+    first, second = (outcomes.get(JULIET, identifier) for identifier in ("m1", "m2"))
+    assert first is not None
+    assert second is not None
+    assert first.refusal is not None
+    assert second.refusal is error  # the latest, as it came
+    assert (first.state, condition_of(first.refusal).condition, condition_of(first.refusal).type) == ("refused", "forbidden", "wait")
+    assert len(condition_of(first.refusal).text) == 500
+    assert first.refusal.attrib == {"from": str(servant), "id": "m1", "type": "error"}
+    assert weight(first.refusal) < 3000

@@ -16,6 +16,8 @@ from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import RECEIPTS, STANZA_ERRORS
 from xmpp_rest.protocol.stanza import condition_in, condition_of
+from xmpp_rest.protocol.weight import weight
+from xmpp_rest.service.messages.short_refusal import short_refusal
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait
 
@@ -54,21 +56,16 @@ class Outcome(NamedTuple):
     """Whether a room elsewhere has to show it, so that `confirmed` decides nothing."""
 
 
-def _why(refusal: Element) -> Element:
-    """The head of an error stanza, and its error."""
-    short = Element(refusal.tag, refusal.attrib)
-    short.extend(refusal.findall("error"))
-    return short
-
-
 class Outcomes:
     """The latest outcomes, in memory: at most REMEMBERED, the oldest are forgotten first. Safe to be used by several threads.
 
-    Of refusals the latest WHOLE are kept as they came, which may be as large as what was sent; of the others what tells why.
+    Of refusals the latest WHOLE are kept as they came, which may be as large as what was sent; of those that strangers' servers have sent
+    WHOLE_SIZE at most. Of the others is kept what tells why.
     """
 
     REMEMBERED = 50_000
     WHOLE = 1_000
+    WHOLE_SIZE = 32 << 20  # bytes of memory
 
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
@@ -76,7 +73,8 @@ class Outcomes:
         self._request_ids: dict[Label, str] = {}  # of those that the link has written
         self._of_rooms: set[Label] = set()  # whose errors the rooms service judges
         self._sent_to: dict[Label, JID] = {}  # of those of sessions: whose errors and receipts count
-        self._whole: deque[Label] = deque()  # of refusals that are kept as they came
+        self._whole: deque[tuple[Label, int]] = deque()  # of refusals that are kept as they came, with their sizes
+        self._whole_size = 0
         self._watched: dict[Label, list[_Watch]] = {}
         self._lock = threading.Lock()
 
@@ -231,14 +229,17 @@ class Outcomes:
         if before is not None and _RANK[outcome.state] > _RANK[before.state]:
             self._known[label] = outcome._replace(of_room=True) if before.of_room else outcome
             if outcome.refusal is not None:
-                self._shorten_older(label)
+                self._shorten_older(label, weight(outcome.refusal) if label in self._sent_to else 0)
 
-    def _shorten_older(self, latest: Label) -> None:
-        self._whole.append(latest)
-        if len(self._whole) > self.WHOLE:
-            older = self._known.get(label := self._whole.popleft())
+    def _shorten_older(self, latest: Label, size: int) -> None:
+        self._whole.append((latest, size))
+        self._whole_size += size
+        while len(self._whole) > 1 and (len(self._whole) > self.WHOLE or self._whole_size > self.WHOLE_SIZE):
+            label, size = self._whole.popleft()
+            self._whole_size -= size
+            older = self._known.get(label)
             if older is not None and older.refusal is not None:
-                self._known[label] = older._replace(refusal=_why(older.refusal))
+                self._known[label] = older._replace(refusal=short_refusal(older.refusal))
 
     def _decided(self, labels: Iterable[Label]) -> list[Callable[[], None]]:
         """The callbacks to call after progress of these."""
