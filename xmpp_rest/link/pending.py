@@ -36,7 +36,7 @@ class WaitingIq:
         self.collecting = most is not None
         self.stream = stream
         self.collected: list[Element] = []
-        self.size = 0  # of these in bytes, as far as it is known
+        self.size = 0  # bytes of memory of these, as far as it is known
         self._callback = callback
         self._on_timeout = on_timeout
         self._outcome: OneShot[Element | Exception] = OneShot()
@@ -74,8 +74,8 @@ class Pending:
     """The table of waiting requests. An answer counts if its id, its sender and its recipient are those of the request."""
 
     MAX_COLLECTED = 10_000  # archive results for one request
-    MAX_SIZE = 32 << 20  # bytes of those, where the server of a stranger sends them; as elements they take several times that
-    MAX_SIZES = 64 << 20  # of all requests
+    MAX_SIZE = 64 << 20  # bytes of memory of those, where the server of a stranger sends them
+    MAX_SIZES = 128 << 20  # of all requests
 
     def __init__(self, size: int, on_timeout: Callable[[], None] = lambda: None) -> None:
         """`on_timeout` is called for each request that has waited in vain."""

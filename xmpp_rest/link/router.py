@@ -309,7 +309,7 @@ class Router:
     def resolve(self, stanza: Element, sender: JID | None, to: JID, size: int = 0) -> bool:
         """Pass a stanza for a hosted domain, or a session, to the observers; whether a waiting request took it.
 
-        That is the answer to its iq, or an archive result that belongs to it. `size`: in bytes, of what strangers' servers send.
+        That is the answer to its iq, or an archive result that belongs to it. `size`: bytes of memory, of what strangers' servers send.
         """
         self.occupancy.observe(stanza, sender, to)
         for observer in self._observers:

@@ -428,6 +428,22 @@ class TestQueries:
         answer = foreign_app.ask("GET", "/rest/archive/?max=2", headers={"Accept": "application/xmpp+xml"})
         assert (answer.status_code, answer.text.count("<result ")) == (200, 2)
 
+    def test_results_of_an_archive_are_bounded_by_what_they_take(self, foreign_app: ForeignApp, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("xmpp_rest.link.pending.Pending.MAX_SIZE", 400_000)
+
+        def archive(session: FakeSession, stanza: Element) -> bool:
+            if stanza.find(f"{{{MAM}}}query") is None:
+                return False
+            small = "<a/>" * 5000  # 20 kB as text
+            session.send(f"<message to='{session.jid}'><result xmlns='{MAM}' id='1'>{small}</result></message>")
+            session.send(result(stanza, child(f"{{{MAM}}}fin", complete="true")))
+            return True
+
+        foreign_app.server.handlers.append(archive)
+        query = f"<iq type='set'><query xmlns='{MAM}'/></iq>"
+        answer = foreign_app.ask("POST", "/rest", data=query, headers={"Content-Type": "application/xmpp+xml"})
+        assert (answer.status_code, "more than can be held" in answer.text) == (500, True)
+
     def test_a_session_is_in_use_while_an_answer_is_due(self, make_foreign_app: MakeForeignApp) -> None:
         app = make_foreign_app(sessions_total="1", sessions_idle="1")
         app.log_in()

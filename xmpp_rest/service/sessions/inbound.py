@@ -22,6 +22,7 @@ from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import KINDS, is_request, refusal
+from xmpp_rest.protocol.weight import weight
 from xmpp_rest.service.sessions.session_observer import SessionObserver
 from xmpp_rest.threads.crew import crew
 from xmpp_rest.threads.keyed_pool import KeyedPool
@@ -30,7 +31,7 @@ log = logging.getLogger("xmpp_rest.sessions")
 
 AT_ONCE = 4  # accounts whose stanzas are handled at the same time
 SHARE = 1 << 20  # bytes of one account that wait to be handled, beyond which nothing is read for it
-MOST = 16 << 20  # of all accounts, likewise; as elements they take several times that
+MOST = 16 << 20  # of all accounts, likewise
 STANZA = 1000  # bytes that a stanza counts for at least
 _UNKNOWN = stanza_error("service-unavailable")
 
@@ -69,6 +70,7 @@ class SessionInbound(SessionObserver):
                 self._incidents.report(log, "stanza-dropped", "session of %s: dropped a stanza that is none", session.account)
                 return
             self._counts.received(stanza.tag)
+            size = max(size, weight(stanza))
             if not self._router.resolve(stanza, sender, session.jid, size):
                 self._put(session, stanza, sender, size)
         except Exception:
