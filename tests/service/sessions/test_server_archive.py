@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 import pytest
 
 from drivers import ItemNotFound
-from tests.processes.memory import processes
+from tests.processes.memory import cut, processes
 from tests.service.sessions.at_server import ROMEO, AtServer, Speaks
 from tests.service.sessions.fake_archive import BEGAN, JULIET, FakeArchive
 from xmpp_rest.errors import GatewayError
@@ -19,6 +19,7 @@ from xmpp_rest.protocol.namespaces import DISCO_INFO, MAM
 from xmpp_rest.protocol.stanza import child, make, result
 from xmpp_rest.service.messages.archive import ArchiveFilter
 from xmpp_rest.service.sessions.server_archive import ServerArchive
+from xmpp_rest.service.sessions.server_asks import ServerAsks
 from xmpp_rest.service.sessions.server_features import KEPT, AccountFeatures, ServerFeatures
 from xmpp_rest.service.sessions.server_query import ServerPage
 from xmpp_rest.threads.waits import Wait
@@ -195,6 +196,26 @@ def test_a_follower_asks_by_the_leader() -> None:
     leader.start()
     follower.start()
     assert bodies(behind.page(ROMEO, EVERYTHING, 2, newest=True)) == ["2", "3"]
+
+
+def test_a_leader_that_ends_meanwhile_takes_the_session_with_it() -> None:
+    leader, follower = processes(2)
+    server = AtServer(remote=leader)
+    router = Router(frozenset(("capulet.example",)), server.router._pending, follower)
+    ServerAsks(server.router, server.waits, leader)
+    asks = ServerAsks(router, server.waits, follower)
+    leader.start()
+    follower.start()
+    cut(follower)
+    iq = make("iq", make("{a}b"), type_="get", id_="q", from_=str(ROMEO), to_=str(ROMEO))
+    for ask in (
+        lambda: ServerArchive(router, server.waits).page(ROMEO, EVERYTHING, 2),
+        lambda: ServerFeatures(router, server.waits).of(ROMEO),
+        lambda: asks.one(iq),
+        lambda: asks.each([iq]),
+    ):
+        with pytest.raises(GatewayError, match="session-lost: The session at montague.example broke off; try again"):
+            ask()
 
 
 class TestFeatures:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from xmpp_rest.errors import ERRORS, GatewayError, Row
+from xmpp_rest.errors import ERRORS, GatewayError, Row, at_server
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.service.rooms.refused import bounded
 
@@ -30,20 +30,22 @@ def server_refused(error: StanzaError, what: str, by: str = "") -> GatewayError:
 
 
 @contextmanager
-def answered_in_time() -> Iterator[None]:
-    """Tell of a server that has not answered as a proxy does: the gateway itself is well."""
+def answered_in_time(domain: str) -> Iterator[None]:
+    """Tell of a server that has not answered as a proxy does: the gateway itself is well. `domain`: of the account that asks."""
     try:
         yield
     except GatewayError as e:
-        if (told := as_of_server(e)) is e:
+        if (told := as_of_server(e, domain)) is e:
             raise
         raise told from e
 
 
-def as_of_server(error: GatewayError) -> GatewayError:
+def as_of_server(error: GatewayError, domain: str) -> GatewayError:
     """The error as `answered_in_time` tells it."""
     if error.name == "iq-timeout":
         return GatewayError("server-silent")
+    if error.name == "unanswered":  # the leader has ended, and with it the session (accounts-anywhere §2)
+        return at_server("session-lost", domain)
     if error.name == "iq-overload":
         return GatewayError(error.name, error.text, ERRORS[error.name]._replace(status=503))
     return error

@@ -41,7 +41,7 @@ class ServerArchive:
         no-archive, server-refused, server-silent, waits-full, and those of `Router.ask`.
         """
         iq = archive_query(session, wanted, limit, newest=newest, at=at)
-        with answered_in_time(), self._waits.holding(str(session.bare)):
+        with answered_in_time(session.domain), self._waits.holding(str(session.bare)):
             answer, results = self._router.ask(iq, wait)
         return read_page(iq, answer, results)
 

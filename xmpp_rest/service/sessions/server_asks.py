@@ -15,7 +15,7 @@ from xmpp_rest.processes.group import End, Reply
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.element import BadXML
-from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.weight import weight
 from xmpp_rest.service.sessions.refused import answered_in_time, as_of_server
 from xmpp_rest.threads.future import OneShot
@@ -38,16 +38,18 @@ class ServerAsks:
 
     def one(self, iq: Element, wait: Wait = PATIENCE) -> Element:
         """The answer, of type result or error. Raises GatewayError: server-silent, waits-full, and those of `Router.ask`; BadXML."""
-        with answered_in_time(), self._waits.holding(_account_of(iq)):
+        account = _account_of(iq)
+        with answered_in_time(account.domain), self._waits.holding(str(account)):
             return self._router.ask(iq, wait)[0]
 
     def each(self, iqs: Sequence[Element], wait: Wait = PATIENCE) -> list[Element | Exception]:
         """The answers to these, which are all of one account; or why there is none. Raises GatewayError: waits-full, client-gone."""
         if not iqs:
             return []
-        with self._waits.holding(_account_of(iqs[0])):
+        account = _account_of(iqs[0])
+        with answered_in_time(account.domain), self._waits.holding(str(account)):
             answers = self.all_answers(list(iqs), wait)
-        return [as_of_server(answer) if isinstance(answer, GatewayError) else answer for answer in answers]
+        return [as_of_server(answer, account.domain) if isinstance(answer, GatewayError) else answer for answer in answers]
 
     def _begin_all(self, reply: Reply, iqs: list[Element], wait: Wait) -> End:
         return _Several(self._router, iqs, wait.seconds, reply).begin()
@@ -70,8 +72,8 @@ class ServerAsks:
         return found or []
 
 
-def _account_of(iq: Element) -> str:
-    return str(parse_jid(iq.attrib["from"]).bare)
+def _account_of(iq: Element) -> JID:
+    return parse_jid(iq.attrib["from"]).bare
 
 
 class _Several:

@@ -56,7 +56,7 @@ class ServerFeatures:
         """The features of the account. Raises GatewayError: server-refused, server-silent, waits-full, and those of `Router.ask`."""
         if (features := self.known(session)) is not None:
             return features
-        with answered_in_time(), self._waits.holding(str(session.bare)):
+        with answered_in_time(session.domain), self._waits.holding(str(session.bare)):
             answer = self._router.ask(_question(session), wait)
         return self._read(session, answer)
 
