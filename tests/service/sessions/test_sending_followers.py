@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
@@ -12,11 +13,12 @@ from tests.conftest import MakeApp, register_users
 from tests.foreign_app import MONTAGUE, PASSWORDS, ForeignApp, login_settings, montague_folder
 from tests.link.attached import until
 from tests.link.c2s.fake_server import FakeServer
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.errors import GatewayError, Unanswered
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.stanza import make
 from xmpp_rest.service.messages.batch import OutboundMessage, OutboundMessages
+from xmpp_rest.service.sessions.sending import SEND_BATCH
 from xmpp_rest.threads.waits import Wait
 
 __all__ = ["montague_folder"]
@@ -89,6 +91,28 @@ def test_without_a_session(follower: ForeignApp) -> None:
     assert sending.send_many([]) == sending.send_batch(OutboundMessages(), Wait(1)) == []
     with pytest.raises(GatewayError, match="session-lost"):
         sending.ask(make("iq", make("x"), type_="get", from_=str(romeo), id_="i"), Wait(1))
+
+
+def test_a_leader_that_ends_meanwhile(follower: ForeignApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sessions end with it: what was sent by one may be lost, and is not the gateway's fault."""
+    follower.log_in()
+    group = follower.gateway.parts.remote.group
+
+    def ends(*_: object) -> NoReturn:
+        raise Unanswered("link-down")
+
+    def call(name: str, *rest: Any) -> Any:
+        return ends() if name == SEND_BATCH else calls(name, *rest)
+
+    calls = group.call
+    monkeypatch.setattr(group, "call", call)
+    monkeypatch.setattr(group, "begin", lambda *_: ends)
+    lost = f"The session at {MONTAGUE} broke off; try again"
+    answer = follower.ask("POST", "/api/messages", json={"to": BENVOLIO, "body": "Hark"})
+    assert (answer.status_code, answer.get_json(), answer.headers["Retry-After"]) == (503, lost, "1")
+    lines = "\n".join(json.dumps({"to": BENVOLIO, "body": str(n)}) for n in range(2))
+    batch = follower.ask("POST", "/rest", data=lines, headers={"Content-Type": "application/x-ndjson"})
+    assert [json.loads(line)["error"]["text"] for line in batch.text.splitlines()] == [lost] * 2
 
 
 def test_what_is_no_address(follower: ForeignApp) -> None:

@@ -214,7 +214,7 @@ def test_a_leader_that_ends_meanwhile_takes_the_session_with_it() -> None:
         lambda: asks.one(iq),
         lambda: asks.each([iq]),
     ):
-        with pytest.raises(GatewayError, match="session-lost: The session at montague.example broke off; try again"):
+        with pytest.raises(GatewayError, match="session-broke: The session at montague.example broke off; try again"):
             ask()
 
 

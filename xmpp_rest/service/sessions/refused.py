@@ -45,7 +45,7 @@ def as_of_server(error: GatewayError, domain: str) -> GatewayError:
     if error.name == "iq-timeout":
         return GatewayError("server-silent")
     if error.name == "unanswered":  # the leader has ended, and with it the session (accounts-anywhere §2)
-        return at_server("session-lost", domain)
+        return at_server("session-broke", domain)
     if error.name == "iq-overload":
         return GatewayError(error.name, error.text, ERRORS[error.name]._replace(status=503))
     return error

@@ -26,6 +26,7 @@ from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.rooms.said import SpokenResult
 from xmpp_rest.service.rooms.speaking import Speaking
 from xmpp_rest.service.sessions.handover import Handover, Handovers
+from xmpp_rest.service.sessions.refused import answered_in_time
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.tasks import current_task
 from xmpp_rest.threads.timers import Timer
@@ -66,7 +67,7 @@ class ForeignSending:
     def send(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Send a message or presence, and wait until its server has processed it, `confirm_timeout` at most; the error that has come back.
 
-        Raises BadXML and GatewayError: session-lost, outbox-share, stanza-too-big, waits-full; if it may arrive session-broke, unanswered.
+        Raises BadXML and GatewayError: session-lost, outbox-share, stanza-too-big, waits-full; if it may arrive session-broke.
         """
         self.require_sendable(stanza, to)
         self._counts.handed_in(stanza.tag)
@@ -84,7 +85,8 @@ class ForeignSending:
 
     def _handed_over(self, stanza: Element, sender: JID, to: JID, wait: Wait) -> Element | None:
         outgoing = OutboundMessage(stanza, sender, to, request_id=current_id() or "")
-        (result,) = self.send_batch(OutboundMessages([outgoing]), wait)
+        with answered_in_time(sender.domain):
+            (result,) = self.send_batch(OutboundMessages([outgoing]), wait)
         if isinstance(result, Exception):
             raise result
         return result
@@ -155,7 +157,15 @@ class ForeignSending:
         return begin_written(stanzas, lambda good: self._begin_on_leader(OutboundMessages(good), wait))
 
     def _begin_on_leader(self, stanzas: OutboundMessages, wait: Wait) -> Results:
-        return self._remote.begin_call(SEND_BATCH, stanzas, wait) if stanzas else list
+        if not stanzas:
+            return list
+        domain, sent = stanzas[0].sender.domain, self._remote.begin_call(SEND_BATCH, stanzas, wait)
+
+        def results() -> list[Result]:
+            with answered_in_time(domain):
+                return list(sent())
+
+        return results
 
     # -- in the leader
 
