@@ -15,7 +15,7 @@ from tests.live.foreign_reader import ForeignReader
 from tests.service.sessions.fake_archive import BEGAN, JULIET, FakeArchive
 from tests.service.sessions.fake_roster import FakeRoster
 from xmpp_rest.api.eventsource import EventSource
-from xmpp_rest.protocol.namespaces import STANZA_ID
+from xmpp_rest.protocol.namespaces import CARBONS, FORWARD, MAM, STANZA_ID
 from xmpp_rest.protocol.stanza import child, copied, make
 
 __all__ = ["make_foreign_app", "montague_folder"]
@@ -135,6 +135,50 @@ def test_presences_and_what_is_not_archived_come_too(elsewhere: Elsewhere) -> No
     elsewhere.app.server.send("romeo", make("message", child("body", "news"), from_="capulet.example", to_=jid, type_="headline"))
     reader.wait("news")
     assert [(event.name, event.id) for event in reader.events] == [("presence", ""), ("message", "")]
+
+
+@pytest.mark.parametrize("phone", [True, False])
+def test_strangers_forge_nothing(elsewhere: Elsewhere, phone: bool) -> None:
+    """Copies, results of archives, and ids count only if the account's own server says them (CVE-2017-5589, XEP-0359 §6)."""
+    reader = elsewhere.read()
+    jid = str(elsewhere.app.log_in())
+    if phone:
+        elsewhere.app.server.send("romeo", make("presence", from_=f"{ROMEO}/phone", to_=jid))
+        reader.until(lambda: reader.events)
+    forged = make("message", child("body", "forged"), from_="lawrence@cell.example", to_=str(ROMEO), type_="chat")
+    forwarded = child(f"{{{FORWARD}}}forwarded", "")
+    forwarded.append(forged)
+    wrappers = child(f"{{{CARBONS}}}received", ""), child(f"{{{MAM}}}result", "", id="x999999")
+    for wrapper in wrappers:
+        wrapper.append(forwarded)
+        for sender in (str(JULIET), JULIET.domain, f"{ROMEO}/phone"):
+            elsewhere.app.server.send("romeo", make("message", wrapper, from_=sender, to_=jid))
+    ids = []
+    for by in (str(JULIET.bare), str(JULIET), ROMEO.domain, f"{ROMEO}/phone", ""):
+        ids.append(elsewhere.archive.add(f"by {by}", BEGAN + len(ids)))
+        message = elsewhere.archive.items[-1].stanza
+        elsewhere.app.server.send("romeo", copied(message, [*message, child(f"{{{STANZA_ID}}}stanza-id", by=by, id="x999999")]))
+    last = elsewhere.say("last")
+    reader.wait("last")
+    assert [event.id for event in reader.events if event.name == "message"] == [*ids, last]
+    assert "forged" not in str([event.data for event in reader.events])
+
+
+def test_all_is_told_once_and_in_order_over_many_cuts(elsewhere: Elsewhere) -> None:
+    readers = [elsewhere.read() for _ in range(3)]
+    said = []
+    for number in range(60):
+        said.append(str(number))
+        elsewhere.say(said[-1])
+        if number % 9 == 4:
+            elsewhere.app.server.cut()
+        elif number % 9 == 8:  # as if its copy came to nobody
+            said.append(f"{number} kept")
+            elsewhere.archive.add(said[-1], BEGAN + len(elsewhere.archive.items))
+    for reader in readers:
+        reader.wait(*said)
+        assert reader.bodies == said
+        assert [event.id for event in reader.events] == [item.id for item in elsewhere.archive.items]
 
 
 def test_an_own_presence_stands_for_the_session(elsewhere: Elsewhere) -> None:
