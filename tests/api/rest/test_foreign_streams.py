@@ -153,7 +153,7 @@ def test_strangers_forge_nothing(elsewhere: Elsewhere, phone: bool) -> None:
         wrapper.append(forwarded)
         for sender in (str(JULIET), JULIET.domain, f"{ROMEO}/phone"):
             elsewhere.app.server.send("romeo", make("message", wrapper, from_=sender, to_=jid))
-    ids = []
+    ids: list[str] = []
     for by in (str(JULIET.bare), str(JULIET), ROMEO.domain, f"{ROMEO}/phone", ""):
         ids.append(elsewhere.archive.add(f"by {by}", BEGAN + len(ids)))
         message = elsewhere.archive.items[-1].stanza

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import Any
 
 from drivers import BadValue, ItemNotFound
 from xmpp_rest.config.table import StreamSettings
@@ -21,6 +20,7 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.streams.admissions import Admissions
 from xmpp_rest.service.streams.directory import Directory
+from xmpp_rest.service.streams.open_streams import OpenStreams, Reader
 from xmpp_rest.service.streams.stream import ArchiveReplay, Event, Stream, StreamEnded, archive_id
 from xmpp_rest.service.streams.timeline import AccountTimeline
 from xmpp_rest.threads.backlog import Backlog
@@ -32,7 +32,7 @@ from xmpp_rest.threads.waits import Waits, there
 
 log = logging.getLogger("xmpp_rest.streams")
 
-__all__ = ["Event", "Stream", "StreamEnded", "Streams"]
+__all__ = ["Event", "Reader", "Stream", "StreamEnded", "Streams"]
 
 STRIPES = 256
 THREADS = 4  # that read archives for streams which resume, report closed streams, and look at credentials
@@ -44,14 +44,6 @@ LEADER_CHANGED = "another process leads now: resume"  # events in between are in
 
 def everything(_: Event) -> bool:
     return True
-
-
-class Reader(NamedTuple):
-    """What is known of the reader of a stream: whether it has left, where that is asked, whether it holds a thread, and by which API."""
-
-    gone: Callable[[], bool]
-    holds_thread: bool
-    api: str
 
 
 class Streams:
@@ -67,15 +59,7 @@ class Streams:
         """`waits`: counts the streams whose readers hold a thread."""
         self._timeline = timeline
         self._size = bounds.queue_size
-        self._total = bounds.total
-        self._waits = waits
-        self._counts = counts
         self._incidents = incidents or Incidents()
-        self._per_owner = bounds.per_account
-        self._open: dict[JID, dict[Stream, Reader]] = {}
-        self.count = 0
-        """The number of open streams."""
-        self._lock = threading.Lock()  # guards the two above
         self._events = events
         self._orders = Stripes(STRIPES)
         self._stopped = False
@@ -88,6 +72,7 @@ class Streams:
         self._left: Backlog[Stream] = Backlog(self.pool, self._have_left)
         self.directory = Directory(remote)
         """The streams of all processes."""
+        self._open = OpenStreams(bounds, waits, counts, self.directory.mine)
         self._remote = remote
         remote.offer(self)
         remote.on_role(self._leader_changed)
@@ -125,17 +110,22 @@ class Streams:
         if not leads:
             self.restart(LEADER_CHANGED)
 
+    @property
+    def count(self) -> int:
+        """The number of open streams in this process."""
+        return self._open.count
+
     def is_open(self, owner: JID) -> bool:
         """Whether anybody listens to `owner` in this process."""
         return owner in self._open
 
     def of(self, owner: JID) -> list[Stream]:
         """The streams of `owner` in this process."""
-        return list(self._open.get(owner, ()))
+        return self._open.of(owner)
 
     def hear(self, owner: JID, event: Event) -> None:
         """Push an event to the streams of `owner` in this process."""
-        for stream in tuple(self._open.get(owner, ())):
+        for stream in self._open.of(owner):
             stream.push(event)
 
     def open(
@@ -182,27 +172,10 @@ class Streams:
 
     def _add(self, stream: Stream, reader: Reader) -> None:
         """Add a stream to those of this process. Raises GatewayError, streams-full."""
-        left: list[Stream] = []
-        with self._lock:
-            added = self._try_add(stream, reader)
-            if not added:
-                left = self._remove_gone(stream.owner if self.count < self._total and not self._lacks_thread(reader) else None)
-                added = self._try_add(stream, reader)
+        added, left = self._open.add(stream, reader)
         self._end_gone(left)
         if not added:
             raise GatewayError("streams-full")
-
-    def _try_add(self, stream: Stream, reader: Reader) -> bool:
-        readers = self._open.get(stream.owner, {})
-        if len(readers) >= self._per_owner or self.count >= self._total or (reader.holds_thread and not self._waits.try_acquire()):
-            return False
-        self._open.setdefault(stream.owner, readers)[stream] = reader
-        self.count += 1
-        self.directory.mine.put(stream.described)
-        return True
-
-    def _lacks_thread(self, reader: Reader) -> bool:
-        return reader.holds_thread and self._waits.full
 
     def _report(self, stream: Stream) -> None:
         """Report a stream that is open here to the leader. Raises GatewayError; streams-full, if other processes have too many."""
@@ -212,25 +185,24 @@ class Streams:
             self._drop_gone(owner)
             if self._has_too_many(owner, elsewhere) and self._has_too_many(owner, self._count_elsewhere_now(owner, elsewhere)):
                 raise GatewayError("streams-full")
-        if stream not in self._open.get(owner, ()):  # it was ended meanwhile, and may have been reported as closed before it was as open
+        if not self._open.has(stream):  # it was ended meanwhile, and may have been reported as closed before it was as open
             self.directory.closed([stream.described])
 
     def _has_too_many(self, owner: JID, elsewhere: int) -> bool:
-        return len(self._open.get(owner, ())) + elsewhere > self._per_owner
+        return self._open.count_of(owner) + elsewhere > self._open.per_owner
 
     def _withdraw(self, stream: Stream) -> None:
         """Remove a stream that nobody has read."""
-        with self._lock:
-            self._remove(stream)
+        self._open.remove(stream)
         self.directory.closed([stream.described])
 
     def count_by_api(self) -> Counter[str]:
         """How many are open in this process, by API."""
-        return Counter(reader.api for readers in tuple(self._open.values()) for reader in tuple(readers.values()))
+        return self._open.count_by_api()
 
     def all(self) -> list[Stream]:
         """The streams that are open in this process."""
-        return [stream for readers in tuple(self._open.values()) for stream in tuple(readers)]
+        return self._open.all()
 
     def end(self, jid: JID, reason: str) -> None:
         """End the stream of this full address, in any process; its place is free at once. Raises GatewayError."""
@@ -238,7 +210,7 @@ class Streams:
 
     def _end(self, jid: JID, reason: str) -> None:
         self.directory.remove(jid)
-        for stream in tuple(self._open.get(jid.bare, ())):
+        for stream in self._open.of(jid.bare):
             if stream.resource == jid.resource:
                 stream.end(reason)
                 self.close_stream(stream)
@@ -272,17 +244,7 @@ class Streams:
         self._drop_gone(None)
 
     def _drop_gone(self, owner: JID | None) -> None:
-        with self._lock:
-            left = self._remove_gone(owner)
-        self._end_gone(left)
-
-    def _remove_gone(self, owner: JID | None) -> list[Stream]:
-        """Remove the streams whose readers have left, of one account or all."""
-        some = [self._open.get(owner, {})] if owner else self._open.values()
-        left = [stream for readers in some for stream, reader in readers.items() if reader.gone()]
-        for stream in left:
-            self._remove(stream)
-        return left
+        self._end_gone(self._open.remove_gone(owner))
 
     def _end_gone(self, left: Sequence[Stream]) -> None:
         for stream in left:
@@ -292,16 +254,12 @@ class Streams:
 
     def close_stream(self, stream: Stream) -> None:
         """The reader of this stream has gone, or it is over; may be called again."""
-        with self._lock:
-            removed = self._remove(stream)
-        if removed:
+        if self._open.remove(stream):
             self._have_left([stream])
 
     def close_soon(self, stream: Stream) -> None:
         """As `close_stream`, for a thread that must not wait: the place is free at once, and others hear of it later."""
-        with self._lock:
-            removed = self._remove(stream)
-        if removed:
+        if self._open.remove(stream):
             self._left.put(stream)
 
     def fail(self, stream: Stream, error: Exception) -> None:
@@ -316,30 +274,15 @@ class Streams:
         for stream in streams:
             self._events.stream_closed.emit(stream.described.jid)
 
-    def _remove(self, stream: Stream) -> bool:
-        readers = self._open.get(stream.owner, {})
-        reader = readers.pop(stream, None)
-        if reader is None:
-            return False
-        if not readers:
-            del self._open[stream.owner]
-        self.count -= 1
-        self._counts.stream_ended(stream.ended_as)
-        self.directory.mine.remove(stream.described.jid)
-        if reader.holds_thread:
-            self._waits.release()
-        return True
-
     def restart(self, reason: str) -> None:
         """End the streams that are open, so that their readers come back and resume."""
-        with self._lock:  # one that is being opened is among them
-            streams = self.all()
-        for stream in streams:
+        for stream in self._open.all_now():
             stream.end(reason, ended_as="stopping")
 
     def stop(self) -> None:
         """End all streams, and let none begin: the process ends."""
-        self._total, self._stopped = 0, True
+        self._stopped = True
+        self._open.add_no_more()
         self.restart("the gateway stops")
 
     def close(self) -> None:
