@@ -120,3 +120,27 @@ def test_what_is_lost_while_a_session_is_bound_anew(queue: Acknowledgements) -> 
     queue.rebinds(True)
     queue.put(confirmed("b"), 1000, first=True)
     assert queue.lose() == [print, print]
+
+
+def test_acknowledging_each_of_many_takes_no_longer_than_all_at_once(queue: Acknowledgements) -> None:
+    """A server that says a count after each stanza holds the thread of all sessions no longer than others; it took minutes."""
+    many = 30_000
+    queue.put([*(QueuedStanza(b"a", "message", True) for _ in range(many)), plain("b")], many + 1)
+    while queue.take():
+        pass
+    assert all(queue.acknowledged(h) for h in range(many))
+    assert (len(queue), queue.unacknowledged) == (many + 1, 1)
+    assert queue.acknowledged(many + 1)
+    assert (len(queue), queue.unacknowledged) == (many, 0)
+
+
+def test_all_that_was_not_received_is_written_again_in_its_order(queue: Acknowledgements) -> None:
+    put(queue, plain("a"), *confirmed("b"), plain("c"), *confirmed("d"), plain("e"))
+    assert taken(queue) == "abcd?e"
+    assert queue.resumed(1)
+    assert taken(queue) == "bcd?e"
+    put(queue, plain("f"))
+    assert taken(queue) == "f"
+    queue.rebinds(True)
+    queue.rebound()
+    assert taken(queue) == "bcd?ef"

@@ -7,10 +7,12 @@ waits for that, whatever is acknowledged.
 
 from __future__ import annotations
 
+import heapq
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from xmpp_rest.errors import GatewayError
@@ -20,6 +22,7 @@ BURST = 64  # most stanzas written at once
 MAX_BYTES = 4 << 20  # of what waits, from where on nothing is taken; one stanza or batch may be as large as it may
 OnConfirmed = Callable[[GatewayError | None], object]
 """Gets None once the server has processed the stanzas, or why that will not be known. Called once, on the sessions' thread."""
+_Written = deque[tuple[int, "QueuedStanza"]]  # with their numbers on this stream
 _MODULUS = 1 << 32  # XEP-0198 §4: counts begin again
 
 
@@ -61,13 +64,13 @@ class Acknowledgements:
         self._lock = threading.Lock()
         self._waiting: deque[QueuedStanza] = deque()
         self._first: list[QueuedStanza] | None = None  # goes before `_waiting`, once all of it is there
-        self._written: deque[tuple[int, QueuedStanza]] = deque()  # on this stream, with their numbers there; not settled
+        self._unconfirmed: _Written = deque()  # written, with their barriers; not settled
+        self._plain: _Written = deque()  # written, and no barrier follows them; not settled
         self._number = 0  # stanzas that were written on this stream
         self._acknowledged = 0  # of them, known to be received
         self._barriers: dict[str, tuple[int, float]] = {}  # id → number, and when it was taken; the oldest is the first
         self._bytes = 0
         self._count = 0  # of what waits or is not settled, without the barriers
-        self._plain = 0  # of what is written, that no barrier follows
         self._closed = False
 
     def __len__(self) -> int:
@@ -77,7 +80,7 @@ class Acknowledgements:
     @property
     def unacknowledged(self) -> int:
         """How many stanzas that no barrier follows are written, and not known to have arrived."""
-        return self._plain
+        return len(self._plain)
 
     @property
     def asks(self) -> bool:
@@ -126,8 +129,7 @@ class Acknowledgements:
         if not (stanza.confirmed or self._counts):  # nobody will say that it has arrived
             self._settle(stanza)
             return
-        self._plain += not stanza.confirmed
-        self._written.append((self._number, stanza))
+        (self._unconfirmed if stanza.confirmed else self._plain).append((self._number, stanza))
 
     def _settle(self, stanza: QueuedStanza) -> None:
         self._count -= stanza.barrier is None
@@ -139,16 +141,14 @@ class Acknowledgements:
             received = self._acknowledged + (h - self._acknowledged) % _MODULUS
             if received > self._number:
                 return False
-            if received == self._acknowledged:
-                return True
-            self._acknowledged = received
-            kept = [(number, stanza) for number, stanza in self._written if number > received or stanza.confirmed]
-            for number, stanza in self._written:
-                if number <= received and not stanza.confirmed:
-                    self._settle(stanza)
-                    self._plain -= 1
-            self._written = deque(kept)
+            self._received(received)
             return True
+
+    def _received(self, number: int) -> None:
+        """The server has all up to this one."""
+        self._acknowledged = max(self._acknowledged, number)
+        while self._plain and self._plain[0][0] <= number:
+            self._settle(self._plain.popleft()[1])
 
     def answered(self, identifier: str) -> list[OnConfirmed] | None:
         """The barrier of this id was answered: who is to be told that all before it is processed. None: there is no such barrier."""
@@ -157,14 +157,13 @@ class Acknowledgements:
                 return None
             last, _ = found
             done: list[OnConfirmed] = []
-            while self._written and self._written[0][0] <= last:
-                _, stanza = self._written.popleft()
+            while self._unconfirmed and self._unconfirmed[0][0] <= last:
+                _, stanza = self._unconfirmed.popleft()
                 self._settle(stanza)
-                self._plain -= not stanza.confirmed
                 if stanza.barrier is not None:
                     self._barriers.pop(stanza.barrier.id, None)
                     done += stanza.barrier.done
-            self._acknowledged = max(self._acknowledged, last)
+            self._received(last)
             return done
 
     def resumed(self, h: int) -> bool:
@@ -172,8 +171,8 @@ class Acknowledgements:
         if not self.acknowledged(h):
             return False
         with self._lock:
-            again = [stanza for number, stanza in self._written if number > self._acknowledged]
-            self._written = deque((number, stanza) for number, stanza in self._written if number <= self._acknowledged)
+            again = [each for each in self._unconfirmed if each[0] > self._acknowledged]
+            self._unconfirmed = deque(each for each in self._unconfirmed if each[0] <= self._acknowledged)
             self._back(again)
             self._number = self._acknowledged
         return True
@@ -184,8 +183,8 @@ class Acknowledgements:
         What lasts is written again, behind what is put `first` from now on.
         """
         with self._lock:
-            again = [stanza for number, stanza in self._written if stanza.confirmed or number > self._acknowledged]
-            self._written.clear()
+            again = list(self._unconfirmed)
+            self._unconfirmed.clear()
             self._back(again)
             for stanza in self._waiting:
                 if not stanza.is_lasting:
@@ -195,12 +194,14 @@ class Acknowledgements:
             self._counts = counts
             self._first = []
 
-    def _back(self, again: Iterable[QueuedStanza]) -> None:
-        for stanza in (again := list(again)):
-            self._plain -= not stanza.confirmed
+    def _back(self, again: Iterable[tuple[int, QueuedStanza]]) -> None:
+        """These, and all that are written and not acknowledged, are to be written again, in their order."""
+        stanzas = [stanza for _, stanza in heapq.merge(again, self._plain, key=itemgetter(0))]
+        self._plain.clear()
+        for stanza in stanzas:
             if stanza.barrier is not None:
                 self._barriers.pop(stanza.barrier.id, None)
-        self._waiting.extendleft(reversed(again))
+        self._waiting.extendleft(reversed(stanzas))
 
     def rebound(self) -> None:
         """All that is to come first was put."""
@@ -217,10 +218,11 @@ class Acknowledgements:
         """Drop everything, and take nothing any more; who is to be told."""
         with self._lock:
             self._closed = True
-            lost = [*(stanza for _, stanza in self._written), *self._waiting, *(self._first or ())]
-            self._written.clear()
+            lost = [*(stanza for _, stanza in self._unconfirmed), *self._waiting, *(self._first or ())]
+            self._unconfirmed.clear()
+            self._plain.clear()
             self._waiting.clear()
             self._barriers.clear()
             self._first = None
-            self._count = self._bytes = self._plain = 0
+            self._count = self._bytes = 0
         return [done for stanza in lost if stanza.barrier is not None for done in stanza.barrier.done]
