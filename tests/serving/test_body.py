@@ -104,6 +104,15 @@ def test_request_body_deadline_moves_with_the_bytes(server: Server, head: bytes)
         assert time.monotonic() - started > 1.5  # BODY_SECONDS is 1 here
 
 
+def test_an_application_may_take_its_time_between_pieces_of_a_large_body(server: Server) -> None:
+    """Batches wait for other servers as they are read; what the client has sent all the time waits in the kernel."""
+    with server.connect() as sock:
+        started = time.monotonic()
+        sock.sendall(b"POST /pieces HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 700000\r\n\r\n" + b"x" * 700_000)
+        assert rest(sock).rpartition(b"\r\n\r\n")[2] == b"700000"
+        assert time.monotonic() - started > 2.5  # BODY_SECONDS is 1 here
+
+
 @pytest.mark.parametrize("more", [b"Content-Length: 9\r\n\r\nhalf", b"Transfer-Encoding: chunked\r\n\r\n9\r\nhalf"])
 def test_broken_request_body_ends_the_connection(server: Server, more: bytes) -> None:
     with server.connect() as sock:

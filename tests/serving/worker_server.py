@@ -44,6 +44,13 @@ def slow():
     time.sleep(2)
     return "done"
 
+@app.route("/pieces", methods=["POST"])
+def pieces():
+    pause(0.5)  # until as much has come as waits for the application
+    total = sum(len(request.stream.read(65536)) for _ in range(4))
+    pause(2.5)
+    return str(total + len(request.stream.read()))
+
 @app.route("/lines", methods=["POST"])
 def lines():
     return "|".join(line.decode().strip() for line in request.environ["wsgi.input"])

@@ -118,8 +118,7 @@ class Connection:
         """The deadline of this phase has passed."""
         exchange = self._exchange
         if self._phase is Phase.SERVED and exchange is not None and not exchange.request.body.over:
-            if not exchange.wants_body and exchange.request.body.buffered >= ROOM:  # it is the application that has not read on
-                self._wait(BODY_SECONDS)
+            if not exchange.wants_body and self._has_come(exchange):  # it is the application that has not read on
                 return
             exchange.request.body.fail()
             exchange.body_came()
@@ -132,6 +131,15 @@ class Connection:
             self._linger()  # it has its answer
         elif self._phase is waiting and waiting is not Phase.CLOSED:
             self._gone()
+
+    def _has_come(self, exchange: Served) -> bool:
+        """Whether as much of the body waits as may, or more of it has come than was read while as much did: then there is time anew."""
+        body = exchange.request.body
+        before = body.received
+        self._wait(BODY_SECONDS)
+        if body.buffered < ROOM:
+            self.proceed()
+        return body.over or body.buffered >= ROOM or body.received > before
 
     def proceed(self) -> None:
         """Read what has come, as far as it is wanted, and begin what can begin."""

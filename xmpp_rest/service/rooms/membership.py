@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from typing import TYPE_CHECKING
 
 from xmpp_rest.service.rooms.discovery import RoomInfo
@@ -53,7 +52,6 @@ class RoomMembership:
         self.silences = Backoff()
         self.next_ping: Timer | None = None
         """The next self-ping, where the last one was not answered."""
-        self.joins: deque[float] = deque()
 
     def take(self, state: RoomState, reason: Reason | None) -> None:
         """It has this state now."""
