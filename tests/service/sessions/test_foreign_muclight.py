@@ -17,7 +17,7 @@ from xmpp_rest.protocol.stanza import child, make, refusal, result
 from xmpp_rest.service.messages.archive import EVERYTHING
 from xmpp_rest.service.muclight.room import MEMBER, OWNER, NewAffiliation
 from xmpp_rest.service.sessions.foreign_history import ForeignHistory
-from xmpp_rest.service.sessions.foreign_muclight import MOST_ROOMS, ForeignMucLight, MucLightAt
+from xmpp_rest.service.sessions.foreign_muclight import MOST_ROOMS, SECONDS, ForeignMucLight, MucLightAt
 from xmpp_rest.service.sessions.muclight_service import KEPT, KEPT_UNSURE, MucLightFinder
 from xmpp_rest.service.sessions.server_archive import ServerArchive
 from xmpp_rest.service.sessions.server_asks import ServerAsks
@@ -38,7 +38,7 @@ class Light:
         asks = ServerAsks(server.router, server.waits, server.remote)
         history = ForeignHistory(ServerArchive(server.router, server.waits), ServerFeatures(server.router, server.waits))
         self.finder = MucLightFinder(asks, lambda: self.now)
-        self.muclight = ForeignMucLight(self.finder, asks, history, self._say)
+        self.muclight = ForeignMucLight(self.finder, asks, history, self._say, lambda: self.now)
         server.router.observe(self._observe)
 
     def _observe(self, stanza: Element, sender: JID | None, to: JID) -> None:
@@ -161,6 +161,24 @@ class TestRooms:
         for number in range(11):
             service.make(f"r{number:02}", str(ROMEO))
         assert len(rooms.occupied(ROMEO)) == 11
+
+    def test_the_list_has_a_time_however_many_pages_it_has(self, light: Light, rooms: MucLightAt, service: FakeMucLight) -> None:
+        service.page = 1
+        for number in range(5):
+            service.make(f"r{number}", str(ROMEO))
+        pages: list[Element] = []
+
+        def is_slow(client: Speaks, stanza: Element) -> bool:
+            if stanza.get("to") != service.service:
+                return False
+            light.now += SECONDS / 2
+            pages.append(stanza)
+            return len(pages) == 3  # beyond its time it is not waited for
+
+        light.server.answers.insert(0, is_slow)
+        with pytest.raises(GatewayError, match="server-silent"):
+            rooms.occupied(ROMEO)
+        assert len(pages) == 3
 
     def test_more_rooms_than_are_listed(self, rooms: MucLightAt, service: FakeMucLight) -> None:
         service.page = 1000

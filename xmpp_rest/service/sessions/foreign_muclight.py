@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
@@ -26,26 +27,31 @@ from xmpp_rest.service.sessions.muclight_queries import (
     rooms_query,
 )
 from xmpp_rest.service.sessions.muclight_service import MucLightFinder
-from xmpp_rest.service.sessions.server_asks import ServerAsks
+from xmpp_rest.service.sessions.server_asks import PATIENCE, ServerAsks
+from xmpp_rest.threads.waits import Wait
 
 MOST_ROOMS = 500  # of an account that are listed
 MOST_PAGES = 10  # of its list
+SECONDS = 30.0  # for one list
 
 
 class ForeignMucLight:
     """Finds the services of accounts."""
 
-    def __init__(self, finder: MucLightFinder, asks: ServerAsks, history: ForeignHistory, say: SendOne) -> None:
+    def __init__(
+        self, finder: MucLightFinder, asks: ServerAsks, history: ForeignHistory, say: SendOne, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Any process may ask."""
         self._finder = finder
         self._asks = asks
         self._history = history
         self._say = say
+        self._clock = clock
 
     def of(self, account: JID) -> MucLightAt | None:
         """The service of the account's server; None: it has none. Raises GatewayError where the server does not answer."""
         domain = self._finder.domain(account)
-        return None if domain is None else MucLightAt(domain, self._asks, self._history, self._say)
+        return None if domain is None else MucLightAt(domain, self._asks, self._history, self._say, self._clock)
 
     def domain(self, account: JID) -> str:
         """That of the service, for what can do without; "": there is none, or nobody knows."""
@@ -65,26 +71,31 @@ class MucLightAt:
     owner_configures = False
     """Whether only owners may change the configuration: the service knows."""
 
-    def __init__(self, domain: str, asks: ServerAsks, history: ForeignHistory, say: SendOne) -> None:
+    def __init__(self, domain: str, asks: ServerAsks, history: ForeignHistory, say: SendOne, clock: Callable[[], float]) -> None:
         self.domain = domain
         self._service = JID("", domain, "")
         self._asks = asks
         self._history = history
         self._say = say
+        self._clock = clock
 
     def occupied(self, user: JID) -> list[RoomSummary]:
-        """The rooms that a user is in, at most MOST_ROOMS. One that has gone meanwhile is left out."""
+        """The rooms that a user is in, at most MOST_ROOMS. One that has gone meanwhile is left out.
+
+        Raises server-silent as well where all of it takes longer than SECONDS.
+        """
+        until = self._clock() + SECONDS
         rooms: dict[JID, None] = {}
         after = ""
         for _ in range(MOST_PAGES):
-            page = read_rooms(self._asked(rooms_query(user, self._service, after)), self._service)
+            page = read_rooms(self._asked(rooms_query(user, self._service, after), self._until(until)), self._service)
             known = len(rooms)
             rooms.update(dict.fromkeys(page.rooms))
             if not page.last or page.last == after or len(rooms) == known or len(rooms) >= MOST_ROOMS:
                 break
             after = page.last
         listed = list(rooms)[:MOST_ROOMS]
-        answers = self._asks.each([configuration_query(user, room) for room in listed])
+        answers = self._asks.each([configuration_query(user, room) for room in listed], self._until(until))
         return [summary for room, answer in zip(listed, answers, strict=True) if (summary := _summary(answer, room)) is not None]
 
     def exists(self, name: str) -> bool:
@@ -138,8 +149,11 @@ class MucLightAt:
     def _jid(self, name: str) -> JID:
         return JID(name, self.domain, "")
 
-    def _asked(self, iq: Element) -> Element:
-        answer = self._asks.one(iq)
+    def _until(self, end: float) -> Wait:
+        return Wait(min(PATIENCE.seconds, max(0.0, end - self._clock())))
+
+    def _asked(self, iq: Element, wait: Wait = PATIENCE) -> Element:
+        answer = self._asks.one(iq, wait)
         if answer.get("type") != "result":
             raise room_error(condition_of(answer), answer.get("from", ""))
         return answer
