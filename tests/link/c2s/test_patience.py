@@ -61,7 +61,7 @@ class Owner:
 
 
 def test_white_space_is_no_answer(fake: FakeServer) -> None:
-    """A server that says anything but what it is asked, whenever it is asked, does not hold its account for ever."""
+    """A server that says anything but what it is asked, whenever it is asked, does not hold its account forever."""
     sock, queue = Talker(), Acknowledgements(counts=True)
     header = HEADER.format("capulet.example").encode()
     opened = OpenedStream(

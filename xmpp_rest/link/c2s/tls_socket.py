@@ -1,7 +1,7 @@
 """TLS of a client on a socket that does not block, of which each call takes a bounded time, whatever its peer sends.
 
 OpenSSL, given the socket itself, goes on reading as long as there are messages of TLS alone: a server that sends nothing but changes of
-keys (RFC 8446 §4.6.3) held the thread of all sessions, or that of a login, for ever. So it gets what was read here, a little at a time.
+keys (RFC 8446 §4.6.3) held the thread of all sessions, or that of a login, forever. So it gets what was read here, a little at a time.
 """
 
 from __future__ import annotations
