@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,18 +33,25 @@ __all__ = ["foreign_app", "make_foreign_app", "montague_folder"]
 Pair = tuple[ForeignApp, ForeignApp]
 
 
-@pytest.fixture
-def pair_of_processes(make_app: MakeApp, montague_folder: Path, tmp_path: Path) -> Iterator[Pair]:
-    """The leader and its follower, in front of the same server."""
+@contextmanager
+def processes(number: int, make_app: MakeApp, montague_folder: Path, folder: Path) -> Iterator[list[ForeignApp]]:
+    """So many, the first of which leads, in front of the same server."""
     with ExitStack() as stack:
         server = stack.enter_context(FakeServer(montague_folder, PASSWORDS, MONTAGUE))
-        settings = login_settings(server) | {"server_data_dir": str(tmp_path / "both"), "metrics_enabled": "yes"}
-        apps: list[Flask] = [make_app(**settings) for _ in range(2)]
+        settings = login_settings(server) | {"server_data_dir": str(folder), "metrics_enabled": "yes"}
+        apps: list[Flask] = [make_app(**settings) for _ in range(number)]
         register_users(apps[0])
-        leader, follower = (ForeignApp(app, server) for app in apps)
-        for each in (leader, follower):
+        started = [ForeignApp(app, server) for app in apps]
+        for each in started:
             each.gateway.start()
             stack.callback(each.gateway.stop)
+        yield started
+
+
+@pytest.fixture
+def pair_of_processes(make_app: MakeApp, montague_folder: Path, tmp_path: Path) -> Iterator[Pair]:
+    """The leader and its follower."""
+    with processes(2, make_app, montague_folder, tmp_path / "both") as (leader, follower):
         yield leader, follower
 
 
@@ -138,6 +145,18 @@ def test_the_next_leader_logs_in_again_and_streams_of_the_former_end(pair_of_pro
     assert follower.log_in() == session
     assert follower.gateway.parts.foreign_accounts.still_good(ROMEO, PASSWORDS["romeo"])
     assert leader.server.logins == ["romeo"] * 2
+
+
+def test_who_follows_the_next_leader_knows_passwords_by_its_key(make_app: MakeApp, montague_folder: Path, tmp_path: Path) -> None:
+    with processes(3, make_app, montague_folder, tmp_path / "all") as (leader, *others):
+        for app in (leader, *others):
+            app.log_in()
+        leader.gateway.stop()
+        until(lambda: any(app.gateway.parts.remote.group.is_leader for app in others))
+        for app in others:
+            app.log_in()
+        assert [app.gateway.parts.foreign_accounts.still_good(ROMEO, PASSWORDS["romeo"]) for app in others] == [True, True]
+        assert leader.server.logins == ["romeo"] * 2
 
 
 def test_figures(pair_of_processes: Pair) -> None:

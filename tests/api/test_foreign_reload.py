@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,3 +110,22 @@ def test_a_section_comes_and_goes_in_all_processes(reloaded_app: ReloadedApp) ->
         assert reloaded_app.server.logins == ["romeo"]
     finally:
         follower.gateway.stop()
+
+
+@pytest.mark.parametrize("domains", ["verona.example", f"{MONTAGUE}, verona.example"])
+def test_logins_under_way_open_no_session_by_settings_of_before(reloaded_app: ReloadedApp, domains: str) -> None:
+    answers: list[int] = []
+    users = ("romeo", "benvolio", "romeo", "mercutio", "benvolio", "mercutio")
+    threads = [
+        threading.Thread(target=lambda user=user: answers.append(reloaded_app.ask("GET", "/rest/session", user).status_code))
+        for user in users
+    ]
+    with reloaded_app.server.frozen():
+        for thread in threads:
+            thread.start()
+        until(lambda: reloaded_app.server.connections == len(set(users)))
+        reloaded_app.reload(domains=domains)
+    for thread in threads:
+        thread.join(60)
+    assert answers == [503] * len(users)
+    reloaded_app.server.until(lambda: not reloaded_app.server.sessions)
