@@ -77,6 +77,20 @@ class TestMessages:
         shown = foreign_app.ask("GET", "/rest/outcome/m1").get_json()
         assert (shown["state"], shown["error"]["condition"]) == ("refused", "remote-server-not-found")
 
+    @pytest.mark.parametrize("kind", ["message", "presence", "iq"])
+    def test_a_refusal_beyond_a_bound_is_one(self, foreign_app: ForeignApp, kind: str) -> None:
+        def refuse(session: FakeSession, stanza: Element) -> bool:
+            if stanza.get("to") != BENVOLIO:
+                return False
+            deep = "<a>" * 100 + "</a>" * 100
+            session.send(f"<{kind} from='{BENVOLIO}' to='{session.jid}' type='error' id='{stanza.get('id')}'>{deep}</{kind}>")
+            return True
+
+        foreign_app.server.handlers.append(refuse)
+        more: dict[str, dict[str, Any]] = {"message": {"body": "x"}, "presence": {}, "iq": {"type": "get", "ping": True}}
+        answer = foreign_app.ask("POST", "/rest", json={"kind": kind, "to": BENVOLIO, "id": "m1"} | more[kind])
+        assert (answer.status_code, answer.get_json()["type"]) == (200, "error")
+
     def test_an_id_that_was_refused_may_be_used_again(self, foreign_app: ForeignApp) -> None:
         assert send(foreign_app, to="nobody@nowhere.example", id="m1").status_code == 200
         assert send(foreign_app, id="m1").status_code == 202

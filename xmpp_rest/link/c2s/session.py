@@ -24,7 +24,7 @@ from xmpp_rest.link.c2s.session_stream import SessionStream
 from xmpp_rest.link.errors import LinkDown
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.stanza import is_request, refusal
+from xmpp_rest.protocol.stanza import KINDS, is_request, refusal
 
 log = logging.getLogger("xmpp_rest.link")
 
@@ -277,11 +277,13 @@ class ClientSession:
             self.call(lambda: self._events.received(self, stanza, size))
 
     def skipped(self, head: Element, why: str) -> None:
-        """A stanza came that is beyond a bound; who asked something is told."""
+        """A stanza came that is beyond a bound; who asked something is told, and that something was refused is known by the head."""
         self._keeper.incidents.report(log, "stanza-skipped", "%s: a stanza from its server was skipped: %s", self.account, why)
         if is_request(head):
             with contextlib.suppress(GatewayError):  # it has ended, or more waits to be written than may
                 self.write(refusal(head, stanza_error("policy-violation")))
+        elif head.tag in KINDS and head.get("type") == "error":
+            self.deliver(head, 0)
 
     def tell(self, done: Sequence[OnConfirmed]) -> None:
         """What was sent is processed."""
