@@ -64,10 +64,10 @@ def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
         time.sleep(0.05)
 
 
-@pytest.fixture(scope="module")
-def sender(tls_server: TLSServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForeignSender]:
+@pytest.fixture(scope="module", params=[1, 2])
+def sender(request: pytest.FixtureRequest, tls_server: TLSServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForeignSender]:
     for proxy in running(Proxy(tls_server.direct_port)):
-        sections = {**SETTINGS, "login.montague": tls_server.login_settings(port=proxy.port)}
+        sections = {**SETTINGS, "server": {"workers": request.param}, "login.montague": tls_server.login_settings(port=proxy.port)}
         gateway = Gateway(tmp_path_factory.mktemp("gateway"), tls_server.component_port, sections)
         try:
             gateway.start()
