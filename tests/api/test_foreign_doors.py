@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ Answer = tuple[int, Any]
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Flask, ScriptedDoor]]:
-    with app_with_door(tmp_path_factory.mktemp("doors"), oauth_client_check="allow", auth_failures="100000") as built:
+    with app_with_door(tmp_path_factory.mktemp("doors"), oauth_client_check="allow", auth_failures="3") as built:
         yield built
 
 
@@ -111,6 +112,27 @@ def test_commands(client: FlaskClient, method: str, path: str, password: str) ->
     answer = client.open(path, method=method, json=None if method == "GET" else {}, headers=basic(ROMEO, password))
     refusal = {"status": "error", "code": 32, "message": "AccessRules: Account does not have the right to perform the operation."}
     assert (answer.status_code, answer.get_json()) == ((404, answer.get_json()) if path.endswith("nothing") else (403, refusal))
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "wrong"])
+def test_many_commands(client: FlaskClient, password: str) -> None:
+    lines = {"Content-Type": "application/x-ndjson"}
+    answer = client.post("/api", data=f'{{"command":"registered_users","host":"{DOMAIN}"}}\n', headers=lines | basic(ROMEO, password))
+    assert (answer.status_code, answer.get_json()["code"]) == (403, 32)
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "wrong"])
+def test_a_batch_with_a_time(client: FlaskClient, password: str) -> None:
+    fields = {"Content-Type": "application/x-ndjson", "Send-At": "2h"}
+    answer = client.post("/rest", data=f"{json.dumps(MESSAGE)}\n", headers=fields | basic(ROMEO, password))
+    assert (answer.status_code, answer.get_json()["error"]["text"]) == (403, NOT_LATER)
+
+
+def test_guesses_are_neither_counted_nor_told_apart(client: FlaskClient) -> None:
+    """However many there are: the answer of each is that to the right password."""
+    answers = {client.get("/data/settings", headers=basic(ROMEO, f"guess {number}")).data for number in range(30)}
+    assert len({json.loads(answer)["detail"] for answer in answers}) == 1
+    assert client.get("/data/settings", headers=basic(ROMEO)).status_code == 403
 
 
 def test_tokens(client: FlaskClient) -> None:

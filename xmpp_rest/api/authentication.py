@@ -100,7 +100,7 @@ class Authenticated(ApiResource):
         """Whether the request would change anything, by its method (RFC 9110 §9.2.1)."""
         return self.request.method not in SAFE
 
-    def refuse_foreign(self) -> NoReturn:
+    def refuse_foreign_page(self) -> NoReturn:
         """End a request that a foreign page has caused: 403."""
         body, content_type = render_problem(403, {"detail": ERRORS["foreign"].text})
         raise Stop(Response(body, 403, content_type=content_type))
@@ -109,7 +109,7 @@ class Authenticated(ApiResource):
         if self.request.method in self.open_methods:
             return True
         if is_misused(self.request.environ, self.gateway.settings) and self.changes():
-            self.refuse_foreign()  # before the password is looked at: the page cannot tell whether one is remembered
+            self.refuse_foreign_page()  # before the password is looked at: the page cannot tell whether one is remembered
         who = self.authenticate()
         if isinstance(who, Caller):
             self.caller = who

@@ -77,7 +77,7 @@ class ClientResource(Authenticated):
             self._log(401, f"the credentials are {who.reason.value}")
         return who
 
-    def refuse_foreign(self) -> NoReturn:
+    def refuse_foreign_page(self) -> NoReturn:
         self._log(403, "a page of another origin has caused it")
         raise Stop(Refusal(403, ERRORS["foreign"].text).response(self.settings.generation))
 

@@ -75,7 +75,7 @@ class RestResource(Authenticated):
             return Denial(DenialReason.MISSING) if self.fault == "noauthz" else who  # RFC 9110 §11.6.1
         return who
 
-    def refuse_foreign(self) -> NoReturn:
+    def refuse_foreign_page(self) -> NoReturn:
         self.fail(failure("foreign"))
 
     def refuse_elsewhere(self, text: str) -> NoReturn:

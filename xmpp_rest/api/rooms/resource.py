@@ -68,7 +68,7 @@ class MembershipResource(Authenticated):
             self.fail(403, "forbidden", f"{str(actor)[:_SHOWN]} is not an address of {self.gateway.settings.gateway.domain}")
         return actor
 
-    def refuse_foreign(self) -> NoReturn:
+    def refuse_foreign_page(self) -> NoReturn:
         self.fail(403, ERRORS["foreign"].condition, ERRORS["foreign"].text)
 
     # -- the room
