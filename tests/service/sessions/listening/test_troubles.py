@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -23,6 +24,7 @@ from tests.service.sessions.listening.scripted import (
     until,
 )
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.sessions.listening import account_listening, archive_tail, foreign_streams, listeners, stream_places
 from xmpp_rest.service.streams.registry import StreamEnded
@@ -100,6 +102,28 @@ def test_streams_of_one_account_ask_a_few_questions_at_once(server: ScriptedServ
     assert {place.last for place in places} == {"a0001"}
     server.say("two")
     assert bodies(stream, 1) == ["two"]
+
+
+def test_who_listens_as_the_last_one_is_forgotten_is_heard_after_him(
+    server: ScriptedServer, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listeners, "LINGERS", 0.0)
+    monkeypatch.setattr(listeners, "LOOK", 0.05)
+    send, opened = server.send, []
+    again = threading.Thread(target=lambda: opened.append(process.foreign.open(JULIET)))
+
+    def send_late(sender: JID, stanza: Element) -> None:
+        if stanza.get("type") == "unavailable" and not again.ident:
+            again.start()
+            again.join(0.5)  # it has to wait
+        send(sender, stanza)
+
+    monkeypatch.setattr(server, "send", send_late)
+    process.foreign.open(JULIET).close()
+    until(lambda: "unavailable" in server.presences())
+    again.join(60)
+    assert opened
+    until(lambda: server.presences() == ["-1", "unavailable", "-1"])
 
 
 def test_a_session_that_ends_as_somebody_begins_to_listen(server: ScriptedServer, process: Process) -> None:

@@ -121,8 +121,8 @@ class AccountListening:
         self._later(self._tail.look)
 
     def end(self) -> None:
-        """Nobody listens any more."""
-        self._later(self._presence.end)
+        """Nobody listens any more: its server hears of that before this returns."""
+        self._presence.end()
 
     def _later(self, job: Job) -> None:
         self._jobs.put(job)

@@ -135,13 +135,18 @@ class Listeners:
 
     def ended(self, account: JID, session: object, reason: str) -> None:
         """This session of the account has ended: so do its streams, which say this reason."""
+        if self._forget(account, session):
+            self._services.pool.submit(lambda: self._services.end_streams(account, reason))
+
+    def _forget(self, account: JID, session: object) -> bool:
+        """Forget what is told from this session; whether it was."""
         with self._lock:
             listened = self._listened.get(account)
             if listened is None or listened.session is not session:
-                return
+                return False
             del self._listened[account]
         listened.hold_open(0, partial(self._hold, account))
-        self._services.pool.submit(lambda: self._services.end_streams(account, reason))
+        return True
 
     def _of(self, account: JID) -> AccountListening:
         """What is told of the account. Raises GatewayError: it has no session."""
@@ -159,7 +164,7 @@ class Listeners:
         if not is_new:
             hold.release()
         elif hold.session.has_ended:  # perhaps before it was listened to: then nobody else says so
-            self.ended(account, hold.session, "the session has ended")
+            self._forget(account, hold.session)
             raise at_server("session-lost", account.domain)
         return listened.listening
 
@@ -185,16 +190,16 @@ class Listeners:
         if count := self._count(account):
             listened.seen()
             listened.hold_open(count, partial(self._hold, account))
-        if not self._is_over(account, listened):
+        if self._has_ended(account, listened):
+            listened.hold_open(0, partial(self._hold, account))
+        else:
             listened.listening.tick()
-            return
-        listened.listening.end()
-        listened.hold_open(0, partial(self._hold, account))
 
-    def _is_over(self, account: JID, listened: _Listened) -> bool:
-        """Whether nobody has listened for so long; then it is forgotten."""
+    def _has_ended(self, account: JID, listened: _Listened) -> bool:
+        """End it, if nobody has listened for so long; whether it was so."""
         with self._lock:
             is_over = listened.is_over() and self._listened.get(account) is listened
             if is_over:
                 del self._listened[account]
+                listened.listening.end()  # with the lock: who listens next says so after it
         return is_over

@@ -26,7 +26,7 @@ QUIET = "-1"  # priority
 
 
 class QuietPresence:
-    """Of one account. Methods are called by one thread at a time but for `repeat`, and raise nothing."""
+    """Of one account. Methods are called by one thread at a time but for `repeat` and `end`, and raise nothing."""
 
     def __init__(
         self, account: JID, router: Router, own: int | None, is_allowed: Callable[[], bool], later: Callable[[Callable[[], None]], None]
