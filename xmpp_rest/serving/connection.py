@@ -133,7 +133,7 @@ class Connection:
             self._gone()
 
     def _has_come(self, exchange: Served) -> bool:
-        """Whether as much of the body waits as may, or more of it has come than was read while as much did: then there is time anew."""
+        """Whether as much of the body waits as may, or more of it has come than was read while as much did: then there is time again."""
         body = exchange.request.body
         before = body.received
         self._wait(BODY_SECONDS)
