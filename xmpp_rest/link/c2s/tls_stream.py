@@ -6,6 +6,7 @@ import contextlib
 import selectors
 import socket
 import ssl
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,8 +16,8 @@ from xmpp_rest.link.c2s.opened_stream import OpenedStream
 from xmpp_rest.link.errors import LinkDown
 from xmpp_rest.link.stream import StanzaStream
 
-READ_SIZE = 65536
-READS = 8  # records of one connection, after which it is the turn of the others
+READ_SIZE = 4096  # bytes that are parsed at once: those of small elements take 3 ms
+TURN = 0.003  # seconds of one connection, after which it is the turn of the others
 _Callbacks = Sequence[Callable[[], object]]
 
 
@@ -79,9 +80,11 @@ class TlsStream:
     def read(self) -> bool:
         """Parse what there is; whether there was anything. Raises LinkDown at the end of the stream."""
         self.has_more = False
-        for n in range(READS):
+        heard, until = False, time.monotonic() + TURN
+        while not heard or time.monotonic() < until:
             if not (data := self._received()):
-                return n > 0
+                return heard
+            heard = True
             if self._parser is None:
                 self._parser = self._new_parser()
             self._parser.Parse(data)
