@@ -22,7 +22,7 @@ from tests.live.child import LOOPBACK
 
 CALLERS = 50
 PAUSE = 1.0  # seconds that a caller waits before he tries again
-IDLE = 65.0  # seconds, in which each session is tried once (`[sessions] keepalive`)
+FEW, IDLE = 20.0, 65.0  # seconds; each session is tried once in a minute (`[sessions] keepalive`)
 AT_ONCE = 4  # logins of one domain
 MIB = 1 << 20
 
@@ -44,11 +44,11 @@ def many_sessions(stage: ForeignStage) -> Kept:
     gateway = stage.gateway("many sessions", 1, "")
     port, pid = gateway.port, gateway.pid
     _log_in(port, OTHERS[:1])
-    one, idle_one = usage(pid).resident, _share(pid)
+    one, idle_one = usage(pid).resident, _share(pid, FEW)
     began = usage(pid).cpu
     _log_in(port, OTHERS[1 : ACCOUNTS // 2])
     half, login = usage(pid).resident, (usage(pid).cpu - began) / (ACCOUNTS // 2 - 1)
-    idle_half = _share(pid)
+    idle_half = _share(pid, IDLE)
     _log_in(port, OTHERS[ACCOUNTS // 2 :])
     return Kept(one, half, usage(pid).resident, idle_one, idle_half, login)
 
@@ -67,11 +67,11 @@ def _log_in(port: int, users: Sequence[str]) -> None:
         list(pool.map(log_in, (users[n::AT_ONCE] for n in range(AT_ONCE))))
 
 
-def _share(pid: int) -> float:
+def _share(pid: int, seconds: float) -> float:
     """Of a processor, while nobody asks for anything."""
     time.sleep(2)  # what the last request has begun ends
     before, began = usage(pid).cpu, time.monotonic()
-    time.sleep(IDLE)
+    time.sleep(seconds)
     return (usage(pid).cpu - before) / (time.monotonic() - began)
 
 
