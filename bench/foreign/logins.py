@@ -14,8 +14,10 @@ from bench.load import Clock, Measured
 from bench.peers import SINK
 from tests.live.tls_servers import FOREIGN, TLSServer
 from tests.live.visitor import Visitor, credentials
+from xmpp_rest.protocol.namespaces import STREAM_MANAGEMENT
 
 LOGINS = 50
+ACKNOWLEDGED = 50  # answers; ejabberd ends a stream with too many that are not
 SESSION = "/rest/session"
 BARE_PING = "<iq type='get' id='{}' to='{}'><ping xmlns='urn:xmpp:ping'/></iq>"
 BARE_MESSAGE = f"<message type='chat' to='friar@{SINK}'><body>wisely and slow; they stumble that run fast</body></message>"
@@ -96,6 +98,8 @@ class BareStream:
 
     def _ask(self, before: str) -> None:
         self._count += 1
+        if self._count % ACKNOWLEDGED == 0:
+            self._socket.send(f"<a xmlns='{STREAM_MANAGEMENT}' h='{self._count - 1}'/>".encode())
         self._socket.send((before + BARE_PING.format(f"q{self._count}", FOREIGN)).encode())
         answer, wanted = b"", re.compile(rf"id=['\"]q{self._count}['\"]".encode())
         while not wanted.search(answer):
