@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import selectors
 import ssl
+import weakref
 from collections.abc import Callable
 from typing import Any, cast
 from xml.etree.ElementTree import Element
@@ -108,6 +110,25 @@ def test_one_connection_leaves_others_their_turn(monkeypatch: pytest.MonkeyPatch
     assert not stream.read()
     assert len(stanzas) == 2
     assert not stream.has_more
+
+
+def test_the_parser_of_a_silent_connection_is_given_back() -> None:
+    wait = ssl.SSLWantReadError
+    stream, _, stanzas = stream_on(b"<iq/><iq", wait(), b" id='b'/>", wait(), b"<iq id='c'/>", wait())
+    assert stream.rests_at == tls_stream.NEVER
+    assert stream.read()
+    stream.rest(stream.rests_at)  # half a stanza is there
+    assert stream.rests_at == tls_stream.NEVER
+    assert stream.read()
+    stream.rest(stream.rests_at - 0.1)
+    assert stream.rests_at < tls_stream.NEVER
+    parser = weakref.ref(stream._parser) if stream._parser else None
+    stream.rest(stream.rests_at)
+    gc.collect()
+    assert parser is not None
+    assert parser() is None
+    assert stream.read()
+    assert [stanza.get("id") for stanza in stanzas] == [None, "b", "c"]
 
 
 @pytest.mark.parametrize(

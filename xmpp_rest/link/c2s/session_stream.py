@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.config.login_tables import SessionsSettings
 from xmpp_rest.link.c2s.acknowledgements import Acknowledgements, OnConfirmed
 from xmpp_rest.link.c2s.opened_stream import OpenedStream
+from xmpp_rest.link.c2s.tls_stream import NEVER as NEVER
 from xmpp_rest.link.c2s.tls_stream import TlsStream
 from xmpp_rest.link.errors import LinkDown
 from xmpp_rest.link.pending import jid_or_none
@@ -25,7 +26,6 @@ _ASK = f"<r xmlns='{STREAM_MANAGEMENT}'/>".encode()
 _ASKED, _ANSWER = f"{{{STREAM_MANAGEMENT}}}r", f"{{{STREAM_MANAGEMENT}}}a"
 _CLOSE = b"</stream:stream>"
 _UNAVAILABLE = b"<presence type='unavailable'/>"
-NEVER = float("inf")
 
 
 class StreamOwner(Protocol):
@@ -138,10 +138,11 @@ class SessionStream:
 
     def due(self) -> float:
         """When `check` is to be called, at the latest."""
-        return min(self._ask_at, (self._heard if self._asked is None else self._asked) + self._keepalive)
+        return min(self._ask_at, self._tls.rests_at, (self._heard if self._asked is None else self._asked) + self._keepalive)
 
     def check(self, now: float, reading: bool) -> None:
         """Ask what is to be asked by now, and write. Raises LinkDown if the server has not answered for too long."""
+        self._tls.rest(now)
         if now >= self._ask_at:
             self._ask_at = NEVER
             if self._queue.unacknowledged:

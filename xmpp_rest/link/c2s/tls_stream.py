@@ -18,6 +18,8 @@ from xmpp_rest.link.stream import StanzaStream
 
 READ_SIZE = 4096  # bytes that are parsed at once: those of small elements take 3 ms
 TURN = 0.003  # seconds of one connection, after which it is the turn of the others
+RESTS_AFTER = 1.0  # seconds without anything to parse
+NEVER = float("inf")
 _Callbacks = Sequence[Callable[[], object]]
 
 
@@ -30,7 +32,8 @@ class TlsStream:
         """`limit`: bytes of a received stanza."""
         self.socket = opened.socket
         self._new_parser = partial(opened._replace(pending=b"", early=()).parser, on_stanza, limit, on_skipped)
-        self._parser: StanzaStream | None = None  # between stanzas there is none, which saves 15 KiB, or what the largest stanza took
+        self._parser: StanzaStream | None = None  # while nothing comes there is none, which saves 15 KiB, or what the largest stanza took
+        self._parsed = NEVER  # when it had something to do; NEVER: there is none, or it waits for the rest of a stanza
         self._pending = opened.pending
         self._out: deque[tuple[bytes, _Callbacks]] = deque()
         self._write_waits_for = selectors.EVENT_WRITE
@@ -88,10 +91,22 @@ class TlsStream:
             if self._parser is None:
                 self._parser = self._new_parser()
             self._parser.Parse(data)
-            if self._parser.is_between_stanzas:
-                self._parser = None
+            self._parsed = time.monotonic()
         self.has_more = True
         return True
+
+    @property
+    def rests_at(self) -> float:
+        """When `rest` is to be called, unless something comes before."""
+        return self._parsed + RESTS_AFTER
+
+    def rest(self, now: float) -> None:
+        """Give the parser back if nothing has come for a while: a new one, which takes 30 µs to make, reads what comes next."""
+        if now < self.rests_at:
+            return
+        self._parsed = NEVER
+        if self._parser is not None and self._parser.is_between_stanzas:
+            self._parser = None
 
     def _received(self) -> bytes:
         """What has come next, b"" for nothing yet. Raises LinkDown."""
