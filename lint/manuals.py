@@ -9,7 +9,6 @@ import argparse
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from pathlib import Path
 from unittest import mock
 
@@ -21,7 +20,7 @@ from xmpp_rest.api.commands import registry
 from xmpp_rest.api.commands.catalogue import Definition
 from xmpp_rest.cli.restctl import OPTIONS
 from xmpp_rest.cli.verbs import make_parser
-from xmpp_rest.config.table import FAMILIES, SECTIONS, key_of
+from xmpp_rest.config.table import FAMILIES, SECTIONS, key_of, settings_of
 from xmpp_rest.gateway.exit_codes import MEANINGS
 
 ROOT = Path(__file__).parent.parent
@@ -129,7 +128,7 @@ def _settings() -> Iterator[str]:
     yield plain("A secret can be kept in a file of its own, which KEY_file names. Relative paths are below the folder of the file.")
     for name, section in (SECTIONS | FAMILIES).items():
         yield from (f".SH [{plain(name + ('.NAME' if name in FAMILIES else ''))}]", plain(str(section.__doc__)))
-        for field in fields(section):
+        for field in settings_of(section):
             default = str(field.metadata["default"])
             yield from (".TP", f".B {plain(key_of(field))}", LONG.sub(_foldable, plain(str(field.metadata["doc"]))))
             yield LONG.sub(_foldable, plain(f"Default: {default or 'none'}"))

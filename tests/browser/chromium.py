@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import websocket
 from tests.live.child import LOOPBACK, Child
 
 SECONDS = 60  # that anything may take
+NAVIGATED = "Inspected target navigated"  # what is said of a page on which something waited as another one took its place
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-default-browser-check"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions", "--mute-audio"),
@@ -131,7 +133,7 @@ class Page:
         return answer["result"].get("value")
 
     def until(self, condition: str) -> None:
-        """Return once an expression is true. The page looks at it every 20 ms."""
+        """Return once an expression is true. The page looks at it every 20 ms, and so does another one that takes its place."""
         wait = f"""new Promise((give, fail) => {{
             const end = Date.now() + {SECONDS * 1000 - 2000};
             const look = () => {{
@@ -139,10 +141,14 @@ class Page:
             }};
             look();
         }})"""
-        try:
-            self.js(wait)
-        except AssertionError as e:
-            raise AssertionError(f"{condition} did not come true; the page says: {self.text()!r}") from e
+        until = time.monotonic() + SECONDS
+        while True:
+            try:
+                self.js(wait)
+                return
+            except AssertionError as e:
+                if NAVIGATED not in str(e) or time.monotonic() > until:
+                    raise AssertionError(f"{condition} did not come true; the page says: {self.text()!r}") from e
 
     def text(self, selector: str = "body") -> str:
         return str(self.js(f"document.querySelector({json.dumps(selector)}).innerText"))

@@ -61,7 +61,7 @@ def test_lines_of_refused_credentials(tmp_path: Path, records: pytest.LogCapture
     for name in NAMES:
         refuse(account=name)
     Refusals().note("token", None, "198.51.100.7")  # of no request
-    expected = ["198.51.100.7"] * 7 + ["2001:db8::1"] + ["198.51.100.7"] * (len(NAMES) + 2)
+    expected = ["198.51.100.7"] * (len(REASONS) + 1) + ["2001:db8::1"] + ["198.51.100.7"] * (len(NAMES) + 2)
     assert matched(tmp_path, [TextLines().format(record) for record in records.records]) == expected
     prefix = "2026-11-30T08:00:00.000Z host xmpp-rest[7]: "  # as fail2ban sees the journal, which takes `<N>` away
     assert matched(tmp_path, [prefix + JournalLines().format(record)[3:] for record in records.records]) == expected

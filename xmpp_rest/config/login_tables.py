@@ -19,7 +19,7 @@ class LoginSettings:
     domains: tuple[str, ...] = setting("", login_readers.patterns, "Domains whose accounts may come in: example.org, *.example.org (any depth below it, not itself), * (all); separated by commas.", required=True)
     host: str = setting("", readers.optional(readers.host_name), "Where the server is, a name or an address. Empty: DNS says so.")
     port: int | None = setting("", hook_readers.optional_number(1, 65535), "Its port, together with host. Empty: 5222 with tls = starttls, 5223 with direct.")
-    tls: str = setting("auto", readers.choice("auto", "direct", "starttls"), "direct: TLS from the first byte (XEP-0368). starttls: RFC 6120 §5. auto: direct first, where that is offered.")
+    tls: str = setting("auto", readers.choice("auto", "direct", "starttls"), "direct: TLS from the first byte (XEP-0368). starttls: STARTTLS. auto: direct first, where that is offered.")
     ca_file: Path | None = setting("", login_readers.optional_path, "PEM file of the authorities that are trusted for these domains in place of the system's, relative to this file.")
     private: bool = setting("no", readers.yes_or_no, "yes: DNS may lead to private addresses. With `host` there is no such limit.")
     name: str = field(default="", kw_only=True)

@@ -14,6 +14,7 @@ from tests.authority import Authority
 from tests.link.c2s.dns_server import BROKEN, SILENT, DnsServer
 from tests.link.c2s.hostile import DOMAIN, HEADER, LONG, HostileServer, Peer, mechanisms
 from tests.link.c2s.settings import login_section
+from tests.live.child import free_port
 from xmpp_rest.link.c2s.credentials import LoginCredentials
 from xmpp_rest.link.c2s.dns_answers import ServiceRecord
 from xmpp_rest.link.c2s.failures import LoginFailed
@@ -239,11 +240,3 @@ def test_the_order_of_services() -> None:
     second = Counter(order[1] for order in orders)
     assert second[1] > second[2] > second[3]
     assert 1300 < second[1] < 1700  # 1,500 by the weights
-
-
-def free_port() -> int:
-    """One that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
