@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from drivers import StorageError
 from tests.conftest import DOMAIN, PASSWORD
 from tests.raising import raising
+from xmpp_rest.config.load import load_settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 
@@ -50,6 +53,18 @@ def test_a_stop_during_a_start_stops_what_was_started(gateway: Gateway, monkeypa
     assert not gateway.parts.remote.group.is_leader
     with pytest.raises(GatewayError, match="is being stopped"):
         gateway.start()
+
+
+def test_nothing_keeps_a_gateway_that_has_ended(tmp_path: Path) -> None:
+    """A process that builds several would keep their files open."""
+    environ = {"XMPP_REST_SERVER_DATA_DIR": str(tmp_path / "data")}
+    gateway = Gateway(load_settings(None, environ))
+    gateway.start()
+    gateway.stop()
+    kept = weakref.ref(gateway)
+    del gateway
+    gc.collect()
+    assert kept() is None
 
 
 FORKING = """

@@ -20,6 +20,7 @@ from xmpp_rest.gateway.handlers import handlers
 from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.storage_lease import StorageLease
+from xmpp_rest.gateway.unbanning import Unbanning
 from xmpp_rest.gateway.wiring_file_sending import build_file_sending
 from xmpp_rest.gateway.wiring_files import build_files
 from xmpp_rest.gateway.wiring_foreign_client import build_foreign_client
@@ -233,7 +234,7 @@ def build(
     )  # fmt: skip
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)
-    remote.on_broadcast("unban", lambda network: authenticator.unban(network) + own_sessions.accounts.unban(network))
+    remote.on_broadcast("unban", Unbanning(authenticator, own_sessions.accounts).unban)
     access_log = AccessLog(settings.server.access_log)
     gauges = Gauges(settings, under_way, streams, pending, uplink, callbacks, dead, runner, rooms.calls, filing.files, own_sessions.views)
     collection = Collection(counts, gauges, KeptReports(data_dir), remote, incidents)

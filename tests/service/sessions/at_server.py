@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Protocol
 from xml.etree.ElementTree import Element
@@ -42,6 +43,7 @@ class AtServer:
         self.jid = SESSION
         self.lost: Exception | None = None
         self.remote = remote or alone()
+        weakref.finalize(self, self.remote.timers.stop)  # else each test leaves a thread
         self.waits = Waits(8)
         self.router = Router(frozenset(("capulet.example",)), Pending(size), self.remote)
         self.router.accounts.serve_by(_Streams(self))

@@ -177,7 +177,7 @@ class ToOne:
     def _send_plain(self, one: OneSending, kind: str, sender: JID, author: str) -> None:
         wording = self._updates.word(one.message, one.recipient, author)
         outgoing = _outgoing(one, kind, sender, wording.payload)
-        (result,) = self._sending.send_many([outgoing])
+        result = self._sending.send_without_entering(outgoing)
         if result is not None:
             error = error_of_failure(result) if isinstance(result, Exception) else condition_of(result)
             one.fail(error)

@@ -153,6 +153,17 @@ class Sending:
         """
         return self.begin_many(stanzas, nick)()
 
+    def send_without_entering(self, outgoing: OutboundMessage) -> Result:
+        """As `send_many` of one; but a room elsewhere is written to as anybody, as those of MUC Light are. Raises nothing."""
+        if (error := self._unsendable(outgoing.stanza, outgoing.to)) is not None:
+            return error
+        self._counts.handed_in(outgoing.stanza.tag)
+        try:
+            (result,) = self._send_many([outgoing._replace(request_id=current_id() or "")])
+        except Exception as e:
+            return e
+        return self._counted(result)
+
     def begin_many(self, stanzas: Sequence[OutboundMessage], nick: str = "") -> Results:
         """As `send_many`, in two steps. Raises nothing.
 
