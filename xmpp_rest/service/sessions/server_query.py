@@ -40,12 +40,14 @@ def archive_query(session: JID, wanted: ArchiveFilter, limit: int, *, newest: bo
     """The iq that asks for the oldest, or the `newest`, items of an archive: of `at`, or of the account of this session.
 
     `wanted.before` counts with `newest`, `wanted.after` without: servers bound a page at one end only. `wanted.end` is rounded up to
-    whole seconds, and `wanted.start` down, as some servers keep no more of a time (accounts-anywhere §7.4).
+    whole seconds, and `wanted.start` down, as some servers keep no more of a time (accounts-anywhere §7.4). `wanted.ids`: one at most,
+    where the server has `urn:xmpp:mam:2#extended`.
     """
     conditions = {
         "with": str(wanted.partner.bare) if wanted.partner else "",
         "start": "" if wanted.start is None else write_datetime(math.floor(wanted.start)),
         "end": "" if wanted.end is None else write_datetime(math.ceil(wanted.end)),
+        "ids": "".join(wanted.ids or ()),
     }
     fields = [field(value, var=name) for name, value in conditions.items() if value]
     form = make(f"{FORM}x", field(MAM, type="hidden", var="FORM_TYPE"), *fields, type="submit")

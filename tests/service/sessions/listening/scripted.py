@@ -24,6 +24,7 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.datetimes import write_datetime
 from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.forms import FORM, read_form
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.namespaces import CARBONS, DELAY, DISCO_INFO, FORWARD, MAM, RSM, STANZA_ID
 from xmpp_rest.protocol.parse import parse_stored
@@ -66,6 +67,8 @@ class ScriptedServer:
         self.archive: list[tuple[str, Element]] = []
         self.written: list[Element] = []
         self.extended = True
+        self.takes_any = False
+        """Behind an id that it does not know there is nothing."""
         self.has_archive = self.lists_archive = True
         self.carbons = True
         self.is_up = True
@@ -174,17 +177,23 @@ class ScriptedServer:
             return refusal(iq, stanza_error(self.refusing or "service-unavailable"))
         query = iq[0]
         rsm = query.find(f"{{{RSM}}}set")
+        form = query.find(f"{FORM}x")
         assert rsm is not None
+        assert form is not None
         most = int(rsm.findtext(f"{{{RSM}}}max", ""))
         before, after = rsm.findtext(f"{{{RSM}}}before"), rsm.findtext(f"{{{RSM}}}after")
         with self._lock:
             items = list(self.archive)
         ids = [identifier for identifier, _ in items]
-        known = not (before or after) or (before or after) in ids
+        if (wanted := read_form(form).get("ids")) is not None:
+            items, known = [item for item in items if item[0] in wanted], set(wanted) <= set(ids)
+            ids = [identifier for identifier, _ in items]
+        else:
+            known = not (before or after) or (before or after) in ids or self.takes_any
         if not known and self.extended:
             return refusal(iq, stanza_error("item-not-found"))
         if known and after:
-            items = items[ids.index(after) + 1 :]
+            items = items[ids.index(after) + 1 :] if after in ids else []
         if known and before:
             items = items[: ids.index(before)]
         page = items[:most] if before is None else items[-most:]

@@ -379,6 +379,15 @@ def test_an_unknown_id(server: ScriptedServer, process: Process, after: str) -> 
     assert process.streams.count == 0
 
 
+def test_an_unknown_id_where_the_server_would_not_say_so(server: ScriptedServer, process: Process) -> None:
+    """COMPAT Prosody 13: behind such an id there is nothing."""
+    server.takes_any = True
+    server.keep("one")
+    with pytest.raises(GatewayError) as refused:
+        process.foreign.open(JULIET, after="a9999")
+    assert refused.value.name == "event-unknown"
+
+
 @pytest.mark.parametrize("after", ["a0001", "1600000000000099", "9" * 200, "²"])
 def test_an_unknown_id_where_the_server_would_ignore_it(server: ScriptedServer, process: Process, after: str) -> None:
     """COMPAT ejabberd: it would begin at the start."""

@@ -86,8 +86,8 @@ class StreamPlaces:
         self._newest(newest)
         if after is None:
             done(StreamPlace(newest, True))
-        elif features.extended:
-            self._ask(partial(self._checked, after, done), ArchiveFilter(after=after), 1)
+        elif features.extended:  # COMPAT Prosody 13: behind an id that it does not know there is nothing, and no error
+            self._ask(partial(self._checked, after, done), ArchiveFilter(ids=(after,)), 1)
         elif after.isdigit() and newest.isdigit() and int(after) <= int(newest):
             done(StreamPlace(after, True))  # ejabberd knows any number, and of another text it says nothing
         else:
@@ -97,8 +97,10 @@ class StreamPlaces:
     def _checked(after: str, done: OnPlace, outcome: ServerPage | Exception) -> None:
         if isinstance(outcome, ItemNotFound):
             done(GatewayError("event-unknown"))
+        elif isinstance(outcome, Exception):
+            done(outcome)
         else:
-            done(outcome if isinstance(outcome, Exception) else StreamPlace(after, True))
+            done(StreamPlace(after, True) if any(kept.id == after for kept in outcome.items) else GatewayError("event-unknown"))
 
     def page(self, after: str, done: OnEventsPage) -> None:
         """Have a page of what comes after an id ("": from the start) read. `done` gets StreamEnded if nothing can be told of it."""
