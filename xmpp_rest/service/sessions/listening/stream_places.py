@@ -93,14 +93,20 @@ class StreamPlaces:
         else:
             done(GatewayError("event-unknown"))
 
+    def _checked(self, after: str, done: OnPlace, outcome: ServerPage | Exception) -> None:
+        if isinstance(outcome, ServerPage) and outcome.items and outcome.items[0].id != after:  # it takes no notice of ids
+            self._ask(partial(self._paged, after, done), ArchiveFilter(after=after), 1)
+        elif isinstance(outcome, ServerPage) and not outcome.items:
+            done(GatewayError("event-unknown"))
+        else:
+            self._paged(after, done, outcome)
+
     @staticmethod
-    def _checked(after: str, done: OnPlace, outcome: ServerPage | Exception) -> None:
+    def _paged(after: str, done: OnPlace, outcome: ServerPage | Exception) -> None:
         if isinstance(outcome, ItemNotFound):
             done(GatewayError("event-unknown"))
-        elif isinstance(outcome, Exception):
-            done(outcome)
         else:
-            done(StreamPlace(after, True) if any(kept.id == after for kept in outcome.items) else GatewayError("event-unknown"))
+            done(outcome if isinstance(outcome, Exception) else StreamPlace(after, True))
 
     def page(self, after: str, done: OnEventsPage) -> None:
         """Have a page of what comes after an id ("": from the start) read. `done` gets StreamEnded if nothing can be told of it."""
