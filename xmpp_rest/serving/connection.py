@@ -24,7 +24,6 @@ WRITE_SECONDS = 30.0  # for the client to take anything of what is sent
 LINGER_SECONDS = 2.0  # for a client to take the end of the last answer, and to end what it sends (RFC 9112 §9.6)
 LINGER_LONGEST = 30.0  # the same for one that goes on sending, as it looks for an answer only after the end of its body
 DRAIN_SECONDS, DRAIN_BYTES = 5.0, 16 << 20  # for a body that nobody read; then the connection ends
-AHEAD = 64 << 10  # bytes of a body that are waited for before a request is served
 ROOM = 256 << 10  # bytes of a body that wait for the application at most, and of an answer for the client
 TURN = 0.0002  # seconds of reading from one connection before others have theirs; 64 KiB in small chunks take 5 ms
 
@@ -241,7 +240,7 @@ class Connection:
         requests = self._reader.requests
         if not requests and self._reader.holds_back:
             self._feed(b"")
-        if requests and _is_servable(requests[0]):
+        if requests and requests[0].is_servable:
             request = requests.popleft()
             self._service.unserved.forget(self)
             self._phase = Phase.SERVED
@@ -400,9 +399,3 @@ class Connection:
             self.due = None
         if exchange is not None and self.pending < ROOM:
             exchange.room_came()
-
-
-def _is_servable(request: Request) -> bool:
-    """Whether all of it is there, or enough to begin with; or there will not be more."""
-    body = request.body
-    return body.over or body.buffered >= AHEAD or request.head.expects_continue

@@ -6,6 +6,7 @@ from typing import Any
 
 from xmpp_rest.serving.request_body import Body
 
+AHEAD = 64 << 10  # bytes of a body that are waited for before a request is served
 Version = tuple[int, int]
 Field = tuple[str, str]
 Peer = Any  # as socket.accept gives it: a tuple, or the path of a Unix socket
@@ -71,3 +72,8 @@ class Request:
         self.head = head
         self.body = body
         self.proxy = proxy
+
+    @property
+    def is_servable(self) -> bool:
+        """Whether all of it is there, or enough to begin with; or there will not be more."""
+        return self.body.over or self.body.buffered >= AHEAD or self.head.expects_continue

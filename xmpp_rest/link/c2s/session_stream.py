@@ -11,8 +11,7 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.config.login_tables import SessionsSettings
 from xmpp_rest.link.c2s.acknowledgements import Acknowledgements, OnConfirmed
 from xmpp_rest.link.c2s.opened_stream import OpenedStream
-from xmpp_rest.link.c2s.tls_stream import NEVER as NEVER
-from xmpp_rest.link.c2s.tls_stream import TlsStream
+from xmpp_rest.link.c2s.tls_stream import NEVER, TlsStream
 from xmpp_rest.link.errors import LinkDown
 from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.protocol.element import serialise

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import selectors
 
-from xmpp_rest.link.c2s.session_stream import NEVER, SessionStream
+from xmpp_rest.link.c2s.session_stream import SessionStream
+from xmpp_rest.link.c2s.tls_stream import NEVER
 
 
 class WatchedStream:

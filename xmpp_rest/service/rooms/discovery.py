@@ -14,7 +14,7 @@ from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.namespaces import DISCO_INFO, MUC, MUC_LIGHT
+from xmpp_rest.protocol.namespaces import DISCO_INFO, MUC
 from xmpp_rest.protocol.stanza import child, condition_of, make, new_id
 from xmpp_rest.service.rooms.occupant_addresses import OccupantAddresses
 from xmpp_rest.threads.waits import Wait
@@ -39,11 +39,6 @@ class RoomInfo(NamedTuple):
     def is_room(self) -> bool:
         """Whether it is a room that one comes into (XEP-0045)."""
         return "conference" in self.categories and MUC in self.features
-
-    @property
-    def is_light(self) -> bool:
-        """Whether it is a room of MUC Light."""
-        return "conference" in self.categories and MUC_LIGHT in self.features
 
     @property
     def is_conference(self) -> bool:
