@@ -34,6 +34,7 @@ from xmpp_rest.gateway.wiring_session_sending import build_session_inbound, buil
 from xmpp_rest.gateway.wiring_sessions import build_sessions
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
+from xmpp_rest.link.journals import FileJournals
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
 from xmpp_rest.link.uplink import Uplink
@@ -129,8 +130,9 @@ def build(
     )  # fmt: skip
     accounts = Accounts(driver, passwords, domain, events)
 
+    journals = FileJournals(data_dir)
     outcomes = Outcomes(counts)
-    uplink = Uplink(domains, settings.link, data_dir, outcomes.progress, counts) if settings.link.kind == "component" else None
+    uplink = Uplink(domains, settings.link, journals, outcomes.progress, counts) if settings.link.kind == "component" else None
     pending = Pending(settings.rest.iq_waiting, counts.iq_timed_out)
     own_sessions.accounts.in_use_by(pending.askers)
     router = Router(frozenset(domains), pending, remote, uplink, frozenset(settings.gateway.domains[1:]), (outcomes.observe,), incidents)
@@ -159,7 +161,7 @@ def build(
     blocking = BlockingQueries(blocks, roster, presences, mailbox.show, accounts.exists)
     bots = frozenset(jid for callback in settings.callbacks.values() for jid in callback.address if jid.local)
     contacts = Contacts(roster, presences, router, accounts, bots=bots, push=mailbox.show, is_listening=online.has_session)
-    rooms = build_rooms(settings, driver, data_dir, router, mailbox, guard, outcomes, waits, events, remote, incidents, began)
+    rooms = build_rooms(settings, driver, journals, router, mailbox, guard, outcomes, waits, events, remote, incidents, began)
     sending = Sending(router, mailbox, contacts, guard, outcomes, rooms.speaking, waits, remote, incidents, counts)
     hooks = Hooks(driver, settings, remote, incidents, authenticator.is_admin)
     hook_sending = build_hook_sending(
@@ -174,7 +176,7 @@ def build(
 
     dead = DeadLetters(driver, domain)
     callbacks = Callbacks(
-        settings.callbacks, router, dead, data_dir / "callbacks", remote, say=rooms.speaking.say_later,
+        settings.callbacks, router, dead, journals, remote, say=rooms.speaking.say_later,
         exists=accounts.exists, is_admin=authenticator.is_admin, incidents=incidents, counts=counts,
     )  # fmt: skip
     hearing, session_hearing = build_hearing(

@@ -20,7 +20,8 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from xmpp_rest.link.errors import OtherStream, OutboxFull, ShareFull
-from xmpp_rest.link.journal import Journal, NotedEntry
+from xmpp_rest.link.journal import NotedEntry
+from xmpp_rest.link.journals import JournalPort
 from xmpp_rest.logs.events import say
 
 log = logging.getLogger("xmpp_rest.link")
@@ -69,7 +70,7 @@ class Outbox:
     At most `share` of these are of one sender, so that none fills it for all; 0: no such bound.
     """
 
-    def __init__(self, size: int, journal: Journal | None = None, on_progress: OnProgress | None = None, share: int = 0) -> None:
+    def __init__(self, size: int, journal: JournalPort | None = None, on_progress: OnProgress | None = None, share: int = 0) -> None:
         self._size = size
         self._share = share or size
         self._held: Counter[str] = Counter()  # how many stanzas of each sender count

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -12,7 +11,8 @@ from xmpp_rest.config.table import LinkSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.component import Component, ComponentEvents
 from xmpp_rest.link.errors import OtherStream, OutboxFull, OutboxShare, ShareFull
-from xmpp_rest.link.journal import Journal, NotedEntry
+from xmpp_rest.link.journal import NotedEntry
+from xmpp_rest.link.journals import Journals
 from xmpp_rest.link.outbox import Entry, Label, OnProgress, Outbox, account_of
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.element import serialise
@@ -21,22 +21,17 @@ from xmpp_rest.request_notes import current_id
 NOT_RUNNING = "The gateway does not run, so nothing can be sent to other domains; start it first"
 
 
-def journal_path(folder: Path, domain: str) -> Path:
-    """Where the outbox of `domain` is kept in this data folder."""
-    return folder / "outbox" / f"{domain}.journal"
-
-
 class Uplink:
     """The component streams of `domains`. Owned by the Leader, which calls `open()`, `start()`, `stop()` and `close()`, once each.
 
-    The outboxes are kept in the data folder, unless they live in memory; `on_progress` is called for every stanza that makes progress.
+    The outboxes are kept in `journals`, unless they live in memory; `on_progress` is called for every stanza that makes progress.
     """
 
-    def __init__(self, domains: Sequence[str], settings: LinkSettings, folder: Path, on_progress: OnProgress, counts: Counts) -> None:
-        """`folder`: of the data."""
+    def __init__(self, domains: Sequence[str], settings: LinkSettings, journals: Journals, on_progress: OnProgress, counts: Counts) -> None:
+        """Nothing is opened yet."""
         self._domains = domains
         self._settings = settings
-        self._folder = folder
+        self._journals = journals
         self._on_progress = on_progress
         self._counts = counts
         self._components: dict[str, Component] = {}
@@ -48,7 +43,7 @@ class Uplink:
         }
 
     def _outbox(self, domain: str) -> Outbox:
-        journal = Journal(journal_path(self._folder, domain)) if self._settings.outbox == "disk" else None
+        journal = self._journals.outbox(domain) if self._settings.outbox == "disk" else None
         return Outbox(self._settings.outbox_size, journal, self._on_progress, self._settings.share)
 
     def start(self) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.link.journal import Journal
+from xmpp_rest.link.journals import JournalPort, Journals, rooms_outbox
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import InvalidJID, parse_jid
 from xmpp_rest.protocol.parse import parse_stored
@@ -31,17 +30,19 @@ class KeptMessage(NamedTuple):
 
 
 class KeptMessages:
-    """A journal beside those of the outbox. `open` and `close` are called once each, by the leader; without a path nothing is kept."""
+    """A journal beside those of the outbox. `open` and `close` are called once each, by the leader; without `journals` nothing is kept."""
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._journal: Journal | None = None
+    def __init__(self, journals: Journals | None, domain: str) -> None:
+        """`domain`: of the accounts."""
+        self._journals = journals
+        self._name = rooms_outbox(domain)
+        self._journal: JournalPort | None = None
 
     def open(self) -> Iterator[KeptMessage]:
         """What an earlier process has left, in the order in which it was accepted. Raises OSError."""
-        if self._path is None:
+        if self._journals is None:
             return
-        self._journal = journal = Journal(self._path)
+        self._journal = journal = self._journals.outbox(self._name)
         unreadable = []
         for number, text in journal.unacknowledged():
             try:

@@ -1,0 +1,86 @@
+"""Where journals are kept: what their users need of one, the factory that opens them by name, and that of files in the data folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from xmpp_rest.link.journal import Journal, NotedEntry
+
+
+class JournalPort(Protocol):
+    """Entries that survive a power cut until they are acknowledged; `Journal` is one. One process at a time owns it."""
+
+    def unacknowledged(self) -> list[tuple[int, str]]:
+        """Numbers and texts of the entries that are not acknowledged, oldest first."""
+        ...
+
+    def request_id(self, number: int) -> str:
+        """The id of the request that an open entry is of; "" for none."""
+        ...
+
+    def noted(self) -> list[NotedEntry]:
+        """The entries whose notes are not acknowledged, oldest first."""
+        ...
+
+    def append(self, texts: Sequence[str], notes: Sequence[Any] = (), request_ids: Sequence[str] = ()) -> list[int]:
+        """Append these; their numbers, which grow, once they are kept. Raises OSError."""
+        ...
+
+    def ack(self, numbers: Sequence[int]) -> None:
+        """Acknowledge these entries, but not their notes; kept with the next append, or at the end."""
+        ...
+
+    def ack_notes(self, numbers: Sequence[int]) -> None:
+        """Acknowledge the notes of these entries; kept with the acknowledgement of the entry, or by `forget_notes`."""
+        ...
+
+    def forget_notes(self) -> None:
+        """Have every acknowledgement kept when this returns. Raises OSError."""
+        ...
+
+    def close(self) -> None:
+        """Keep what is collected, and let the next process have the journal. Raises OSError."""
+        ...
+
+
+class Journals(Protocol):
+    """Opens journals by name. The methods raise OSError: it cannot be read."""
+
+    def outbox(self, name: str) -> JournalPort:
+        """What is on its way out: by the hosted domain, or of what is said in rooms on other servers (`rooms_outbox`)."""
+        ...
+
+    def callback(self, name: str) -> JournalPort:
+        """What waits for the URL of this callback."""
+        ...
+
+
+class FileJournals:
+    """Journals in files of a data folder, which one process uses at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        """Nothing is opened yet."""
+        self._folder = folder
+
+    def outbox(self, name: str) -> Journal:
+        return Journal(journal_path(self._folder, name))
+
+    def callback(self, name: str) -> Journal:
+        return Journal(callback_path(self._folder, name))
+
+
+def journal_path(folder: Path, name: str) -> Path:
+    """Where the outbox of a domain, or that of rooms, is kept in this data folder."""
+    return folder / "outbox" / f"{name}.journal"
+
+
+def callback_path(folder: Path, name: str) -> Path:
+    """Where the journal of a callback is kept in this data folder."""
+    return folder / "callbacks" / f"{name}.journal"
+
+
+def rooms_outbox(domain: str) -> str:
+    """The name of the outbox for rooms on other servers of the accounts at `domain`."""
+    return f"rooms@{domain}"
