@@ -31,7 +31,7 @@ def figures(gateway: Gateway) -> dict[str, Any]:
 
 def readiness(gateway: Gateway) -> dict[str, Any]:
     """Whether it is ready, and why not: the checks that fail and are needed."""
-    needed = {"process", *gateway.settings.health.ready_needs}
+    needed = {"process", *gateway.settings.ready_needs}
     failed = [check for check in gateway.checks() if check.reason and check.check in needed]
     reasons = [{name: value for name, value in check._asdict().items() if value} for check in failed]
     return {"ready": not reasons, "reasons": reasons}
