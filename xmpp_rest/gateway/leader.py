@@ -142,6 +142,11 @@ class Leader:
         except GatewayError as e:  # there is no leader any more
             log.debug("the leader is not told that this process stops: %s", e)
 
+    def cut_link(self) -> None:
+        """Write nothing to the streams any more: another node owns the domain, or will soon. Does not wait; before `end`."""
+        if self._uplink:
+            self._uplink.cut()
+
     def end(self, *, has_storage: bool = True) -> None:
         """Stop what has started, the link first, so that no more stanzas come in. May be called again.
 

@@ -14,6 +14,7 @@ from xmpp_rest.link.errors import OtherStream, OutboxFull, OutboxShare, ShareFul
 from xmpp_rest.link.journal import NotedEntry
 from xmpp_rest.link.journals import Journals
 from xmpp_rest.link.outbox import Entry, Label, OnProgress, Outbox, account_of
+from xmpp_rest.link.transport import MayWrite
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.request_notes import current_id
@@ -27,8 +28,12 @@ class Uplink:
     The outboxes are kept in `journals`, unless they live in memory; `on_progress` is called for every stanza that makes progress.
     """
 
-    def __init__(self, domains: Sequence[str], settings: LinkSettings, journals: Journals, on_progress: OnProgress, counts: Counts) -> None:
-        """Nothing is opened yet."""
+    def __init__(
+        self, domains: Sequence[str], settings: LinkSettings, journals: Journals, on_progress: OnProgress, counts: Counts,
+        may_write: MayWrite | None = None,
+    ) -> None:  # fmt: skip
+        """Nothing is opened yet. `may_write`: asked before each write; None: always."""
+        self._may_write = may_write
         self._domains = domains
         self._settings = settings
         self._journals = journals
@@ -39,7 +44,8 @@ class Uplink:
     def open(self, events: ComponentEvents) -> None:
         """Open the outboxes, so that they take stanzas; `events` hears of what comes in. Raises OSError: one of them cannot be read."""
         self._components = {
-            domain: Component(domain, self._settings, events, self._outbox(domain), self._counts) for domain in self._domains
+            domain: Component(domain, self._settings, events, self._outbox(domain), self._counts, self._may_write)
+            for domain in self._domains
         }
 
     def _outbox(self, domain: str) -> Outbox:
@@ -54,6 +60,11 @@ class Uplink:
         """End the streams."""
         for component in self._components.values():
             component.stop()
+
+    def cut(self) -> None:
+        """End the streams at once, without another byte. Does not wait; before `stop`."""
+        for component in self._components.values():
+            component.cut()
 
     def close(self) -> None:
         """Give the outboxes back. Raises OSError."""

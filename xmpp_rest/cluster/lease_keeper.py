@@ -1,0 +1,310 @@
+"""LeaseKeeper: the lease as the speaker of one node sees it: who owns, and whether that is this node (many-machines §6)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from drivers import StorageError
+from drivers.shared import NodeRow, Shared
+from xmpp_rest.cluster.identity import NodeIdentity
+from xmpp_rest.cluster.lease_term import LeaseTerm, length_of
+from xmpp_rest.cluster.lease_watch import LeaseWatch
+from xmpp_rest.cluster.node_beat import NodeBeat, may_own
+from xmpp_rest.cluster.node_list import NodeList, NodeSeen
+from xmpp_rest.cluster.owner import LeaseOwner
+from xmpp_rest.config.cluster_tables import ClusterSettings
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.processes.loss import Loss, LossKind
+
+log = logging.getLogger("xmpp_rest.server")
+
+LOOKS = 6  # in the time of a lease
+HURRY = 5  # times as many, while an owner seems to be gone
+REST = 300.0  # seconds for which a node that cannot reach the XMPP server takes no lease that another one may take
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps
+
+
+def lasting_clock() -> float:
+    """Seconds on a clock that never goes back, and goes on while the machine sleeps."""
+    return time.clock_gettime(_CLOCK)
+
+
+class LeaseKeeper:
+    """One life of a speaker. `start` and `stop` are called once each, by who has locked the folder; its thread does the rest.
+
+    It takes the lease once it is nobody's, and holds it until `stop`, or until it is lost: then it takes it no more.
+    """
+
+    def __init__(
+        self,
+        shared: Callable[[], Shared],
+        hosted: str,
+        hosts: tuple[str, ...],
+        identity: NodeIdentity,
+        settings: ClusterSettings,
+        describe: Callable[[], Mapping[str, Any]],
+        incidents: Incidents,
+        clock: Callable[[], float] = lasting_clock,
+    ) -> None:
+        """`hosted`: the domain whose lease it is; `hosts`: those whose contents are written under it; `describe`: `info` of the node."""
+        self.identity = identity
+        self._shared = shared
+        self._hosted = hosted
+        self._hosts = hosts
+        self._settings = settings
+        self._presence = NodeBeat(identity, settings.kind, describe)
+        self._incidents = incidents
+        self._clock = clock
+        self._watch = LeaseWatch(identity.node, settings.lease, has_locks=settings.notify)
+        self._nodes = NodeList(settings.lease)
+        self._term: LeaseTerm | None = None  # of the lease that this node holds
+        self._epoch = 0
+        self._loss: Loss | None = None
+        self._takes = settings.may_own
+        self._rests_until = 0.0
+        self._owner: LeaseOwner | None = None
+        self._listeners: list[Callable[[], None]] = []
+        self._on_loss: list[Callable[[Loss], None]] = []
+        self._changing = threading.Lock()  # guards taking, loss and release
+        self._telling = threading.Lock()  # guards the owner that is known
+        self._wake = threading.Event()
+        self._taken = threading.Event()  # or to be stopped
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=run, name="lease", daemon=True) for run in (self._run, self._watch_term)]
+
+    # what others ask
+
+    @property
+    def owner(self) -> LeaseOwner | None:
+        """Who owns, for all that this node knows; None: nobody, or a node that is silent."""
+        return self._owner
+
+    @property
+    def holds(self) -> bool:
+        """Whether this node owns, and has not begun to give that up."""
+        return self._term is not None and self._loss is None
+
+    def may_write(self) -> bool:
+        """Whether this node may write to the link now."""
+        term = self._term
+        return term is not None and self._owns_still and term.may_write()
+
+    @property
+    def _owns_still(self) -> bool:
+        """Whether this node owns, also while it hands over."""
+        return self._term is not None and (self._loss is None or self._loss.kind is LossKind.GIVEN_UP)
+
+    @property
+    def loss(self) -> Loss | None:
+        """Why this node gives up, or has given up, what it owned."""
+        return self._loss
+
+    def nodes(self) -> Mapping[str, NodeSeen]:
+        """All nodes that have a row, by name, as they were last read."""
+        return self._nodes.all()
+
+    def living(self) -> list[NodeRow]:
+        """The nodes that were heard of within a lease."""
+        return self._nodes.living(self._clock())
+
+    # what others tell
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever another owns, or nobody; on a thread that must not be held up."""
+        self._listeners.append(listener)
+
+    def on_loss(self, listener: Callable[[Loss], None]) -> None:
+        """Call `listener` once this node is to own no more; on a thread that must not be held up."""
+        self._on_loss.append(listener)
+
+    def heard_as(self, ear: str) -> None:
+        """Other nodes reach this one under another run from now on, as its session with the database is a new one."""
+        self._presence.heard_as(ear)
+        self.look()
+
+    def look(self) -> None:
+        """Look at once, as the owner may have changed. Any thread may call this."""
+        self._wake.set()
+
+    def withdraw(self, *, takes: bool) -> None:
+        """Take the lease no more, or again (`[cluster] may_own` allowing). What is held is kept: see `give_up`."""
+        self._takes = takes and self._settings.may_own
+        self.look()
+
+    def give_up(self, reason: str, to: str = "") -> bool:
+        """Have another node own, in an orderly way: `to`, or any. False: this node does not own."""
+        return self._lose(Loss(LossKind.GIVEN_UP, reason, to))
+
+    def move_to(self, node: str) -> bool:
+        """`give_up` to this node; False: this one does not own, or that one does not live, or may not own."""
+        return node in self.others() and self.give_up(f"it was moved to {node}", node)
+
+    def others(self) -> set[str]:
+        """The other living nodes that may own."""
+        return {row.node for row in self.living() if row.node != self.identity.node and may_own(row)}
+
+    # its life
+
+    def start(self) -> None:
+        """Begin to look, in threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End; a lease that is still held is released, so that the next one need not wait (bounded)."""
+        self._stopping.set()
+        self._wake.set()
+        self._taken.set()
+        for thread in self._threads:
+            if thread.is_alive() and thread is not threading.current_thread():
+                thread.join(self._settings.lease)
+        self._release()
+        self._tell()
+
+    def _release(self) -> None:
+        with self._changing:
+            term, self._term = self._term, None
+            loss, self._loss = self._loss, self._loss or Loss(LossKind.GIVEN_UP, "it ends")
+        if term is None or (loss is not None and loss.kind is not LossKind.GIVEN_UP):
+            return
+        try:
+            self._shared().release(self._hosted, self.identity.run, self._epoch)
+        except StorageError as e:
+            log.warning("the lease of %s could not be released, and ends by itself: %s", self._hosted, e)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            self.turn()
+            self._wake.wait(self._pause())
+
+    def turn(self) -> None:
+        """Look once, and do what follows from it. Called by its thread. Raises nothing."""
+        try:
+            self._look()
+        except StorageError as e:
+            self._failed(e)
+        except Exception as e:
+            self._failed(e)
+            self._incidents.report(log, "lease-look", "the lease could not be looked after: %s", e, level=logging.ERROR, trace=True)
+        self._tell()
+
+    def _watch_term(self) -> None:
+        """Give up at the end of the term, whatever the database does."""
+        while not self._stopping.is_set():
+            if (term := self._term) is None or self._loss is not None:
+                self._taken.wait()
+                self._taken.clear()
+            else:
+                self._stopping.wait(max(0.0, term.end - self._clock()))
+                self.expire()
+
+    def expire(self) -> None:
+        """Give up if the term is over. Called by a thread of its own, which no database holds up."""
+        if (term := self._term) is not None and term.is_over():
+            self._lose(Loss(LossKind.LOST, f"it could not be renewed for {length_of(self._settings.lease):g} s"))
+            self._tell()
+
+    def _pause(self) -> float:
+        """Seconds until the next look."""
+        usual: float = self._settings.lease / LOOKS
+        hurries = self._term is None and self._watch.silence(self._clock()) > 1.5 * usual
+        return usual / HURRY if hurries else usual
+
+    def _failed(self, error: Exception) -> None:
+        self._watch.failed()
+        self._nodes.failed()
+        if (term := self._term) is not None:
+            term.broke()
+        text = "the database cannot be asked about the lease of %s: %s"
+        self._incidents.report(log, "lease-unknown", text, self._hosted, " ".join(str(error).split()))
+
+    # one look
+
+    def _look(self) -> None:
+        shared = self._shared()
+        if self._owns_still:
+            self._renew(shared)
+        if displaced := self._presence.count(shared, takes=self._takes and self._clock() >= self._rests_until):
+            self._lose(Loss(LossKind.DISPLACED, displaced))
+            return
+        self._nodes.saw(shared.nodes(), self._clock())
+        self._watch.saw(shared.leases().get(self._hosted), self._clock())
+        if self._may_try() and self._is_free(shared):
+            self._take(shared)
+
+    def _renew(self, shared: Shared) -> None:
+        sent = self._clock()
+        if not shared.renew(self._hosted, self.identity.run, self._epoch):
+            self._lose(Loss(LossKind.LOST, "another node has taken it"))
+        elif (term := self._term) is not None:
+            term.renewed(sent, is_locked=self._settings.notify and shared.hold_lock(self._hosted))
+
+    def _may_try(self) -> bool:
+        """Whether this node is a candidate."""
+        if self._loss is not None or self._term is not None or self._stopping.is_set():
+            return False
+        now = self._clock()
+        is_left = self._watch.silence(now) >= 2 * self._settings.lease  # nobody else takes it
+        return self._takes and (now >= self._rests_until or is_left)
+
+    def _is_free(self, shared: Shared) -> bool:
+        row, now = self._watch.row, self._clock()
+        is_own = row is not None and row.node == self.identity.node and self._presence.is_same
+        asks = self._watch.asks_for_lock(now, is_own=is_own)
+        return self._watch.may_take(now, is_own=is_own, lock_is_free=asks and shared.lock_is_free(self._hosted))
+
+    def _take(self, shared: Shared) -> None:
+        taken = self._clock()
+        epoch = shared.take(self._hosted, self.identity.node, self.identity.run, self._watch.row)
+        if epoch is None:
+            self._wake.set()  # another came first: see who
+            return
+        term = LeaseTerm(self._settings.lease, self._clock, taken, sooner=self._settings.notify)
+        shared.fence(self._hosted, self.identity.run, epoch, self._hosts, self._fenced)
+        with self._changing:
+            self._epoch, self._term = epoch, term
+        if self._settings.notify and shared.hold_lock(self._hosted):
+            term.renewed(taken, is_locked=True)
+        self._taken.set()
+
+    def _fenced(self) -> None:
+        """A transaction was refused, as the lease is another's."""
+        self._lose(Loss(LossKind.LOST, "another node has taken it"))
+
+    def _lose(self, loss: Loss) -> bool:
+        with self._changing:
+            if self._loss is not None and (self._loss.kind is not LossKind.GIVEN_UP or loss.kind is LossKind.GIVEN_UP):
+                return False
+            if self._term is None and loss.kind is not LossKind.DISPLACED:
+                return False
+            self._loss = loss
+        if self._term is None:
+            log.critical("node %s serves no more: %s", self.identity.node, loss.reason)
+        else:
+            log.warning("node %s no longer owns %s (epoch %d): %s", self.identity.node, self._hosted, self._epoch, loss.reason)
+        for listener in self._on_loss:
+            listener(loss)
+        self.look()
+        return True
+
+    def _tell(self) -> None:
+        """Tell the listeners if another one owns."""
+        with self._telling:
+            before, self._owner = self._owner, self._known_owner()
+            if self._owner == before:
+                return
+        for listener in self._listeners:
+            listener()
+
+    def _known_owner(self) -> LeaseOwner | None:
+        if self.holds:
+            return LeaseOwner(self._hosted, self.identity.node, self.identity.run, self._epoch)
+        row = self._watch.row
+        if row is None or row.run == self.identity.run or not self._watch.is_owned(self._clock()):
+            return None
+        return LeaseOwner(self._hosted, row.node, row.run, row.epoch)
