@@ -43,6 +43,7 @@ from drivers.batches import result_of
 from drivers.copies import OnCopied, StorageFile, unsaid
 from drivers.errors import BadStorageURL as BadStorageURL
 from drivers.errors import BadValue as BadValue
+from drivers.errors import CommitInDoubt as CommitInDoubt
 from drivers.errors import ItemNotFound as ItemNotFound
 from drivers.errors import NoCopies as NoCopies
 from drivers.errors import StorageError as StorageError

@@ -118,7 +118,7 @@ class JournalRows(ABC):
     def commit(self, change: JournalChange) -> list[Exception | None]:
         """Make the change, durably; the exception of each of `additions` that the archive cannot have, whose others are made all the same.
 
-        Waits for `COMMIT_WAIT` seconds at most. Raises LeaseLost, and StorageError, whose text says so if the change may have been made.
+        Waits for `COMMIT_WAIT` seconds at most. Raises LeaseLost; CommitInDoubt if the change may have been made; StorageError.
         """
 
 

@@ -15,7 +15,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from drivers import StorageError
+from drivers import CommitInDoubt, StorageError
 from drivers.names import Key
 from drivers.observed import READ, WRITE, observed, timed
 from drivers.sql.commitwatch import CommitWatch
@@ -201,7 +201,7 @@ class PostgresEngine(Engine):
             sentence = f"no connection could be had for {CONNECT:.0f} s"
             raise StorageError(f"{self._name}: {sentence}", told=sentence) from e
         except OutcomeUnknown as e:
-            raise StorageError(f"{self._name}: {UNKNOWN} ({e})", told=UNKNOWN) from e
+            raise CommitInDoubt(f"{self._name}: {UNKNOWN} ({e})", told=UNKNOWN) from e
         except psycopg.Error as e:
             if is_conflict(e):
                 raise TransactionConflict from e
