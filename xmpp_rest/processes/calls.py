@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from xmpp_rest.errors import GatewayError, Unanswered
-from xmpp_rest.processes.answering import REQUEST
 from xmpp_rest.processes.channel import SOCKET, connect
 from xmpp_rest.processes.codec import Signature, ValueCodecs, read_error
+from xmpp_rest.processes.follower_calls import REQUEST
 from xmpp_rest.processes.group import CallChannel, Message
 from xmpp_rest.processes.server import FORGET
 from xmpp_rest.request_notes import current_id

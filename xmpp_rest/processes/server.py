@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterable
 from functools import partial
 
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.processes.answering import Answering, answer_to, send_or_close
 from xmpp_rest.processes.channel import Channel
 from xmpp_rest.processes.codec import write_error
+from xmpp_rest.processes.follower_calls import FollowerCalls, answer_to, send_or_close
 from xmpp_rest.processes.group import FollowerChannel, Member, Message, Relay
 from xmpp_rest.threads.sockets import SocketLoop
 
@@ -47,7 +47,7 @@ class Followers:
         self._lets_in = relay is None
         self._letting_in = threading.Lock()  # guards the line above, and who is welcome
         self._connected: dict[FollowerChannel, _Follower] = {}
-        self._answering = Answering()
+        self._calls = FollowerCalls()
         self._passed_on: set[tuple[FollowerChannel, int]] = set()  # what another node is to answer
         self._stopped = False
         self._leaving = False
@@ -59,7 +59,7 @@ class Followers:
         """No further call is begun, also none of a process that has connected just now."""
         self._stopped = True
         self.close()
-        self._answering.stop()
+        self._calls.stop()
 
     def hand_over(self, seconds: float) -> None:
         """Have the followers call no more, and answer what they have called for; for so many seconds at most."""
@@ -69,7 +69,7 @@ class Followers:
                 send_or_close(channel, LEAVING)
         if not self._connected:
             return
-        self._answering.wait_for(lambda: all(each.has_left for each in tuple(self._connected.values()) if each.id), seconds)
+        self._calls.wait_for(lambda: all(each.has_left for each in tuple(self._connected.values()) if each.id), seconds)
 
     def close(self) -> None:
         """End all connections."""
@@ -124,19 +124,19 @@ class Followers:
         with self._letting_in:
             self._connected[channel] = follower = _Follower()
             follower.is_welcome = is_welcome
+            if self._stopped:  # `stop` may not have seen this one
+                channel.close()
             if self._lets_in and not is_welcome:
                 self._welcome(channel)
-        if self._stopped:  # `stop` may not have seen this one
-            channel.close()
 
     def leave(self, channel: FollowerChannel, member: Member, *, on_node: bool) -> None:
         """It has gone. `on_node`: from this node."""
         follower = self._connected.pop(channel, None)
         channel.close()
-        self._answering.forget_all(channel)
+        self._calls.forget_all(channel)
         for key in [key for key in tuple(self._passed_on) if key[0] is channel]:
             self._has_answered(key)
-        self._answering.count(0)
+        self._calls.count(0)
         if self._relay is not None and on_node:
             self._relay.has_left(channel)
         if follower is not None and follower.id:
@@ -164,15 +164,15 @@ class Followers:
             self._join(channel, follower, message)
         elif name == LEFT:
             follower.has_left = True
-            self._answering.count(0)
+            self._calls.count(0)
         elif name == LISTEN:
             follower.listens = True
             if not passes_on:
                 send_or_close(channel, answer_to(message, None))
         elif name == FORGET:
-            self._answering.forget((channel, message["of"]))
+            self._calls.forget((channel, message["of"]))
         elif not passes_on or member.is_of_node(name):
-            self._answering.begin(channel, member, message)
+            self._calls.begin(channel, member, message)
             return
         if passes_on:
             self._pass_on(channel, message)
@@ -191,7 +191,7 @@ class Followers:
             self._has_answered((channel, message["of"]))
         elif key[1]:
             self._passed_on.add(key)
-            self._answering.count(1)
+            self._calls.count(1)
         try:
             self._relay.pass_on(channel, message)
         except BaseException:
@@ -206,7 +206,7 @@ class Followers:
     def _has_answered(self, key: tuple[FollowerChannel, int]) -> None:
         if key in self._passed_on:
             self._passed_on.discard(key)
-            self._answering.count(-1)
+            self._calls.count(-1)
 
     # what they are sent
 

@@ -1,4 +1,4 @@
-"""Answering: the calls that others make of this process, from the message until the answer is sent."""
+"""FollowerCalls: the calls that others make of this process, from the message until the answer is sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ THREADS = 32  # for calls that may wait
 REQUEST = "request"  # in a call: the id of the request on whose behalf it is
 
 
-class Answering:
+class FollowerCalls:
     """The calls that are under way. Owned by Followers."""
 
     def __init__(self) -> None:
