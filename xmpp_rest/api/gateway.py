@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -156,3 +156,9 @@ class Gateway(Protocol):
 
     def reload(self) -> Merged:
         """Read the configuration again and put in force what can be. Raises SettingsError, and then all is as it was."""
+
+    def reload_elsewhere(self, known: Sequence[str]) -> list[str]:
+        """Have the other processes do the same; a sentence for each node where not all is in force. Raises GatewayError.
+
+        `known`: what needs a restart, which is not told again.
+        """

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.data_folder import ready_folder
+from xmpp_rest.gateway.node_reloads import NodeReloads, Reloaded
 from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.put_in_force import put_in_force, reread
 from xmpp_rest.gateway.readiness import Readiness
@@ -65,6 +66,7 @@ class Gateway:
         self._pid = 0  # of the process in which the parts are started
         self._forked_from = 0  # of the process in which they were started before
         self.answers = Answers(self._observers)
+        self._reloads: NodeReloads | None = None  # where there are other machines
         self.parts = self._build()
         """Rebuilt in a process that was forked off after `start()`: a part must not be kept across a fork."""
 
@@ -74,6 +76,8 @@ class Gateway:
     def _build(self) -> Parts:
         parts = build(self.settings, self.driver, self.data_dir, self.incidents, lambda: self.answers.under_way, self.began)
         parts.remote.on_broadcast("reload", self._follow)
+        cluster = self.settings.cluster
+        self._reloads = NodeReloads(cluster.node, self._reload_named, parts.remote) if cluster.is_on else None
         if self._offer_calls is not None:
             self._offer_calls(self, parts.remote)
         if self._loop is not None:
@@ -103,6 +107,27 @@ class Gateway:
             self.reload()
         except SettingsError as e:  # it was changed again meanwhile
             log.error("the configuration counts as it was: %s", e)
+
+    def reload_elsewhere(self, known: Sequence[str]) -> list[str]:
+        """Have the other processes do the same; a sentence for each node where not all is in force but what is known to need a restart.
+
+        Raises GatewayError.
+        """
+        if self._reloads is not None:
+            return self._reloads.elsewhere(known)
+        self.parts.remote.broadcast("reload")
+        return []
+
+    def _reload_named(self) -> Reloaded:
+        """`reload`, for a process of another node that asks; what is wrong is told without the folder of the file."""
+        node = self.settings.cluster.node
+        try:
+            return Reloaded(node, "", self.reload().waiting)
+        except SettingsError as e:
+            return Reloaded(node, f"nothing was changed there: {str(e).replace(self.settings.base + os.sep, '')}", [])
+        except Exception:
+            log.exception("the configuration could not be read again")
+            return Reloaded(node, "it failed; the log of that node says why", [])
 
     def prepare(self) -> None:
         """Take the storage's lease, and make sure that there is an administrator. Raises GatewayError, StorageError, LeaseTaken."""

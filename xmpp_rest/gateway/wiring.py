@@ -94,7 +94,7 @@ from xmpp_rest.service.rooms.kept_room_messages import KeptRoomMessages
 from xmpp_rest.service.rooms.speaking import TURNS
 from xmpp_rest.service.rooms.verbs import RoomVerbs
 from xmpp_rest.service.streams.online import Online
-from xmpp_rest.service.streams.registry import Streams
+from xmpp_rest.service.streams.registry import Streams, at_once, drawn
 from xmpp_rest.service.streams.sessions import Sessions
 from xmpp_rest.service.streams.timeline import HEARD_STORE, AccountTimeline
 from xmpp_rest.threads.waits import Waits
@@ -149,7 +149,10 @@ def build(
     archive = Archive(driver, unarchived=unarchived)
     heard = Archive(driver, HEARD_STORE)
     kept_room_messages = KeptRoomMessages(heard, driver, settings.rooms_anywhere.keep)
-    streams = Streams(AccountTimeline(archive, heard), settings.streams, waits, remote, events, counts, incidents)
+    streams = Streams(
+        AccountTimeline(archive, heard), settings.streams, waits, remote, events, counts, incidents,
+        return_after=drawn if settings.cluster.is_on else at_once,
+    )  # fmt: skip
     online = Online(domain, streams, presences)
     offline = Offline(driver, domain, online, events)
     clock = MonotonicClock()
@@ -202,7 +205,7 @@ def build(
     changed = dict.fromkeys(("blocklist", "privacy"), guard.lists_changed)
     data = Data(driver, accounts, data_usage, before={"vcard": vcards.require_stored}, changed=changed, unarchived=unarchived)
     jobs = Jobs(driver, domain, incidents)
-    filing = build_files(settings, data_dir, accounts, authenticator, remote, incidents)
+    filing = build_files(settings, data_dir, driver, accounts, authenticator, remote, incidents)
     AccountEnds(  # works by signals alone
         events, tokens, hooks, contacts, SharedGroups(driver, domain), sessions, muclight, conference, archive, filing.files
     )  # fmt: skip

@@ -103,9 +103,12 @@ def reload_config(services: Services) -> bool:
     except SettingsError as e:
         shown = str(e).replace(services.gateway.settings.base + os.sep, "")  # which file it is, not where
         raise rejected(f"Nothing was changed: {shown}") from e
-    services.parts.remote.broadcast("reload")
-    if waiting:
-        raise rejected(f"These need a restart: {', '.join(waiting)}. All else is in force")
+    elsewhere = services.gateway.reload_elsewhere(waiting)
+    restart = f"These need a restart: {', '.join(waiting)}. All else is in force" if waiting else ""
+    if elsewhere:
+        raise rejected("; ".join((f"It is not in force everywhere: {elsewhere[0]}", *elsewhere[1:], *([restart] if restart else ()))))
+    if restart:
+        raise rejected(restart)
     return True
 
 
