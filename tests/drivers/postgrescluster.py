@@ -37,7 +37,14 @@ class Cluster:
                 shutil.chown(self.folder, self.user)
             self._run(program("initdb"), "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale", "-N")
         # autovacuum looks at each database once a minute by a process of its own, and a test has one: 100 s of processor time for 1,000 tests
-        options = ["listen_addresses=", f"unix_socket_directories={self.folder}", "fsync=off", "autovacuum=off", "max_connections=200", *settings]
+        options = [
+            "listen_addresses=",
+            f"unix_socket_directories={self.folder}",
+            "fsync=off",
+            "autovacuum=off",
+            "max_connections=200",
+            *settings,
+        ]
         command = [program("postgres") or "", "-D", str(data), *itertools.chain(*(("-c", option) for option in options))]
         log = (self.folder / "log").open("ab")
         with log:
@@ -77,10 +84,19 @@ class Cluster:
             connection.execute(f'CREATE DATABASE "{name}" {options}'.encode())
         return f"postgresql://postgres@/{name}?host={self.folder}"
 
-    def halt(self) -> None:
-        """End the server, as a power cut would end its connections."""
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self.folder / ".s.PGSQL.5432"
+
+    def promote(self) -> None:
+        """Make a primary of what follows one. Returns once it takes writes."""
+        self._run(program("pg_ctl"), "promote", "-D", self.folder / "data")
+
+    def halt(self, sign: signal.Signals = signal.SIGQUIT) -> None:
+        """End the server, as a power cut would end its connections; with SIGINT as an administrator does who restarts it ("fast")."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGQUIT)
+            self.process.send_signal(sign)
             self.process.wait(TIMEOUT)
             self.process = None
 

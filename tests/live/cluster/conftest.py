@@ -1,0 +1,79 @@
+"""Fixtures of the tests over machines: databases, servers and nodes that a module's tests share, and mend after each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.drivers.postgrescluster import program
+from tests.live.conftest import ONE_STREAM, require, running
+from tests.live.counting import Receiver
+from tests.live.prosody import Prosody
+from tests.live.users import EventLoop
+from tests.live.xmppserver import XMPPServer
+
+from .databases import Databases
+from .machines import Machines
+
+WHOLE = os.environ.get("XMPP_REST_WHOLE") == "1"
+"""Whether to count as many messages and to freeze for as long as docs/many-machines.md says; a tenth of it otherwise."""
+
+
+@pytest.fixture(scope="module")
+def databases() -> Iterator[Databases]:
+    """A primary and a synchronous standby."""
+    require("pg_basebackup", program("pg_basebackup"))
+    made = Databases()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[XMPPServer]:
+    """A Prosody that gives the name of a component to the last that connects."""
+    require(Prosody.program)
+    yield from running(LettingIn(tmp_path_factory.mktemp("prosody") / "server"))
+
+
+class LettingIn(Prosody):
+    """Prosody, as docs/many-machines.md says that it is to be set beside many machines."""
+
+    def configure(self) -> None:
+        super().configure()
+        config = self.folder / "prosody.cfg.lua"
+        config.write_text(config.read_text().replace("component_secret", 'component_conflict_resolve = "kick_old"\n    component_secret'))
+
+
+@pytest.fixture(scope="module")
+def shared_machines(databases: Databases, server: XMPPServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+    """Two nodes of two workers each, with an account `romeo` that has stored something."""
+    made = Machines(tmp_path_factory.mktemp("machines"), databases, server, {**ONE_STREAM, "server": {"workers": 2}})
+    try:
+        for name in ("web1", "web2"):
+            made.add(name)
+        made.settle()
+        made.nodes[0].register("romeo")
+        assert made.nodes[0].request("PUT", "/data/settings", "{}", "application/json", "romeo").status in (200, 201, 204)
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def machines(shared_machines: Machines) -> Machines:
+    """The module's machines, all of which are well."""
+    shared_machines.mend()
+    return shared_machines
+
+
+@pytest.fixture
+def receiver(server: XMPPServer, event_loop_thread: EventLoop) -> Iterator[Receiver]:
+    receiver = Receiver(event_loop_thread, server)
+    receiver.connect()
+    yield receiver
+    receiver.close()
