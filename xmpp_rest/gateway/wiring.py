@@ -116,7 +116,7 @@ def build(
     waits = Waits(settings.server.threads, settings.server.waits_per_account)
     remote = Remote(LocalGroup(data_dir), waits, StorageError)
 
-    own_sessions = build_sessions(settings, data_dir, waits, remote, incidents, counts)
+    own_sessions = build_sessions(settings, data_dir, driver, waits, remote, incidents, counts)
     passwords = Passwords(settings.auth.password_hash, settings.auth.iterations)
     throttle = Throttle(settings.auth.failures, remote, waiting=max(1, settings.server.threads // 8))
     tokens = Tokens(driver, domain)

@@ -11,12 +11,15 @@ import pytest
 from drivers import StorageError
 from tests.service.sessions.scripted import GOOD, HERE, ROMEO, SECONDS, TYBALT, WRONG, Scripted
 from xmpp_rest.auth.foreign_door import WrongPassword
+from xmpp_rest.auth.sealing import NoSeal
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.processes.election import LocalGroup
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.sessions.foreign_accounts import Entrance, ForeignAccounts
 from xmpp_rest.service.sessions.known_sessions import KnownSessions
+from xmpp_rest.service.sessions.password_carriage import PasswordCarriage
 from xmpp_rest.service.sessions.session_views import SessionViews
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait, Waits
@@ -32,8 +35,9 @@ def remote(tmp_path: Path) -> Iterator[Remote]:
 @pytest.fixture
 def accounts(scripted: Scripted, remote: Remote) -> ForeignAccounts:
     return ForeignAccounts(
-        scripted.core, scripted.admissions, scripted.logins, scripted.upkeep, KnownSessions(scripted.core, remote), Waits(8), remote
-    )
+        scripted.core, scripted.admissions, scripted.logins, scripted.upkeep, KnownSessions(scripted.core, remote),
+        PasswordCarriage(NoSeal(), Incidents()), Waits(8), remote,
+    )  # fmt: skip
 
 
 def deferred(accounts: ForeignAccounts, password: str, seconds: float = SECONDS) -> tuple[OneShot[Any], Any]:
