@@ -8,9 +8,8 @@ from typing import Any
 from drivers.shared import NodeRow, Shared
 from xmpp_rest import __version__
 from xmpp_rest.cluster.identity import NodeIdentity
+from xmpp_rest.cluster.protocol import PROTOCOL
 
-PROTOCOL = 1
-"""Of what nodes say to each other. A node understands its own and the one before."""
 MAY_OWN = "may_own"  # in `info` of a node
 
 

@@ -88,6 +88,7 @@ from xmpp_rest.service.messages.unarchived import Unarchived
 from xmpp_rest.service.messages.unarchived_counts import UnarchivedCounts
 from xmpp_rest.service.monitoring.collection import Collection
 from xmpp_rest.service.monitoring.kept import KeptReports
+from xmpp_rest.service.monitoring.one_machine import OneMachine
 from xmpp_rest.service.muc.build import conference as build_conference
 from xmpp_rest.service.muclight.build import muclight as build_muclight
 from xmpp_rest.service.rooms.kept_room_messages import KeptRoomMessages
@@ -241,7 +242,10 @@ def build(
     remote.on_broadcast("forget", passwords.forget)
     remote.on_broadcast("unban", Unbanning(authenticator, own_sessions.accounts).unban)
     access_log = AccessLog(settings.server.access_log)
-    gauges = Gauges(settings, under_way, streams, pending, uplink, callbacks, dead, runner, rooms.calls, filing.files, own_sessions.views)
+    cluster = OneMachine()
+    gauges = Gauges(
+        settings, under_way, streams, pending, uplink, callbacks, dead, runner, rooms.calls, filing.files, own_sessions.views, cluster
+    )  # fmt: skip
     collection = Collection(counts, gauges, KeptReports(data_dir), remote, incidents)
     parts = Parts(
         passwords=passwords, tokens=tokens, authenticator=authenticator, accounts=accounts, last=last, vcards=vcards,
@@ -272,7 +276,7 @@ def build(
         muclight=muclight, muclight_entity=muclight_entity, conference=conference,
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),
         gauges=gauges, collection=collection, counts=counts, leader=leader, link_status=leader.status, remote=remote,
-        census=Census(remote), lease=StorageLease(driver, data_dir, settings.gateway.domains, incidents),
+        census=Census(remote), cluster=cluster, lease=StorageLease(driver, data_dir, settings.gateway.domains, incidents),
     )  # fmt: skip
     for place, ordered in handlers(parts, settings).items():
         for handler in ordered:

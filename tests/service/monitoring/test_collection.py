@@ -12,8 +12,9 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.metrics.families import Figures
 from xmpp_rest.processes.remote import Remote
+from xmpp_rest.processes.starts import start_of
 from xmpp_rest.service.monitoring.collection import ENDED, MOST_ENDED, Collection
-from xmpp_rest.service.monitoring.kept import FOLDER, KeptReports, start_of
+from xmpp_rest.service.monitoring.kept import FOLDER, KeptReports
 from xmpp_rest.service.monitoring.report import ProcessReport
 
 TIMEOUTS = "iq_timeouts_total"

@@ -25,6 +25,7 @@ def figures(gateway: Gateway) -> dict[str, Any]:
         "callbacks": parts.callbacks.describe(),
         "rooms": parts.room_calls.figures(),
         "files": parts.files.figures() | (foreign.state()._asdict() if (foreign := parts.file_sending.foreign) else {}),
+        "cluster": parts.cluster.figures(),
         **readiness(gateway),
     }
 
