@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -17,9 +16,6 @@ from tests.live.xmppserver import XMPPServer
 from .databases import Databases
 from .machines import Machines
 
-WHOLE = os.environ.get("XMPP_REST_WHOLE") == "1"
-"""Whether to count as many messages and to freeze for as long as docs/many-machines.md says; a tenth of it otherwise."""
-
 
 @pytest.fixture(scope="module")
 def databases() -> Iterator[Databases]:
@@ -33,13 +29,6 @@ def databases() -> Iterator[Databases]:
         made.stop()
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[XMPPServer]:
-    """A Prosody that gives the name of a component to the last that connects."""
-    require(Prosody.program)
-    yield from running(LettingIn(tmp_path_factory.mktemp("prosody") / "server"))
-
-
 class LettingIn(Prosody):
     """Prosody, as docs/many-machines.md says that it is to be set beside many machines."""
 
@@ -47,6 +36,13 @@ class LettingIn(Prosody):
         super().configure()
         config = self.folder / "prosody.cfg.lua"
         config.write_text(config.read_text().replace("component_secret", 'component_conflict_resolve = "kick_old"\n    component_secret'))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[XMPPServer]:
+    """A Prosody that gives the name of a component to the last that connects."""
+    require(Prosody.program)
+    yield from running(LettingIn(tmp_path_factory.mktemp("prosody") / "server"))
 
 
 @pytest.fixture(scope="module")

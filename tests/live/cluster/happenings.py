@@ -95,6 +95,25 @@ def owner_is_drained(machines: Machines, owner: Node, seconds: float) -> None:
     assert undrained.returncode == 0, undrained
 
 
+def other_is_killed(machines: Machines, owner: Node, seconds: float) -> None:
+    other = machines.other(owner)
+    other.kill()
+    other.start()
+    machines.wait_known(other)
+
+
+def other_is_cut_off(machines: Machines, owner: Node, seconds: float) -> None:
+    """From the database, without a word."""
+    other = machines.other(owner)
+    for way in other.to_databases:
+        way.hold()
+    try:
+        time.sleep(seconds)
+    finally:
+        other.join()
+    machines.wait_known(other)
+
+
 def node_is_added_and_removed(machines: Machines, owner: Node, seconds: float) -> None:
     third = machines.add("web3")
     machines.wait_known(third)
@@ -117,6 +136,8 @@ HAPPENINGS = (
     Happening("owner-ends", owner_ends, 2.0, SERVED | CUT),
     Happening("moved", domain_is_moved, 2.0),
     Happening("drained", owner_is_drained, 2.0),
+    Happening("other-killed", other_is_killed, 2.0, of_others=SERVED | REFUSED | CUT, reading_of_others=SERVED | CUT),
+    Happening("other-cut-off", other_is_cut_off, 12.0, of_others=SERVED | REFUSED, reading_of_others=SERVED | REFUSED),
     Happening("added-and-removed", node_is_added_and_removed, 2.0),
     Happening("database-restarted", database_is_restarted, 3.0, SERVED | REFUSED, SERVED | REFUSED, SERVED | REFUSED),
     Happening("database-failed-over", database_fails_over, 6.0, SERVED | REFUSED, SERVED | REFUSED, SERVED | REFUSED),

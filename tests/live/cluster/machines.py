@@ -24,11 +24,17 @@ class Machines:
         self._folder = folder
         self._sections = sections
 
-    def add(self, name: str, sections: Sections | None = None) -> Node:
-        """A further node, which is started."""
-        both = {name: {**self._sections.get(name, {}), **(sections or {}).get(name, {})} for name in {*self._sections, *(sections or {})}}
+    def make(self, name: str, sections: Sections | None = None) -> Node:
+        """A further node, which is not yet started."""
+        more = sections or {}
+        both = {section: {**self._sections.get(section, {}), **more.get(section, {})} for section in {*self._sections, *more}}
         node = Node(self._folder / name, self.databases, self.server.component_port, both)
         self.nodes.append(node)
+        return node
+
+    def add(self, name: str) -> Node:
+        """A further node, which runs."""
+        node = self.make(name)
         node.start()
         return node
 

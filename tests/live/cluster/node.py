@@ -40,6 +40,8 @@ class Node(Gateway):
         }
         for section, keys in sections.items():
             own.setdefault(section, {}).update(keys)
+        if own["cluster"]["kind"] == "none":
+            del own["cluster"]
         super().__init__(folder, self.to_xmpp.port, own)
 
     @property

@@ -2,70 +2,15 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from tests.live.counting import RECEIVER, Receiver
-from tests.live.xmppserver import GATEWAY
+from tests.live.counting import Receiver
 
-from .clients import EventReader, Numbering, check_answers, check_first_seen, pinging, reading
-from .conftest import WHOLE
-from .happenings import CUT, HAPPENINGS, REFUSED, SERVED, Happening
+from .counted import count
+from .happenings import HAPPENINGS, Happening
 from .machines import Machines
-
-EACH = 1_250 if WHOLE else 150
-"""Messages to each of four recipients, at least."""
-TWICE = 600 if WHOLE else 300
-FROZEN = 10.0 if WHOLE else 4.0
-SLACK = 1.0 if WHOLE else 5.0
-"""How much longer a pause may be on a machine that has others to serve."""
 
 
 @pytest.mark.parametrize("happening", HAPPENINGS, ids=lambda happening: happening.name)
 def test_nothing_is_lost_or_overtaken(machines: Machines, receiver: Receiver, happening: Happening) -> None:
-    owner = machines.owner()
-    first, second = (machines.nodes, machines.nodes[::-1])
-    senders = [Numbering(nodes, f"{happening.name}{n}@{RECEIVER}") for n, nodes in enumerate((first, second, [machines.other(owner)]))]
-    events = Numbering(first, f"romeo@{GATEWAY}")
-    streams = [EventReader(nodes, "romeo") for nodes in (first, second)]
-    others = [node for node in machines.nodes if node is not owner]
-    readers, pings = [reading(node) for node in others], [pinging(node) for node in others]
-    for stream in streams:
-        stream.start()
-        assert stream.opened.wait(30)
-    clients = (*senders, events, *readers, *pings)
-    for client in clients:
-        client.start()
-    for sender in (*senders, events):
-        sender.wait_for(EACH // 3)
-    for stream in streams:
-        stream.wait_for(1)
-    began = time.monotonic()
-    happening.happen(machines, owner, FROZEN)
-    lasted = time.monotonic() - began
-    for sender in (*senders, events):
-        sender.wait_for(max(EACH, sender.accepted + EACH // 3))
-    for client in clients:
-        client.end()
-
-    receiver.wait_for(sum(sender.accepted for sender in senders))
-    for stream in streams:
-        stream.wait_for(events.accepted)
-        stream.end()
-    twice = [check_first_seen(receiver.numbers[sender.to], sender.accepted) for sender in senders]
-    for stream in streams:
-        check_first_seen(stream.numbers, events.accepted)
-        assert len(set(stream.ids)) == len(stream.ids), "an event came twice"
-    pause = max(sender.pause() for sender in (*senders, events))
-    refused = sum(answer.status == 503 for client in clients for answer in client.answers)
-    sent = sum(sender.accepted for sender in senders)
-    print(f"{happening.name}: {sent} sent, {sum(twice)} twice, {refused} refused, {lasted:.1f} s long, a pause of {pause:.2f} s")
-    assert sum(twice) < TWICE
-    for sender in (*senders, events):
-        check_answers(sender.answers, happening.sends(owner.name))
-    for watching in readers:
-        check_answers(watching.answers, lambda answer: answer.status in happening.reading_of_others)
-    for watching in pings:
-        check_answers(watching.answers, lambda answer: answer.status in SERVED | REFUSED | CUT)
-    assert pause < happening.pause * SLACK
+    count(machines, receiver, happening)
