@@ -9,6 +9,7 @@ import pytest
 from tests.drivers.postgrescluster import program
 from tests.live.conftest import ONE_STREAM, require, running
 from tests.live.counting import Receiver
+from tests.live.gateway import Sections
 from tests.live.prosody import Prosody
 from tests.live.users import EventLoop
 from tests.live.xmppserver import XMPPServer
@@ -46,9 +47,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[XMPPServer]:
 
 
 @pytest.fixture(scope="module")
-def shared_machines(databases: Databases, server: XMPPServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+def sections() -> Sections:
+    """Settings that a module's nodes have besides."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def shared_machines(
+    databases: Databases, server: XMPPServer, sections: Sections, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Machines]:
     """Two nodes of two workers each, with an account `romeo` that has stored something."""
-    made = Machines(tmp_path_factory.mktemp("machines"), databases, server, {**ONE_STREAM, "server": {"workers": 2}})
+    made = Machines(tmp_path_factory.mktemp("machines"), databases, server, {**ONE_STREAM, "server": {"workers": 2}, **sections})
     try:
         for name in ("web1", "web2"):
             made.add(name)

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import urllib3
+
 from tests.live.conftest import ONE_STREAM
 from tests.live.gateway import Sections
 from tests.live.xmppserver import XMPPServer
@@ -57,14 +59,6 @@ class Machines:
                 raise TimeoutError(self.tail())
             time.sleep(0.02)
 
-    def wait_known(self, node: Node, timeout: float = 40.0) -> None:
-        """Until it takes part, and does not own. Raises TimeoutError."""
-        deadline = time.monotonic() + timeout
-        while not _holds(lambda: node.ready_to_serve() and not node.owns()):
-            if time.monotonic() > deadline:
-                raise TimeoutError(self.tail())
-            time.sleep(0.05)
-
     def remove(self, node: Node) -> None:
         """End it, and know it no more."""
         node.stop()
@@ -94,16 +88,32 @@ class Machines:
         self.settle()
 
     def settle(self, timeout: float = 60.0) -> None:
-        """Wait until each node can call the owner, and what was accepted is with the server. Raises TimeoutError."""
-        deadline = time.monotonic() + timeout
-        while not all(_holds(node.ready_to_serve) for node in self.nodes):
-            if time.monotonic() > deadline:
-                raise TimeoutError(self.tail())
-            time.sleep(0.05)
+        """Wait until each node can call the owner, and what was accepted is with the server. Raises TimeoutError, with the logs."""
+        self._wait(lambda: all(_holds(node.ready_to_serve) for node in self.nodes), timeout)
+
+    def wait_known(self, node: Node, timeout: float = 40.0) -> None:
+        """Until it takes part, and does not own. Raises TimeoutError, with the logs."""
+        self._wait(lambda: _holds(node.ready_to_serve) and not node.owns(), timeout)
+
+    def _wait(self, wanted: Callable[[], bool], timeout: float) -> None:
+        try:
+            until(wanted, timeout)
+        except TimeoutError:
+            raise TimeoutError(self.tail()) from None
+
+
+def until(wanted: Callable[[], bool], timeout: float = 40.0) -> None:
+    """Wait for it. Raises TimeoutError."""
+    deadline = time.monotonic() + timeout
+    while not wanted():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.02)
 
 
 def _holds(asked: Callable[[], bool]) -> bool:
+    """Whether it is so; no where the node does not answer, or not as it should."""
     try:
         return asked()
-    except Exception:
+    except (urllib3.exceptions.HTTPError, LookupError, ValueError):
         return False

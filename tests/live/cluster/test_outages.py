@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -15,17 +14,8 @@ from tests.live.xmppserver import GATEWAY
 
 from .clients import EventReader, Numbering, check_answers, check_first_seen, reading
 from .counted import EACH, WHOLE
-from .machines import Machines
+from .machines import Machines, until
 from .node import Node
-
-
-def until(wanted: Callable[[], bool], seconds: float = 40.0) -> None:
-    """Wait for it. Raises TimeoutError."""
-    deadline = time.monotonic() + seconds
-    while not wanted():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(0.02)
 
 
 def test_the_database_is_down(machines: Machines, receiver: Receiver) -> None:
