@@ -18,7 +18,7 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.files.pruning import FilePruning
 from xmpp_rest.service.hooks.rooms import HookRooms
-from xmpp_rest.service.messages.archive_queue import ArchiveQueue
+from xmpp_rest.service.messages.archived_by_journal import SentArchive
 from xmpp_rest.service.messages.retention import Retention
 from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.rooms.lifecycle import RoomsLifecycle
@@ -35,7 +35,7 @@ class Leader:
     def __init__(
         self,
         uplink: Uplink | None,
-        queue: ArchiveQueue,
+        queue: SentArchive,
         domain: str,
         inbound: InboundQueue,
         callbacks: Callbacks,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from drivers import Driver, StorageError
@@ -28,16 +27,15 @@ from xmpp_rest.gateway.wiring_hearing import build_hearing
 from xmpp_rest.gateway.wiring_hook_requests import hook_requests as build_hook_requests
 from xmpp_rest.gateway.wiring_hook_sending import hook_sending as build_hook_sending
 from xmpp_rest.gateway.wiring_listening import build_listening
+from xmpp_rest.gateway.wiring_promises import build_promises
 from xmpp_rest.gateway.wiring_rooms import build_rooms
 from xmpp_rest.gateway.wiring_scheduled import build_scheduled
 from xmpp_rest.gateway.wiring_session_sending import build_session_inbound, build_session_sending
 from xmpp_rest.gateway.wiring_sessions import build_sessions
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
-from xmpp_rest.link.journals import FileJournals
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
-from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.logs.access import AccessLog
 from xmpp_rest.logs.setup import set_level
 from xmpp_rest.metrics.counts import Counts
@@ -76,7 +74,6 @@ from xmpp_rest.service.limits.limits import RateLimits
 from xmpp_rest.service.messages.announcements import Announcements
 from xmpp_rest.service.messages.archive import Archive
 from xmpp_rest.service.messages.archive_keep import KeepSettings
-from xmpp_rest.service.messages.archive_queue import ArchiveQueue
 from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.messages.idempotency import Idempotency
 from xmpp_rest.service.messages.mailbox import Mailbox
@@ -84,8 +81,6 @@ from xmpp_rest.service.messages.offline import Offline
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.messages.retention import Retention
 from xmpp_rest.service.messages.send import Sending
-from xmpp_rest.service.messages.unarchived import Unarchived
-from xmpp_rest.service.messages.unarchived_counts import UnarchivedCounts
 from xmpp_rest.service.monitoring.collection import Collection
 from xmpp_rest.service.monitoring.kept import KeptReports
 from xmpp_rest.service.monitoring.one_machine import OneMachine
@@ -131,9 +126,9 @@ def build(
     )  # fmt: skip
     accounts = Accounts(driver, passwords, domain, events)
 
-    journals = FileJournals(data_dir)
     outcomes = Outcomes(counts)
-    uplink = Uplink(domains, settings.link, journals, outcomes.progress, counts) if settings.link.kind == "component" else None
+    promises = build_promises(settings, driver, data_dir, outcomes, counts, remote, incidents, shared=None, may_write=None)
+    uplink = promises.uplink
     pending = Pending(settings.rest.iq_waiting, counts.iq_timed_out)
     own_sessions.accounts.in_use_by(pending.askers)
     router = Router(frozenset(domains), pending, remote, uplink, frozenset(settings.gateway.domains[1:]), (outcomes.observe,), incidents)
@@ -144,10 +139,7 @@ def build(
     guard = Guard(domain, lists, blocks, roster)
     presences = Presences(driver, router, guard.may_go, events)
 
-    unqueued = UnarchivedCounts(data_dir)
-    queue = ArchiveQueue(Archive(driver), unqueued, incidents, partial(uplink.ack_notes, domain) if uplink else _ignored)
-    unarchived = Unarchived(unqueued, queue, partial(uplink.forget_notes, domain) if uplink else _ignored, domain, remote)
-    archive = Archive(driver, unarchived=unarchived)
+    archive = Archive(driver, unarchived=promises.unarchived)
     heard = Archive(driver, HEARD_STORE)
     kept_room_messages = KeptRoomMessages(heard, driver, settings.rooms_anywhere.keep)
     streams = Streams(
@@ -158,14 +150,14 @@ def build(
     offline = Offline(driver, domain, online, events)
     clock = MonotonicClock()
     hooks_address = HooksAddress(settings.hooks.address, accounts.exists)
-    mailbox = Mailbox(archive, queue, streams, accounts, clock, offline, incidents, hooks_address.is_nobody)
+    mailbox = Mailbox(archive, promises.sent, streams, accounts, clock, offline, incidents, hooks_address.is_nobody)
     announcements = Announcements(driver, domain, router, events, incidents)
 
     privacy = PrivacyQueries(lists, mailbox.show)
     blocking = BlockingQueries(blocks, roster, presences, mailbox.show, accounts.exists)
     bots = frozenset(jid for callback in settings.callbacks.values() for jid in callback.address if jid.local)
     contacts = Contacts(roster, presences, router, accounts, bots=bots, push=mailbox.show, is_listening=online.has_session)
-    rooms = build_rooms(settings, driver, journals, router, mailbox, guard, outcomes, waits, events, remote, incidents, began)
+    rooms = build_rooms(settings, driver, promises.journals, router, mailbox, guard, outcomes, waits, events, remote, incidents, began)
     sending = Sending(router, mailbox, contacts, guard, outcomes, rooms.speaking, waits, remote, incidents, counts)
     hooks = Hooks(driver, settings, remote, incidents, authenticator.is_admin)
     hook_sending = build_hook_sending(
@@ -180,7 +172,7 @@ def build(
 
     dead = DeadLetters(driver, domain)
     callbacks = Callbacks(
-        settings.callbacks, router, dead, journals, remote, say=rooms.speaking.say_later,
+        settings.callbacks, router, dead, promises.journals, remote, say=rooms.speaking.say_later,
         exists=accounts.exists, is_admin=authenticator.is_admin, incidents=incidents, counts=counts,
     )  # fmt: skip
     hearing, session_hearing = build_hearing(
@@ -204,7 +196,7 @@ def build(
     data_usage = Usage(driver, settings.data)
     data_rights = DataRights(driver, settings.gateway.domains, authenticator.is_admin)
     changed = dict.fromkeys(("blocklist", "privacy"), guard.lists_changed)
-    data = Data(driver, accounts, data_usage, before={"vcard": vcards.require_stored}, changed=changed, unarchived=unarchived)
+    data = Data(driver, accounts, data_usage, before={"vcard": vcards.require_stored}, changed=changed, unarchived=promises.unarchived)
     jobs = Jobs(driver, domain, incidents)
     filing = build_files(settings, data_dir, driver, accounts, authenticator, remote, incidents)
     AccountEnds(  # works by signals alone
@@ -235,7 +227,7 @@ def build(
     build_session_inbound(own_sessions, router, (rooms.stanzas.handle, listening.sessions.handle), incidents, counts)
     own_sessions.observers.subscribe(listening.sessions)
     leader = Leader(
-        uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
+        uplink, promises.sent, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
         rooms.outbox, filing.pruning, own_sessions.lifecycle, incidents, remote,
     )  # fmt: skip
     remote.on_broadcast("log_level", set_level)

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from xmpp_rest.link.journal import Journal, NotedEntry
+
+
+class LateEntry(NamedTuple):
+    """An entry that is kept after all, though `append` has said that it may not be."""
+
+    number: int
+    text: str
+    request_id: str
+
+    def __repr__(self) -> str:
+        return f"LateEntry({self.number})"  # the text has what people write
+
+
+OnLate = Callable[[Sequence[LateEntry]], None]
+"""Handles such entries as those that an earlier process left, before all that is appended later. Must not wait."""
 
 
 class JournalPort(Protocol):
@@ -38,6 +53,10 @@ class JournalPort(Protocol):
 
     def forget_notes(self) -> None:
         """Have every acknowledgement kept when this returns. Raises OSError."""
+        ...
+
+    def on_late(self, listener: OnLate) -> None:
+        """Tell `listener` of what turns out later to be kept, by whatever thread finds out. Called before anything is appended."""
         ...
 
     def close(self) -> None:

@@ -30,9 +30,13 @@ class Uplink:
 
     def __init__(
         self, domains: Sequence[str], settings: LinkSettings, journals: Journals, on_progress: OnProgress, counts: Counts,
-        may_write: MayWrite | None = None,
+        may_write: MayWrite | None = None, tells_left: bool = False,
     ) -> None:  # fmt: skip
-        """Nothing is opened yet. `may_write`: asked before each write; None: always."""
+        """Nothing is opened yet. `may_write`: asked before each write; None: always.
+
+        `tells_left`: whether `on_progress` is called for what an earlier process left: it is accepted, and goes on.
+        """
+        self._tells_left = tells_left
         self._may_write = may_write
         self._domains = domains
         self._settings = settings
@@ -50,7 +54,7 @@ class Uplink:
 
     def _outbox(self, domain: str) -> Outbox:
         journal = self._journals.outbox(domain) if self._settings.outbox == "disk" else None
-        return Outbox(self._settings.outbox_size, journal, self._on_progress, self._settings.share)
+        return Outbox(self._settings.outbox_size, journal, self._on_progress, self._settings.share, tells_left=self._tells_left)
 
     def start(self) -> None:
         for component in self._components.values():

@@ -89,11 +89,15 @@ class CallbackQueue:
 
     def start(self) -> None:
         """What an earlier process left goes first, after the probe. Raises OSError: the journal cannot be opened."""
-        for accepted in self._journal.open():
-            self.pool.restore(accepted[1].sender.bare, self._job(accepted))
+        self._restore(self._journal.open(self._restore))
         self.pool.pause()
         self.pool.start()
         self._writer.start()
+
+    def _restore(self, kept: Sequence[Accepted]) -> None:
+        """Queue what is in the journal, however many wait."""
+        for accepted in kept:
+            self.pool.restore(accepted[1].sender.bare, self._job(accepted))
 
     def stop(self) -> None:
         """Stop; waiting deliveries stay on disk, and running attempts get a moment to end."""

@@ -40,11 +40,6 @@ class QueuedMessage(NamedTuple):
     """Whether an earlier process accepted it, and may have archived it already."""
 
 
-def note_of(item: ArchiveItem) -> Any:
-    """What the journal keeps of an item besides the stanza."""
-    return [item.id, item.when]
-
-
 def _left_over(entry: NotedEntry) -> QueuedMessage:
     """What an earlier process accepted, and may not have archived."""
     stanza, (identifier, when) = parse_stored(entry.text), entry.note
@@ -73,6 +68,10 @@ class ArchiveQueue:
 
     def __len__(self) -> int:
         return self._count
+
+    def note_of(self, _owner: JID, item: ArchiveItem) -> Any:
+        """What the journal keeps of an item besides the stanza."""
+        return [item.id, item.when]
 
     def has_room(self, count: int) -> bool:
         """Whether so many more may be queued."""
