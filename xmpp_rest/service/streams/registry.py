@@ -113,8 +113,10 @@ class Streams:
     @on_leader
     def _publish(self, owner: JID, event: Event) -> None:
         self.hear(owner, event)
-        if self._remote.group.has_listeners:
-            self._remote.publish(EVENT, owner=str(owner), event=event.to_json())
+        group = self._remote.group
+        if group.has_listeners:
+            audience = self.directory.processes_of(owner) if group.spans_nodes else None  # each node costs a transaction
+            self._remote.publish(EVENT, audience, owner=str(owner), event=event.to_json())
 
     def _hear_published(self, owner: str, event: list[Any]) -> None:
         jid = parse_jid(owner)
