@@ -50,6 +50,7 @@ class LocalGroup:
         """`followers`: that are connected to this process, should it lead; those of a ClusterGroup know other nodes, too."""
         self._folder = folder
         self._followers = followers or Followers()
+        self._speaks = followers is not None  # for its node, whether or not that leads
         self._calls = Calls()
         self._incidents = Incidents()
         self._stopping = threading.Event()
@@ -115,15 +116,16 @@ class LocalGroup:
 
     # calls and messages
 
-    def wait_for_leader(self) -> bool:
-        return self._wait_for(self._settled)
+    def wait_for_leader(self, seconds: float | None = None) -> bool:
+        """`seconds`: at most; None: ROLE_TIMEOUT."""
+        return self._wait_for(self._settled, seconds)
 
     def wait_for_speaker(self) -> bool:
         return self._wait_for(self._connected)
 
-    def _wait_for(self, gate: Gate) -> bool:
+    def _wait_for(self, gate: Gate, seconds: float | None = None) -> bool:
         """A process that has not begun, or has ended, takes part in no election."""
-        return gate.is_set() or (self._runs and gate.wait(ROLE_TIMEOUT))
+        return gate.is_set() or (self._runs and gate.wait(ROLE_TIMEOUT if seconds is None else seconds))
 
     @property
     def _runs(self) -> bool:
@@ -251,7 +253,8 @@ class LocalGroup:
             self.is_leader = True
             self._connected.set()
             member.take_role(True)
-            log.info("process %d leads and holds the link", os.getpid())
+            if not self._speaks:
+                log.info("process %d leads and holds the link", os.getpid())
             self._settled.set()
             self._accept(listener, member)
         finally:

@@ -34,6 +34,10 @@ class FollowerCalls:
         self._stopped = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def submit(self, work: Callable[[], None]) -> None:
+        """Have it done by a thread that may wait; it must raise nothing. Raises RuntimeError after `stop`."""
+        self._pool.submit(work)
+
     def count(self, difference: int) -> None:
         """So many more calls are open; 0: followers have said something that `wait_for` is about."""
         with self._changed:

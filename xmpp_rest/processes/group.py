@@ -53,6 +53,13 @@ class Relay(Protocol):
     def passes_on(self) -> bool:
         """Whether another node may lead, so that calls go there."""
 
+    @property
+    def can_pass_on(self) -> bool:
+        """Whether there is a leader to pass things on to."""
+
+    def wait(self) -> bool:
+        """Wait for there to be one (bounded); whether there is."""
+
     def pass_on(self, channel: FollowerChannel, message: Message) -> None:
         """Pass it on, without waiting. Raises GatewayError, and then it was not."""
 

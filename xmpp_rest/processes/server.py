@@ -175,7 +175,7 @@ class Followers:
             self._calls.begin(channel, member, message)
             return
         if passes_on:
-            self._pass_on(channel, message)
+            self._pass_on(channel, follower, message)
 
     def _join(self, channel: FollowerChannel, follower: _Follower, message: Message) -> None:
         follower.id = message["id"]
@@ -184,8 +184,16 @@ class Followers:
         elif self._leaving:
             send_or_close(channel, LEAVING)
 
-    def _pass_on(self, channel: FollowerChannel, message: Message) -> None:
+    def _pass_on(self, channel: FollowerChannel, follower: _Follower, message: Message) -> None:
+        """Have the leader on another node take it. While there is none a process is to connect again, and the call of a program waits."""
         assert self._relay is not None
+        relay = self._relay
+        if not relay.can_pass_on:
+            if follower.id:
+                channel.close()
+            else:
+                self._calls.submit(partial(self._pass_on_later, relay, channel, message))
+            return
         key = channel, message.get("number", 0)
         if message["call"] == FORGET:
             self._has_answered((channel, message["of"]))
@@ -193,10 +201,19 @@ class Followers:
             self._passed_on.add(key)
             self._calls.count(1)
         try:
-            self._relay.pass_on(channel, message)
+            relay.pass_on(channel, message)
         except BaseException:
             self._has_answered(key)
             raise
+
+    def _pass_on_later(self, relay: Relay, channel: FollowerChannel, message: Message) -> None:
+        if not relay.wait():
+            send_or_close(channel, answer_to(message, GatewayError("link-down", "There is no owning node; try again later")))
+        elif (follower := self._connected.get(channel)) is not None:
+            try:
+                self._pass_on(channel, follower, message)
+            except Exception as e:
+                send_or_close(channel, answer_to(message, e))
 
     def answered(self, channel: FollowerChannel, message: Message) -> None:
         """Send it what the leader on another node has said to it."""
@@ -225,6 +242,11 @@ class Followers:
         """The ids of the processes that have joined, and are connected."""
         return [follower.id for follower in tuple(self._connected.values()) if follower.id]
 
+    @property
+    def ids_on_node(self) -> list[str]:
+        """Those of the processes of this node."""
+        return [follower.id for channel, follower in tuple(self._connected.items()) if follower.id and channel.trunk is channel]
+
     def has(self, process: str) -> bool:
         """Whether a process of this id has joined, and is connected."""
         return process in self.ids
@@ -237,6 +259,10 @@ class Followers:
     def broadcast(self, message: Message) -> None:
         """Send it to each of them."""
         _send_all(tuple(self._connected), message)
+
+    def broadcast_on_node(self, message: Message) -> None:
+        """Send it to those of this node."""
+        _send_all([channel for channel in tuple(self._connected) if channel.trunk is channel], message)
 
 
 def _hears(channel: FollowerChannel, follower: _Follower, audience: Collection[str] | None) -> bool:
