@@ -9,13 +9,11 @@ import secrets
 import threading
 from collections.abc import Callable
 
-from xmpp_rest.cluster.frames import CHANNEL, ENDS, MESSAGE, OPENED, PING, SAYS, Envelope
+from xmpp_rest.cluster.frames import CHANNEL, ENDS, MESSAGE, OPENED, OWN, PING, SAYS, Envelope
 from xmpp_rest.cluster.line import Line, LineChannel
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.group import FollowerChannel, Message
 from xmpp_rest.processes.server import Followers
-
-OWN = "own"  # the channel of the speaker itself
 
 
 class OwnerLine:

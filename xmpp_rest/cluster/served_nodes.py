@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from drivers.shared import channel_of
-from xmpp_rest.cluster.frames import CHANNEL, CLOSED, ENDS, OPEN, OPENED, PING, SAYS, Envelope
+from xmpp_rest.cluster.frames import CHANNEL, CLOSED, ENDS, OPEN, OPENED, OWN, PING, SAYS, Envelope
 from xmpp_rest.cluster.line import Line, LineChannel
 from xmpp_rest.cluster.sender_thread import FrameSender
 from xmpp_rest.processes.group import Member, Message
@@ -112,6 +112,7 @@ class _ServedNode:
 
     def take(self, frame: Message) -> None:
         if OPEN in frame:
+            self._channel(OWN)  # what is for all is sent from here on
             self.line.send({OPENED: True})
         elif CHANNEL in frame:
             name = str(frame[CHANNEL])

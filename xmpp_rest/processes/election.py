@@ -49,7 +49,7 @@ class LocalGroup:
     def __init__(self, folder: Path, followers: Followers | None = None) -> None:
         """`followers`: that are connected to this process, should it lead; those of a ClusterGroup know other nodes, too."""
         self._folder = folder
-        self._followers = followers or Followers()
+        self._followers = Followers() if followers is None else followers
         self._speaks = followers is not None  # for its node, whether or not that leads
         self._calls = Calls()
         self._incidents = Incidents()
