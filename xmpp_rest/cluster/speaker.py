@@ -15,10 +15,10 @@ from xmpp_rest.cluster.ear_thread import EarThread
 from xmpp_rest.cluster.frames import CLOSED, NO_LINE, OPEN, READY, Envelope
 from xmpp_rest.cluster.lease_keeper import LeaseKeeper
 from xmpp_rest.cluster.line import Line
-from xmpp_rest.cluster.node_beat import PROTOCOL
 from xmpp_rest.cluster.node_relay import NodeRelay
 from xmpp_rest.cluster.owner import LeaseOwner
 from xmpp_rest.cluster.owner_line import OwnerLine
+from xmpp_rest.cluster.protocol import PROTOCOL
 from xmpp_rest.cluster.sender_thread import FrameSender
 from xmpp_rest.cluster.served_nodes import ServedNodes
 from xmpp_rest.incidents import Incidents
