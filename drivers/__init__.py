@@ -48,6 +48,7 @@ from drivers.errors import ItemNotFound as ItemNotFound
 from drivers.errors import NoCopies as NoCopies
 from drivers.errors import StorageError as StorageError
 from drivers.members import changed_members, members_of
+from drivers.node_table import NodeTable
 from drivers.observed import StorageObserver
 from drivers.shared import LeaseLost as LeaseLost
 from drivers.shared import Shared as Shared
@@ -293,6 +294,13 @@ class Driver(ABC):
         `lease`: seconds of silence after which a node counts as gone. Raises StorageError where `shared` is not so.
         """
         raise StorageError("this storage is for one machine; for several, [storage] url must name a PostgreSQL database", lasting=True)
+
+    def node_table(self, domain: str) -> NodeTable:
+        """The rows of the gateways of a domain, by the connections that the driver has; made at the first call.
+
+        Raises StorageError where `shared` is not so.
+        """
+        raise StorageError("this storage is for one machine, and knows of no others")
 
     def in_cluster(self, lease: float) -> None:  # noqa: B027  # for those that are `shared`
         """From now on others write as well, who do not use this data folder; called before any other method but `read_only`.

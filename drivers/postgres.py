@@ -19,6 +19,7 @@ try:
 
     from drivers.sql.cluster.connecting import SideConnections
     from drivers.sql.cluster.shared import PostgresShared
+    from drivers.sql.pooled_nodes import PooledNodes
     from drivers.sql.postgresengine import PostgresEngine
 except ImportError as e:
     raise ImportError(f"psycopg 3 and psycopg_pool are needed ({e}); pip install 'xmpp-rest[postgres]'") from e
@@ -26,6 +27,7 @@ except ImportError as e:
 from drivers.copies import OnCopied, StorageFile, unsaid
 from drivers.generations import Generations
 from drivers.names import checked_key
+from drivers.node_table import NodeTable
 from drivers.sql.driver import SQLDriver
 
 CONNECT_TIMEOUT = {False: 10, True: 3}
@@ -72,6 +74,9 @@ class Postgres(SQLDriver):
         conninfo = make_conninfo(**{**DEFAULTS, **IN_CLUSTER, **given})
         connections = SideConnections(conninfo, self._postgres.translated, notify=notify)
         return PostgresShared(self._postgres, domain, connections, notify=notify, poll=poll, lease=lease)
+
+    def node_table(self, domain: str) -> NodeTable:
+        return PooledNodes(self._postgres, domain)
 
     def doubts(self) -> Iterator[str]:
         yield from doubts.about_twins(self._postgres.look(doubts.TWINS, "prosody"), "ctid")

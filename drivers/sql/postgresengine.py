@@ -118,6 +118,11 @@ class PostgresEngine(Engine):
             session = PostgresSession(connection)
             return session.rows(sql) if session.rows("SELECT 1 WHERE to_regclass(?) IS NOT NULL", table) else []
 
+    def make(self, ensure: Callable[[Connection], object]) -> None:
+        """Make what is missing beside the content."""
+        with self._errors(), self._connect() as connection:
+            ensure(connection)
+
     def exists(self) -> bool:
         with self._errors(), self._connect() as connection:
             return "prosody" in names(PostgresSession(connection))

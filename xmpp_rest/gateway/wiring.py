@@ -268,7 +268,8 @@ def build(
         muclight=muclight, muclight_entity=muclight_entity, conference=conference,
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),
         gauges=gauges, collection=collection, counts=counts, leader=leader, link_status=leader.status, remote=remote,
-        census=Census(remote), cluster=cluster, lease=StorageLease(driver, data_dir, settings.gateway.domains, incidents),
+        census=Census(remote), cluster=cluster,
+        lease=StorageLease(driver, data_dir, settings.gateway.domains, incidents, settings.cluster, remote.follows),
     )  # fmt: skip
     for place, ordered in handlers(parts, settings).items():
         for handler in ordered:
