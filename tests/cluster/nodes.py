@@ -108,8 +108,8 @@ class Inn:
 class ClusterProcess:
     """A process of a node, as wiring builds it."""
 
-    def __init__(self, folder: Path, name: str, shared: Shared, lease: float = LEASE, *, may_own: bool = True) -> None:
-        settings = ClusterSettings("postgresql", name, lease, 1, spread=False, may_own=may_own, notify=True, poll=0.02, url="")
+    def __init__(self, folder: Path, name: str, shared: Shared, lease: float = LEASE, *, may_own: bool = True, notify: bool = True) -> None:
+        settings = ClusterSettings("postgresql", name, lease, 1, spread=False, may_own=may_own, notify=notify, poll=0.02, url="")
         incidents = Incidents()
         self.shared = shared
         self.keeper = LeaseKeeper(lambda: shared, DOMAIN, (DOMAIN,), identify(folder, name), settings, dict, incidents)
