@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -301,7 +302,7 @@ def owner(database: FakeDatabase, run: str) -> tuple[FakeShared, SharedJournals]
     epoch = shared.take(HOSTED, "web1", run, database.leases.get(HOSTED))
     assert epoch is not None
     shared.fence(HOSTED, run, epoch, (), lambda: None)
-    return shared, SharedJournals(lambda: shared, HOSTED, {"bot": HOSTED}, Incidents())
+    return shared, SharedJournals(lambda: shared, HOSTED, Incidents(), Path("/nonexistent"), lambda _: None)
 
 
 def test_each_journal_has_a_name_and_is_written_by_the_owner_alone(database: FakeDatabase) -> None:

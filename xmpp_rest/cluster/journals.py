@@ -5,25 +5,18 @@ from __future__ import annotations
 import errno
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from drivers import Addition, StorageError
 from drivers.shared import JournalRows, Shared
 from xmpp_rest.cluster.ack_writer import AckWriter
+from xmpp_rest.cluster.left_files import LeftEntry, LeftFile, OfNote
 from xmpp_rest.cluster.shared_journal import SharedJournal
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.journals import callback_name, callback_path, journal_path, outbox_name
 
 log = logging.getLogger("xmpp_rest.link")
-
-
-def outbox_name(name: str) -> str:
-    """The name in the storage of the journal of an outbox."""
-    return f"outbox:{name}"
-
-
-def callback_name(domain: str, name: str) -> str:
-    """The name in the storage of the journal of a callback: other gateways may have another of that name in the same database."""
-    return f"callback:{domain}/{name}"
 
 
 class SharedJournals:
@@ -33,34 +26,55 @@ class SharedJournals:
         self,
         shared: Callable[[], Shared],
         domain: str,
-        callbacks: Mapping[str, str],
         incidents: Incidents,
+        data_dir: Path,
+        of_note: OfNote,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`domain`: `[gateway] domain`; `callbacks`: for the name of each the hosted domain of its address."""
+        """`domain`: `[gateway] domain`, whose lease allows to write all of them.
+
+        `data_dir`, `of_note`: where journals in files may have been left, and what becomes of their notes.
+        """
         self._shared = shared
         self._domain = domain
-        self._callbacks = callbacks
         self._incidents = incidents
+        self._data_dir = data_dir
+        self._of_note = of_note
         self._clock = clock
+        self._open: dict[tuple[str, str], SharedJournal] = {}
         self._acks = AckWriter()
 
     def outbox(self, name: str) -> SharedJournal:
         """That of a hosted domain, or of what its accounts say in rooms on other servers."""
-        return self._opened(outbox_name(name), name.rpartition("@")[2])
+        return self._opened(("outbox", name), outbox_name(name), LeftFile(journal_path(self._data_dir, name)))
 
     def callback(self, name: str) -> SharedJournal:
         """What waits for the URL of this callback."""
-        return self._opened(callback_name(self._domain, name), self._callbacks[name])
+        of_callback = callback_name(self._domain, name)
+        return self._opened(("callback", name), of_callback, LeftFile(callback_path(self._data_dir, name)))
 
-    def _opened(self, name: str, hosted: str) -> SharedJournal:
-        journal = SharedJournal(self._rows(name, hosted), self._acks, self._unkept, self._clock)
+    def take_left(self, kind: str, name: str, entries: Sequence[LeftEntry]) -> None:
+        """Have what another node has kept in a file, when it was alone, in the journal of this kind and name, and sent."""
+        journal = self._open.get((kind, name))
+        if journal is None:
+            raise OSError(errno.ENOENT, f"there is no {kind} {name}")
+        journal.adopt(entries, self._of_note)
+
+    def _opened(self, key: tuple[str, str], name: str, file: LeftFile) -> SharedJournal:
+        rows = self._rows(name)
+        journal = SharedJournal(rows, self._acks, self._unkept, self._clock)
+        if entries := file.entries():
+            journal.adopt(entries, self._of_note)
+            journal.settle()
+            journal = SharedJournal(rows, self._acks, self._unkept, self._clock)
+        file.taken(len(entries))
         self._acks.add(journal)
+        self._open[key] = journal
         return journal
 
-    def _rows(self, name: str, hosted: str) -> JournalRows:
+    def _rows(self, name: str) -> JournalRows:
         try:
-            return self._shared().journal(name, hosted)
+            return self._shared().journal(name, self._domain)
         except StorageError as e:
             raise OSError(errno.EIO, e.told or "the database has failed") from e
 

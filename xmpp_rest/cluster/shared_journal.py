@@ -20,8 +20,9 @@ from typing import Any
 from drivers import Addition, BadValue, CommitInDoubt, StorageError
 from drivers.shared import JournalChange, JournalRow, JournalRows, LeaseLost
 from xmpp_rest.cluster.ack_writer import AckWriter
+from xmpp_rest.cluster.left_files import LeftEntry, OfNote
 from xmpp_rest.link.journal import NotedEntry
-from xmpp_rest.link.journals import LateEntry, OnLate
+from xmpp_rest.link.journals import LateEntry, OnLate, parted, written
 from xmpp_rest.threads.backoff import Backoff
 from xmpp_rest.threads.group import GroupExecutor
 
@@ -67,7 +68,7 @@ class SharedJournal:
         self._clock = clock
         with _as_os_error():
             left = rows.read()
-        self._left = {row.number: _parted(row.text) for row in left}  # request id, text
+        self._left = {row.number: parted(row.text) for row in left}  # request id, text
         self._next = max(self._left, default=0) + 1
         self._acknowledged: list[int] = []
         self._lock = threading.Lock()  # guards the three above
@@ -99,11 +100,18 @@ class SharedJournal:
         """Append these; their numbers, once they are in the storage, with those of `notes` that are an Addition. Raises OSError."""
         count, now = len(texts), self._clock()
         each = zip(texts, notes or (None,) * count, request_ids or ("",) * count, strict=True)
-        entries = [SharedEntry(f"{of}\n{text}", note if isinstance(note, Addition) else None, now) for text, note, of in each]
+        entries = [SharedEntry(written(text, of), note if isinstance(note, Addition) else None, now) for text, note, of in each]
         for error in self._group.run(entries):
             if error is not None:
                 raise error
         return [entry.number for entry in entries]
+
+    def adopt(self, left: Sequence[LeftEntry], of_note: OfNote) -> None:
+        """Append what a node has kept in a file, in one commit, and report what is to be sent of it. Raises OSError."""
+        numbers = self.append([e.text for e in left], [e.addition(of_note) for e in left], [e.request_id for e in left])
+        numbered = [*zip(numbers, left, strict=True)]
+        self.ack([number for number, entry in numbered if entry.is_acknowledged])
+        self._late([LateEntry(number, entry.text, entry.request_id) for number, entry in numbered if not entry.is_acknowledged])
 
     def ack(self, numbers: Sequence[int]) -> None:
         """Acknowledge these entries; in the storage with the next append, or by `settle`."""
@@ -175,7 +183,7 @@ class SharedJournal:
         if (doubtful := self._doubtful) is not None:
             self._commit(doubtful, deadline, in_doubt=True)
             self._doubtful = None
-            self._late([LateEntry(row.number, text, of) for row in doubtful.added for of, text in (_parted(row.text),)])
+            self._late([LateEntry(row.number, text, of) for row in doubtful.added for of, text in (parted(row.text),)])
 
     def _commit(self, change: JournalChange, deadline: float, *, in_doubt: bool = False) -> None:
         """Make the change, with more attempts while the storage is away. `in_doubt`: it may be made already. Raises StorageError."""
@@ -212,19 +220,16 @@ def _as_os_error() -> Iterator[None]:
         raise OSError(errno.EIO, e.told or FAILED) from e
 
 
-def _parted(text: str) -> tuple[str, str]:
-    """The id of the request, and the text of an entry."""
-    of, _, rest = text.partition("\n")
-    return of, rest
-
-
 def _by_archive(entries: Sequence[SharedEntry]) -> list[Addition]:
     """One addition for each archive, with the items in the order of the entries."""
     found: dict[tuple[str | None, str, str], Addition] = {}
     for addition in [entry.addition for entry in entries if entry.addition is not None]:
         place = addition[:3]
         before = found.get(place)
-        found[place] = addition if before is None else addition._replace(items=[*before.items, *addition.items])
+        if before is None:
+            found[place] = addition
+        else:
+            found[place] = addition._replace(items=[*before.items, *addition.items], new=before.new and addition.new)
     return [*found.values()]
 
 

@@ -100,6 +100,27 @@ def callback_path(folder: Path, name: str) -> Path:
     return folder / "callbacks" / f"{name}.journal"
 
 
+def outbox_name(name: str) -> str:
+    """The name of an outbox among the journals in a storage."""
+    return f"outbox:{name}"
+
+
+def callback_name(domain: str, name: str) -> str:
+    """Likewise of a callback's: other gateways, of another `[gateway] domain`, may have another of that name in the same database."""
+    return f"callback:{domain}/{name}"
+
+
+def written(text: str, request_id: str) -> str:
+    """An entry as a storage keeps it."""
+    return f"{request_id}\n{text}"
+
+
+def parted(row: str) -> tuple[str, str]:
+    """The id of the request, and the text, of what `written` wrote."""
+    request_id, _, text = row.partition("\n")
+    return request_id, text
+
+
 def rooms_outbox(domain: str) -> str:
     """The name of the outbox for rooms on other servers of the accounts at `domain`."""
     return f"rooms@{domain}"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from drivers import Addition, ArchiveItem
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.journal import NotedEntry
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.messages.archive import ARCHIVE
-from xmpp_rest.service.messages.archive_queue import QueuedMessage
+from xmpp_rest.service.messages.archive_queue import QueuedMessage, left_over
+
+log = logging.getLogger("xmpp_rest.storage")
 
 
 class SentArchive(Protocol):
@@ -47,9 +51,21 @@ class SentArchive(Protocol):
 class ArchivedByJournal:
     """Messages are in the archive before they are accepted, so that readers on all machines find them, and nothing is left to be done."""
 
+    def __init__(self, incidents: Incidents) -> None:
+        self._incidents = incidents
+
     def note_of(self, owner: JID, item: ArchiveItem) -> Addition:
         """The journal commits it together with the stanza."""
         return Addition(owner.local or None, owner.domain, ARCHIVE, (item,), new=True)
+
+    def of_note(self, entry: NotedEntry) -> Addition | None:
+        """The same for what an ArchiveQueue has noted, when the node was alone; None: it cannot be read."""
+        try:
+            message = left_over(entry)
+        except Exception as e:  # another program has changed the journal
+            self._incidents.report(log, "sent-unkept", "an entry of the outbox cannot be archived: %r", e)
+            return None
+        return self.note_of(message.owner, message.item)._replace(new=False)
 
     def has_room(self, _count: int) -> bool:
         """Nothing is queued."""
