@@ -13,9 +13,10 @@ from drivers.shared import NodeRow, Shared
 from xmpp_rest.cluster.identity import NodeIdentity
 from xmpp_rest.cluster.lease_term import LeaseTerm, length_of
 from xmpp_rest.cluster.lease_watch import LeaseWatch
-from xmpp_rest.cluster.node_beat import NodeBeat, may_own
+from xmpp_rest.cluster.node_beat import NodeBeat
 from xmpp_rest.cluster.node_list import NodeList, NodeSeen
 from xmpp_rest.cluster.owner import LeaseOwner
+from xmpp_rest.cluster.passing_on import may_own, passed_in
 from xmpp_rest.config.cluster_tables import ClusterSettings
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.processes.loss import Loss, LossKind
@@ -24,7 +25,6 @@ log = logging.getLogger("xmpp_rest.server")
 
 LOOKS = 6  # in the time of a lease
 HURRY = 5  # times as many, while an owner seems to be gone
-REST = 300.0  # seconds for which a node that cannot reach the XMPP server takes no lease that another one may take
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps
 
 
@@ -56,7 +56,7 @@ class LeaseKeeper:
         self._hosted = hosted
         self._hosts = hosts
         self._settings = settings
-        self._presence = NodeBeat(identity, settings.kind, describe)
+        self._presence = NodeBeat(identity, settings.kind, describe, clock)
         self._incidents = incidents
         self._clock = clock
         self._watch = LeaseWatch(identity.node, settings.lease, has_locks=settings.notify)
@@ -65,7 +65,6 @@ class LeaseKeeper:
         self._epoch = 0
         self._loss: Loss | None = None
         self._takes = settings.may_own
-        self._rests_until = 0.0
         self._owner: LeaseOwner | None = None
         self._listeners: list[Callable[[], None]] = []
         self._on_loss: list[Callable[[Loss], None]] = []
@@ -91,10 +90,10 @@ class LeaseKeeper:
     def may_write(self) -> bool:
         """Whether this node may write to the link now."""
         term = self._term
-        return term is not None and self._owns_still and term.may_write()
+        return term is not None and self.owns and term.may_write()
 
     @property
-    def _owns_still(self) -> bool:
+    def owns(self) -> bool:
         """Whether this node owns, also while it hands over."""
         return self._term is not None and (self._loss is None or self._loss.kind is LossKind.GIVEN_UP)
 
@@ -110,6 +109,10 @@ class LeaseKeeper:
     def living(self) -> list[NodeRow]:
         """The nodes that were heard of within a lease."""
         return self._nodes.living(self._clock())
+
+    def own_row(self) -> NodeRow:
+        """What this node tells the others."""
+        return self._presence.row(takes=self._takes)
 
     # what others tell
 
@@ -135,9 +138,17 @@ class LeaseKeeper:
         self._takes = takes and self._settings.may_own
         self.look()
 
-    def give_up(self, reason: str, to: str = "") -> bool:
-        """Have another node own, in an orderly way: `to`, or any. False: this node does not own."""
-        return self._lose(Loss(LossKind.GIVEN_UP, reason, to))
+    def give_up(self, reason: str, to: str = "", *, rest: float = 0.0) -> bool:
+        """Have another node own, in an orderly way: `to`, or any. False: this node does not own.
+
+        `rest`: seconds for which this one takes no lease that another node may take.
+        """
+        if not self._lose(Loss(LossKind.GIVEN_UP, reason, to)):
+            return False
+        self._presence.pass_on(self._epoch, to)
+        self._presence.rest(rest)
+        self.look()
+        return True
 
     def move_to(self, node: str) -> bool:
         """`give_up` to this node; False: this one does not own, or that one does not live, or may not own."""
@@ -172,6 +183,7 @@ class LeaseKeeper:
         if term is None or (loss is not None and loss.kind is not LossKind.GIVEN_UP):
             return
         try:
+            self._presence.count(self._shared(), takes=self._takes)  # with whom it is for
             self._shared().release(self._hosted, self.identity.run, self._epoch)
         except StorageError as e:
             log.warning("the lease of %s could not be released, and ends by itself: %s", self._hosted, e)
@@ -218,8 +230,6 @@ class LeaseKeeper:
     def _failed(self, error: Exception) -> None:
         self._watch.failed()
         self._nodes.failed()
-        if (term := self._term) is not None:
-            term.broke()
         text = "the database cannot be asked about the lease of %s: %s"
         self._incidents.report(log, "lease-unknown", text, self._hosted, " ".join(str(error).split()))
 
@@ -227,9 +237,9 @@ class LeaseKeeper:
 
     def _look(self) -> None:
         shared = self._shared()
-        if self._owns_still:
+        if self.owns:
             self._renew(shared)
-        if displaced := self._presence.count(shared, takes=self._takes and self._clock() >= self._rests_until):
+        if displaced := self._presence.count(shared, takes=self._takes):
             self._lose(Loss(LossKind.DISPLACED, displaced))
             return
         self._nodes.saw(shared.nodes(), self._clock())
@@ -242,18 +252,22 @@ class LeaseKeeper:
         if not shared.renew(self._hosted, self.identity.run, self._epoch):
             self._lose(Loss(LossKind.LOST, "another node has taken it"))
         elif (term := self._term) is not None:
-            term.renewed(sent, is_locked=self._settings.notify and shared.hold_lock(self._hosted))
+            term.renewed(sent)
+            if self._settings.notify:  # the session may be a new one
+                shared.hold_lock(self._hosted)
 
     def _may_try(self) -> bool:
         """Whether this node is a candidate."""
         if self._loss is not None or self._term is not None or self._stopping.is_set():
             return False
-        now = self._clock()
-        is_left = self._watch.silence(now) >= 2 * self._settings.lease  # nobody else takes it
-        return self._takes and (now >= self._rests_until or is_left)
+        is_left = self._watch.silence(self._clock()) >= 2 * self._settings.lease  # nobody else takes it
+        return self._takes and (is_left or not self._presence.rests)
 
     def _is_free(self, shared: Shared) -> bool:
         row, now = self._watch.row, self._clock()
+        if row is not None and not row.node:
+            passed = passed_in((seen.row for seen in self._nodes.all().values()), row.epoch)
+            return self._watch.may_take_released(now, passed)
         is_own = row is not None and row.node == self.identity.node and self._presence.is_same
         asks = self._watch.asks_for_lock(now, is_own=is_own)
         return self._watch.may_take(now, is_own=is_own, lock_is_free=asks and shared.lock_is_free(self._hosted))
@@ -264,12 +278,12 @@ class LeaseKeeper:
         if epoch is None:
             self._wake.set()  # another came first: see who
             return
-        term = LeaseTerm(self._settings.lease, self._clock, taken, sooner=self._settings.notify)
+        term = LeaseTerm(self._settings.lease, self._clock, taken, has_locks=self._settings.notify)
         shared.fence(self._hosted, self.identity.run, epoch, self._hosts, self._fenced)
         with self._changing:
             self._epoch, self._term = epoch, term
-        if self._settings.notify and shared.hold_lock(self._hosted):
-            term.renewed(taken, is_locked=True)
+        if self._settings.notify:
+            shared.hold_lock(self._hosted)
         self._taken.set()
 
     def _fenced(self) -> None:

@@ -8,54 +8,81 @@ from typing import Any
 from drivers.shared import NodeRow, Shared
 from xmpp_rest import __version__
 from xmpp_rest.cluster.identity import NodeIdentity
+from xmpp_rest.cluster.passing_on import MAY_OWN, PASSES, RESTS, Passed, passed_of, rest_of
 from xmpp_rest.cluster.protocol import PROTOCOL
-
-MAY_OWN = "may_own"  # in `info` of a node
 
 
 class NodeBeat:
-    """Counts the beat of one life of a speaker. Used by one thread, but for `heard_as`."""
+    """Counts the beat of one life of a speaker. Used by one thread, but for `heard_as`, `pass_on` and `rest`."""
 
-    def __init__(self, identity: NodeIdentity, kind: str, describe: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, identity: NodeIdentity, kind: str, describe: Callable[[], Mapping[str, Any]], clock: Callable[[], float]) -> None:
         """`kind`: `[cluster] kind`; `describe`: `info` of the node."""
         self._identity = identity
         self._kind = kind
         self._describe = describe
+        self._clock = clock
         self._run = identity.run
         self._runs = {identity.run}
         self._entered = ""  # the run under which the others know this node
         self._beat = 0
+        self._passed = Passed()
+        self._rests_until = 0.0
         self.is_same = False
         """Whether an earlier speaker of the same data folder has made the row."""
+
+    @property
+    def rests(self) -> bool:
+        """Whether this node takes no lease that another one may take."""
+        return self._clock() < self._rests_until
 
     def heard_as(self, run: str) -> None:
         """Have the others know this node under another run, as its session with the database is a new one."""
         self._runs.add(run)
         self._run = run
 
+    def pass_on(self, epoch: int, to: str) -> None:
+        """This node gives up the lease of this epoch, for `to`, or for any other one ("")."""
+        self._passed = Passed(self._identity.node, epoch, to)
+
+    def rest(self, seconds: float) -> None:
+        """Take no lease for so long that another one may take."""
+        self._rests_until = self._clock() + seconds
+
     def count(self, shared: Shared, *, takes: bool) -> str:
         """Tell the others that this node lives; "", or why it may not say so any more. `takes`: whether it is a candidate.
 
         Raises StorageError.
         """
+        if not self._entered:
+            self._go_on(shared)
         self._beat += 1
-        own = self._identity
-        row = NodeRow(own.node, own.id, self._run, self._kind, __version__, PROTOCOL, self._beat, {**self._describe(), MAY_OWN: takes})
+        row = self.row(takes=takes)
         if self._entered == row.run and shared.beat(row):
             return ""
-        present = {each.node: each for each in shared.nodes()}.get(row.node) if self._entered else None
+        present = self._present(shared) if self._entered else None
         if present is not None and present.run not in self._runs:
-            return _displaced(present, own)
-        former = shared.enter(row)
-        if not self._entered:
-            self.is_same = former is not None and former.id == own.id
+            return _displaced(present, self._identity)
+        shared.enter(row)
         self._entered = row.run
         return ""
 
+    def _go_on(self, shared: Shared) -> None:
+        """Where an earlier speaker of this node has ended."""
+        former = self._present(shared)
+        self.is_same = former is not None and former.id == self._identity.id
+        if former is not None and self.is_same:
+            self._passed = passed_of(former)
+            self._rests_until = rest_of(former, self._clock())
 
-def may_own(row: NodeRow) -> bool:
-    """Whether this node is a candidate."""
-    return isinstance(row.info, dict) and bool(row.info.get(MAY_OWN))
+    def _present(self, shared: Shared) -> NodeRow | None:
+        return next((row for row in shared.nodes() if row.node == self._identity.node), None)
+
+    def row(self, *, takes: bool) -> NodeRow:
+        """What the others know of this node. `takes`: whether it is a candidate."""
+        own, info = self._identity, {**self._describe(), MAY_OWN: takes and not self.rests}
+        info |= {PASSES: [self._passed.epoch, self._passed.to]} if self._passed.epoch else {}
+        info |= {RESTS: self._rests_until} if self.rests else {}
+        return NodeRow(own.node, own.id, self._run, self._kind, __version__, PROTOCOL, self._beat, info)
 
 
 def _displaced(present: NodeRow, own: NodeIdentity) -> str:

@@ -183,7 +183,7 @@ class Speaker:
         self._served.open(self._member)
         self._sender.put_single(channel_of(self._domain, EVERYBODY), {READY: True})
         try:
-            while not self._stopping.is_set() and self._keeper.may_write():
+            while not self._stopping.is_set() and self._keeper.owns:
                 self._served.look(self._lease, is_deaf=self._ear.is_taking)
                 self._pause(self._lease / LOOKS)
         finally:

@@ -8,6 +8,7 @@ from xmpp_rest.answered import Observer
 from xmpp_rest.api.gateway import ApiParts
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.gateway.gauges import Gauges
+from xmpp_rest.gateway.group_parts import GroupParts
 from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.storage_lease import StorageLease
 from xmpp_rest.logs.access import AccessLog
@@ -52,3 +53,4 @@ class Parts(ApiParts):
     observers: tuple[Observer, ...]
     """Those of answers: each is told of every one."""
     lease: StorageLease
+    joined: GroupParts

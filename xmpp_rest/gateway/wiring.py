@@ -15,6 +15,7 @@ from xmpp_rest.config.login_domains import LoginDomains
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.events import Events
 from xmpp_rest.gateway.gauges import Gauges
+from xmpp_rest.gateway.group_parts import OnLoss
 from xmpp_rest.gateway.handlers import handlers
 from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.parts import Parts
@@ -23,6 +24,7 @@ from xmpp_rest.gateway.unbanning import Unbanning
 from xmpp_rest.gateway.wiring_file_sending import build_file_sending
 from xmpp_rest.gateway.wiring_files import build_files
 from xmpp_rest.gateway.wiring_foreign_client import build_foreign_client
+from xmpp_rest.gateway.wiring_group import build_control, join_group
 from xmpp_rest.gateway.wiring_hearing import build_hearing
 from xmpp_rest.gateway.wiring_hook_requests import hook_requests as build_hook_requests
 from xmpp_rest.gateway.wiring_hook_sending import hook_sending as build_hook_sending
@@ -40,7 +42,6 @@ from xmpp_rest.logs.access import AccessLog
 from xmpp_rest.logs.setup import set_level
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.census import Census
-from xmpp_rest.processes.election import LocalGroup
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.accounts.account_ends import AccountEnds
 from xmpp_rest.service.accounts.accounts import Accounts
@@ -83,7 +84,6 @@ from xmpp_rest.service.messages.retention import Retention
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.monitoring.collection import Collection
 from xmpp_rest.service.monitoring.kept import KeptReports
-from xmpp_rest.service.monitoring.one_machine import OneMachine
 from xmpp_rest.service.muc.build import conference as build_conference
 from xmpp_rest.service.muclight.build import muclight as build_muclight
 from xmpp_rest.service.rooms.kept_room_messages import KeptRoomMessages
@@ -97,10 +97,11 @@ from xmpp_rest.threads.waits import Waits
 
 
 def build(
-    settings: Settings, driver: Driver, data_dir: Path, incidents: Incidents, under_way: Callable[[], int] = lambda: 0, began: float = 0.0
-) -> Parts:
+    settings: Settings, driver: Driver, data_dir: Path, incidents: Incidents, under_way: Callable[[], int] = lambda: 0,
+    began: float = 0.0, on_loss: OnLoss = lambda _: None,
+) -> Parts:  # fmt: skip
     """The parts of one process. `under_way`: how many requests are served in threads of the server's own; `began`: when the gateway was
-    built, before its processes were forked.
+    built, before its processes were forked; `on_loss` is called where another node is to lead, and not this process.
     """
     domain, domains = settings.gateway.domain, settings.domains
     rooms_domain, conference_domain = settings.gateway.rooms_domain, settings.gateway.conference_domain
@@ -110,7 +111,8 @@ def build(
     driver.observed_by(counts)
     events = Events(incidents)
     waits = Waits(settings.server.threads, settings.server.waits_per_account)
-    remote = Remote(LocalGroup(data_dir), waits, StorageError)
+    joined = join_group(settings, driver, data_dir, on_loss, incidents)
+    remote = Remote(joined.group, waits, StorageError)
 
     own_sessions = build_sessions(settings, data_dir, driver, waits, remote, incidents, counts)
     passwords = Passwords(settings.auth.password_hash, settings.auth.iterations)
@@ -127,7 +129,8 @@ def build(
     accounts = Accounts(driver, passwords, domain, events)
 
     outcomes = Outcomes(counts)
-    promises = build_promises(settings, driver, data_dir, outcomes, counts, remote, incidents, shared=None, may_write=None)
+    shared = joined.cluster.shared if joined.cluster else None
+    promises = build_promises(settings, driver, data_dir, outcomes, counts, remote, incidents, shared, joined.may_write)
     uplink = promises.uplink
     pending = Pending(settings.rest.iq_waiting, counts.iq_timed_out)
     own_sessions.accounts.in_use_by(pending.askers)
@@ -234,7 +237,7 @@ def build(
     remote.on_broadcast("forget", passwords.forget)
     remote.on_broadcast("unban", Unbanning(authenticator, own_sessions.accounts).unban)
     access_log = AccessLog(settings.server.access_log)
-    cluster = OneMachine()
+    cluster = build_control(joined, settings, streams, remote, incidents)
     gauges = Gauges(
         settings, under_way, streams, pending, uplink, callbacks, dead, runner, rooms.calls, filing.files, own_sessions.views, cluster
     )  # fmt: skip
@@ -268,7 +271,7 @@ def build(
         muclight=muclight, muclight_entity=muclight_entity, conference=conference,
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),
         gauges=gauges, collection=collection, counts=counts, leader=leader, link_status=leader.status, remote=remote,
-        census=Census(remote), cluster=cluster,
+        census=Census(remote), cluster=cluster, joined=joined,
         lease=StorageLease(driver, data_dir, settings.gateway.domains, incidents, settings.cluster, remote.follows),
     )  # fmt: skip
     for place, ordered in handlers(parts, settings).items():

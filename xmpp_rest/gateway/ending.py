@@ -1,0 +1,53 @@
+"""How the parts of a gateway end: at a stop, and where another node is to lead instead of this process (many-machines §8, §13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from drivers import Driver
+from xmpp_rest.gateway.parts import Parts
+from xmpp_rest.processes.loss import Loss, LossKind
+
+PATIENCE = 1.0  # seconds for the requests that are under way when this process leads no more; nearly all take some milliseconds
+
+
+def end_parts(parts: Parts, *, has_storage: bool) -> None:
+    """End what works; the link first, so that no more stanzas come in. `has_storage`: whether the storage may still be changed."""
+    parts.jobs.stop()  # while there is somebody to whom it can be said
+    parts.streams.stop()
+    if has_storage:
+        parts.hooks.uses.settle()
+        parts.leader.leave_rooms()
+    parts.leader.end(has_storage=has_storage)
+
+
+def end_waiting(parts: Parts) -> None:
+    """End streams, and requests that wait for an answer."""
+    parts.streams.stop()
+    parts.router.stop_waiting()
+
+
+def close_parts(parts: Parts | None, driver: Driver | None) -> None:
+    """End the rest: the part in the group, the threads, the storage. `parts`: None: they were never started."""
+    with ExitStack() as last:  # the last one first, each whatever becomes of those before
+        if driver is not None:
+            last.callback(driver.close)
+        if parts is not None:
+            if parts.joined.cluster is not None:
+                last.callback(parts.joined.cluster.close)
+            for end in (parts.streams.close, parts.remote.stop, parts.lease.stop, parts.collection.stop):
+                last.callback(end)
+
+
+def give_up(parts: Parts, loss: Loss, have_ended: Callable[[float], bool]) -> None:
+    """End the parts of a process that is to lead no more. `have_ended`: waits for the requests of these parts, for some seconds."""
+    may_write = loss.kind is LossKind.GIVEN_UP
+    try:
+        if may_write:
+            parts.remote.hand_over()
+            have_ended(PATIENCE)
+        end_waiting(parts)
+        end_parts(parts, has_storage=may_write)
+    finally:
+        close_parts(parts, None)

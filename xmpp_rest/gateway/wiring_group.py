@@ -1,0 +1,33 @@
+"""Builds what joins a process to the others: those of one machine, or of all nodes of a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from drivers import Driver
+from xmpp_rest.api.gateway import ClusterControl
+from xmpp_rest.config.table import Settings
+from xmpp_rest.gateway.group_parts import GroupParts, OnLoss
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.processes.election import LocalGroup
+from xmpp_rest.processes.remote import Remote
+from xmpp_rest.service.monitoring.one_machine import OneMachine
+from xmpp_rest.service.streams.registry import Streams
+
+
+def join_group(settings: Settings, driver: Driver, data_dir: Path, on_loss: OnLoss, incidents: Incidents) -> GroupParts:
+    """The group that is configured. Nothing is started."""
+    if not settings.cluster.is_on:
+        return GroupParts(LocalGroup(data_dir))
+    from xmpp_rest.gateway.wiring_cluster import join_cluster  # one machine has no use for it
+
+    return join_cluster(settings, driver, data_dir, on_loss, incidents)
+
+
+def build_control(joined: GroupParts, settings: Settings, streams: Streams, remote: Remote, incidents: Incidents) -> ClusterControl:
+    """What administrators see of the cluster, and do to this node."""
+    if joined.cluster is None:
+        return OneMachine()
+    from xmpp_rest.gateway.wiring_cluster import build_control as build
+
+    return build(joined.cluster, settings, streams, remote, incidents)
