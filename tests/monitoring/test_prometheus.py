@@ -25,8 +25,8 @@ RULES_TEST = DEPLOY / "prometheus" / "xmpp-rest.rules.test.yml"
 DASHBOARD = DEPLOY / "grafana" / "xmpp-rest.json"
 PAGE = DEPLOY.parent / "docs" / "metrics.md"
 ALERTS = (
-    "XmppRestDown", "XmppRestLinkDown", "XmppRestOutboxFilling", "XmppRestErrors", "XmppRestDeadLetters", "XmppRestHookRefused",
-    "XmppRestWrongPasswords", "XmppRestStorageErrors", "XmppRestSlow",
+    "XmppRestDown", "XmppRestLinkDown", "XmppRestNoOwner", "XmppRestOutboxFilling", "XmppRestErrors", "XmppRestDeadLetters",
+    "XmppRestHookRefused", "XmppRestWrongPasswords", "XmppRestStorageErrors", "XmppRestSlow",
 )  # fmt: skip
 CONFIGURATION = """\
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
