@@ -55,10 +55,6 @@ def test_one_that_is_silent_is_none() -> None:
     assert join(row("web1"), [[row("web2", protocol=3)]]) >= 3.0
 
 
-def test_one_that_has_stopped_in_order_is_none() -> None:
-    assert join(row("web1"), [[row("web2", protocol=3, state="stopped")]]) == 0.0
-
-
 def test_nodes_understand_one_number_above_and_below_and_speak_the_lowest() -> None:
     assert [fit(2, other) for other in range(5)] == [False, True, True, True, False]
     assert spoken([2, 3], 3) == 2

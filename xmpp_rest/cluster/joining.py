@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from drivers.shared import NodeRow
-from xmpp_rest.cluster.node_info import STOPPED, info_of, table_in
+from xmpp_rest.cluster.node_info import table_in
 from xmpp_rest.cluster.protocol import fit
 from xmpp_rest.cluster.settings_digest import differing
 
@@ -20,7 +20,7 @@ class CannotJoin(Exception):
 def obstacles(own: NodeRow, others: Sequence[NodeRow]) -> Iterator[tuple[NodeRow, str]]:
     """The nodes beside which this one must not serve, if they live, each with the reason."""
     for row in others:
-        if row.node == own.node or info_of(row).get("state") == STOPPED:
+        if row.node == own.node:
             continue
         if not fit(own.protocol, row.protocol):
             yield row, _too_far_apart(own, row)

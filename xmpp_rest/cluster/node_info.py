@@ -12,7 +12,7 @@ from xmpp_rest.cluster.draining import DrainMark
 from xmpp_rest.cluster.settings_digest import SettingsDigests, hosted
 from xmpp_rest.config.table import Settings
 
-READY, DRAINING, STOPPED = "ready", "draining", "stopped"
+READY, DRAINING = "ready", "draining"
 
 
 def info_of(row: NodeRow) -> dict[str, Any]:
@@ -37,12 +37,11 @@ class NodeInfo:
         self._settings = self._digests.of(settings)
         self._streams: dict[int, tuple[str, int]] = {}  # number of a process → its id in its group, and its open event streams
         self._clock: float | None = None
-        self._stops = False
         self._lock = threading.Lock()  # guards the streams
 
     def __call__(self) -> dict[str, Any]:
         """The table: `clock`: seconds that the clock of this machine is ahead of the database's, None: not known."""
-        state = STOPPED if self._stops else DRAINING if self.mark.is_set else READY
+        state = DRAINING if self.mark.is_set else READY
         told = {"host": socket.gethostname(), "state": state, "streams": self.streams, "gateway": self._hosted, "settings": self._settings}
         return told if self._clock is None else {**told, "clock": self._clock}
 
@@ -69,7 +68,3 @@ class NodeInfo:
     def set_clock(self, ahead: float) -> None:
         """The clock of this machine is so many seconds ahead of the database's."""
         self._clock = round(ahead, 3)
-
-    def stops(self) -> None:
-        """The node is about to end: its silence means nothing."""
-        self._stops = True

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from drivers.shared import NodeRow
-from xmpp_rest.cluster.node_info import DRAINING, READY, STOPPED, info_of, table_in
+from xmpp_rest.cluster.node_info import DRAINING, READY, info_of, table_in
 from xmpp_rest.cluster.owner import LeaseOwner
 from xmpp_rest.cluster.settings_digest import differing
 
@@ -35,10 +35,9 @@ def states_of(heard: Mapping[str, tuple[NodeRow, float]], now: float, lease: flo
 
 
 def _state_of(row: NodeRow, seen: float, lease: float) -> str:
-    said = info_of(row).get("state")
-    if seen >= lease or said == STOPPED:
+    if seen >= lease:
         return SILENT
-    return DRAINING if said == DRAINING else READY
+    return DRAINING if info_of(row).get("state") == DRAINING else READY
 
 
 def told(
