@@ -39,7 +39,7 @@ class MadeUp(OneMachine):
         self.other: dict[str, Any] = {"state": "ready", "may_own": True}
         self.refusal = ""
         self.asked: list[str] = []
-        self.on_look: Callable[[], None] = list
+        self.on_look: Callable[[], object] = list
 
     def figures(self) -> dict[str, Any]:
         self.on_look()

@@ -14,8 +14,8 @@ class OneMachine:
     """In place of `cluster.control.NodeControl`; nothing can be changed."""
 
     draining = False
-    grace = 0.0
-    owner_elsewhere = ""
+    grace: float = 0.0
+    owner_elsewhere: str = ""
 
     def gauges(self) -> Figures:
         return {}
