@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from drivers import BadStorageURL, StorageError, open_driver
+from drivers import BadStorageURL, Driver, StorageError, open_driver
 from drivers.lease import LeaseTaken
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.storage_url import shown_url
@@ -124,10 +124,28 @@ def _storage_problems(settings: Settings, folder: Path) -> Iterator[CannotStart]
             elif driver.exists():
                 driver.read_only()
                 driver.check()
+                yield from _copies_problems(driver, settings)
+            elif settings.cluster.is_on and driver.shared:
+                driver.read_only()  # nothing is made, though nothing is there yet
+                yield from _copies_problems(driver, settings)
             elif (path := storage_path(settings.storage.url, folder)) and (sentence := unwritable(path.parent)):
                 yield explained(StorageError(sentence), settings)
     except StorageError as e:
         yield explained(e, settings)
+
+
+def _copies_problems(driver: Driver, settings: Settings) -> Iterator[CannotStart]:
+    """Whether the database keeps as many copies as `[cluster] copies` says. Raises StorageError."""
+    cluster = settings.cluster
+    if not cluster.is_on or cluster.copies != 2 or not driver.shared:
+        return
+    with closing(driver.open_shared(settings.gateway.domain)) as shared:
+        found = shared.standby_settings()
+    if found.copies < cluster.copies:
+        key = "synchronous_commit" if found.names.strip() else "synchronous_standby_names"
+        has = f"{key} = {found.commit}" if found.names.strip() else f"{key} is empty"
+        remedy = f"set {key} there" + ("" if found.names.strip() else ", such as '*' once a standby follows") + ", or write copies = 1"
+        yield CannotStart(Exit.CONFIG, f"[cluster] copies: 2 needs a database that waits for a standby, and of this one {has}; {remedy}")
 
 
 def is_lasting(error: Exception) -> bool:
