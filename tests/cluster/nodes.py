@@ -113,7 +113,8 @@ class ClusterProcess:
         incidents = Incidents()
         self.shared = shared
         self.keeper = LeaseKeeper(lambda: shared, DOMAIN, (DOMAIN,), identify(folder, name), settings, dict, incidents)
-        self.group = ClusterGroup(folder, DOMAIN, lambda: shared, self.keeper, lease, incidents)
+        self.seconds: list[float] = []
+        self.group = ClusterGroup(folder, DOMAIN, lambda: shared, self.keeper, lease, incidents, self.seconds.append)
         self.remote = Remote(self.group, Waits(8), StorageError)
         self.inn = Inn(self.remote)
 

@@ -91,4 +91,4 @@ class EarThread:
         try:
             self._take(unpack(payload))
         except Exception as e:  # whatever another node says, the next thing is heard
-            self._incidents.report(log, "frame-skipped", "something that another node says is not understood: %r", e, trace=True)
+            self._incidents.report(log, "frame-skipped", "something that another node says is not understood: %s", type(e).__name__)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from drivers.shared import Shared
+from xmpp_rest.cluster.call_times import untimed
 from xmpp_rest.cluster.lease_keeper import LeaseKeeper
 from xmpp_rest.cluster.node_member import NodeMember
 from xmpp_rest.cluster.node_relay import NO_OWNER, NodeRelay
@@ -40,13 +41,17 @@ class ClusterGroup:
         keeper: LeaseKeeper,
         lease: float,
         incidents: Incidents,
+        on_answer: Callable[[float], None] = untimed,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`folder`: the data folder of this node; `domain`: `[gateway] domain`, whose lease `keeper` looks after; `lease`: in seconds."""
+        """`folder`: the data folder of this node; `domain`: `[gateway] domain`, whose lease `keeper` looks after; `lease`: in seconds.
+
+        `on_answer` is called with the seconds of each call from this node to an owner on another one.
+        """
         self._relay = NodeRelay()
         self._followers = Followers(self._relay)
         self._local = LocalGroup(folder, self._followers)
-        self._make_speaker = partial(Speaker, domain, shared, keeper, self._relay, self._followers, lease, incidents, clock)
+        self._make_speaker = partial(Speaker, domain, shared, keeper, self._relay, self._followers, lease, incidents, on_answer, clock)
         self._speaker: Speaker | None = None
 
     # who is there
@@ -155,7 +160,7 @@ class ClusterGroup:
         if (speaker := self._speaker) is None:
             return self._local.begin(name, arguments)
         line = self._line
-        return speaker.calls.begin(line.own, {"call": name, "arguments": arguments}) if line is not None else None
+        return speaker.calls.begin(line, {"call": name, "arguments": arguments}) if line is not None else None
 
     @property
     def _line(self) -> OwnerLine | None:
@@ -166,7 +171,7 @@ class ClusterGroup:
         if (speaker := self._speaker) is None:
             self._local.listen()
         elif self.wait_for_leader() and (line := self._line) is not None:
-            speaker.calls.ask(line.own, {"call": LISTEN}, Wait(ROLE_TIMEOUT))
+            speaker.calls.ask(line, {"call": LISTEN}, Wait(ROLE_TIMEOUT))
 
     def broadcast(self, message: Message) -> None:
         self._followers.broadcast(message)

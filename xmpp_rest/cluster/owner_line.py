@@ -9,6 +9,7 @@ import secrets
 import threading
 from collections.abc import Callable
 
+from xmpp_rest.cluster.call_times import CallTimes
 from xmpp_rest.cluster.frames import CHANNEL, ENDS, MESSAGE, OPENED, OWN, PING, SAYS, Envelope
 from xmpp_rest.cluster.line import Line, LineChannel
 from xmpp_rest.errors import GatewayError
@@ -19,11 +20,18 @@ from xmpp_rest.processes.server import Followers
 class OwnerLine:
     """From the wish to follow an owner to the end of that. `take` is called by the ear, the rest by any thread."""
 
-    def __init__(self, line: Line, followers: Followers, hear: Callable[[Message], None], on_open: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        line: Line,
+        followers: Followers,
+        hear: Callable[[Message], None],
+        on_open: Callable[[], None],
+        times: CallTimes,
+    ) -> None:
         """`hear` takes what the owner says to this process; `on_open` is called once the owner serves this node."""
         self.line = line
-        self.own = LineChannel(line, OWN)
-        """The channel of this process."""
+        self._own = LineChannel(line, OWN)  # the channel of this process
+        self._times = times
         self.is_open = False
         """Whether the owner serves this node."""
         self._followers = followers
@@ -53,12 +61,14 @@ class OwnerLine:
             if ENDS in frame:
                 channel.close()
             else:
+                self._times.end(str(name), frame[SAYS])
                 self._followers.answered(channel, frame[SAYS])
 
     def _take_own(self, frame: Message) -> None:
         if ENDS in frame:
             self.line.end("the owner has ended it")
         else:
+            self._times.end(OWN, frame[SAYS])
             self._hear(frame[SAYS])
 
     def _spread(self, frame: Message) -> None:
@@ -72,6 +82,11 @@ class OwnerLine:
 
     # what this node says
 
+    def send(self, message: Message, *, last: bool = False) -> None:
+        """Say something for this process; nothing can be said after the `last` message. Raises OSError."""
+        self._times.begin(OWN, message)
+        self._own.send(message, last=last)
+
     def pass_on(self, channel: FollowerChannel, message: Message) -> None:
         """Have the owner take what another process of this node says. Raises GatewayError, and then it does not."""
         with self._lock:
@@ -79,6 +94,7 @@ class OwnerLine:
             if name is None:
                 name = self._names[channel] = secrets.token_hex(4)
                 self._there[name] = channel
+        self._times.begin(name, message)
         try:
             self.line.send({CHANNEL: name, SAYS: message})
         except OSError as e:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 
 from drivers.shared import EVERYBODY, Shared, channel_of
+from xmpp_rest.cluster.call_times import CallTimes
 from xmpp_rest.cluster.ear_thread import EarThread
 from xmpp_rest.cluster.frames import CLOSED, NO_LINE, OPEN, READY, Envelope
 from xmpp_rest.cluster.lease_keeper import LeaseKeeper
@@ -47,15 +48,20 @@ class Speaker:
         followers: Followers,
         lease: float,
         incidents: Incidents,
+        on_answer: Callable[[float], None],
         clock: Callable[[], float],
         member: Member,
     ) -> None:
-        """`domain`: `[gateway] domain`, whose lease `keeper` looks after; `relay` is told where calls go; `lease`: seconds."""
+        """`domain`: `[gateway] domain`, whose lease `keeper` looks after; `relay` is told where calls go; `lease`: seconds.
+
+        `on_answer` is called with the seconds of each call to an owner on another node.
+        """
         self._domain = domain
         self._keeper = keeper
         self._relay = relay
         self._followers = followers
         self._lease = lease
+        self._on_answer = on_answer
         self._clock = clock
         self._member = member
         self._run_name = keeper.identity.run
@@ -147,7 +153,7 @@ class Speaker:
         self._relay.settled.clear()
         if (line := self._relay.line) is not None:
             try:
-                line.own.send({"call": LEFT}, last=True)
+                line.send({"call": LEFT}, last=True)
             except OSError as e:
                 line.line.end(str(e))
 
@@ -195,9 +201,8 @@ class Speaker:
     def _follow(self, owner: LeaseOwner) -> None:
         """Follow this owner for as long as the line to it lasts; return soon if it does not serve this node."""
         ear = channel_of(self._domain, owner.run)
-        line = OwnerLine(
-            Line(secrets.token_hex(8), ear, self._sender, self._clock, self._changed.set), self._followers, self._hear, self._changed.set
-        )
+        ends = Line(secrets.token_hex(8), ear, self._sender, self._clock, self._changed.set)
+        line = OwnerLine(ends, self._followers, self._hear, self._changed.set, CallTimes(self._on_answer))
         self._relay.follows(line)
         try:
             line.line.send({OPEN: PROTOCOL})
@@ -221,7 +226,7 @@ class Speaker:
 
     def _stay(self, line: OwnerLine, owner: LeaseOwner) -> None:
         self.id = secrets.token_hex(8)
-        line.own.send({"call": JOIN, "id": self.id})
+        line.send({"call": JOIN, "id": self.id})
         self._member.take_role(False)
         self._relay.settled.set()
         self._followers.let_in()
