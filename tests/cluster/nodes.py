@@ -38,6 +38,7 @@ class Inn:
         self.ended = threading.Event()
         self.hold = threading.Event()
         self.entered = threading.Event()
+        self.fails_to_lead = False
         remote.offer(self)
         remote.on_broadcast("paint", self._paint)
         remote.on_published("news", self._hear)
@@ -96,6 +97,9 @@ class Inn:
         self.heard.append(news)
 
     def _take_role(self, leads: bool) -> None:
+        if leads and self.fails_to_lead:
+            self.fails_to_lead = False
+            raise OSError("the outbox cannot be read")
         self.roles.append(leads)
 
     def _has_gone(self, process: str) -> None:
