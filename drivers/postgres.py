@@ -7,11 +7,11 @@ that the engine gives up for a conflict is run again. One trigger keeps counts o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from drivers import BadStorageURL, NoCopies, Shared, doubts
+from drivers import Addition, BadStorageURL, BadValue, NoCopies, Shared, StorageError, doubts
 
 try:
     import psycopg
@@ -20,6 +20,7 @@ try:
     from drivers.sql.cluster.connecting import SideConnections
     from drivers.sql.cluster.shared import PostgresShared
     from drivers.sql.pooled_nodes import PooledNodes
+    from drivers.sql.postgresadditions import Extension
     from drivers.sql.postgresengine import PostgresEngine
 except ImportError as e:
     raise ImportError(f"psycopg 3 and psycopg_pool are needed ({e}); pip install 'xmpp-rest[postgres]'") from e
@@ -28,6 +29,7 @@ from drivers.copies import OnCopied, StorageFile, unsaid
 from drivers.generations import Generations
 from drivers.names import checked_key
 from drivers.node_table import NodeTable
+from drivers.shared import COMMIT_WAIT
 from drivers.sql.driver import SQLDriver
 
 CONNECT_TIMEOUT = {False: 10, True: 3}
@@ -56,15 +58,15 @@ class Postgres(SQLDriver):
 
     def __init__(self, rest: str, base: Path) -> None:
         """`rest` is `//user@host/database` or `host=… dbname=…`, as libpq reads it. Connects at the first call."""
-        self._given, timeout = _parameters(rest)
+        self._given, self._timeout = _parameters(rest)
         several = "," in str(self._given.get("host", ""))
-        self._postgres = PostgresEngine({**DEFAULTS, "connect_timeout": CONNECT_TIMEOUT[several], **self._given}, timeout)
+        self._postgres = PostgresEngine({**DEFAULTS, "connect_timeout": CONNECT_TIMEOUT[several], **self._given}, self._timeout)
         self._alone = True
         super().__init__(self._postgres, Generations(base))
 
     def in_cluster(self, lease: float) -> None:
         self._alone = False
-        self._postgres.in_cluster({**DEFAULTS, **IN_CLUSTER, **self._given}, lease * STANDSTILL)
+        self._postgres.in_cluster({**DEFAULTS, **IN_CLUSTER, **self._given}, lease * STANDSTILL, min(self._timeout, COMMIT_WAIT))
 
     def unchanged(self, user: str | None, host: str, store: str) -> Callable[[], bool] | None:
         return super().unchanged(user, host, store) if self._alone else None  # the numbers are those of one data folder
@@ -84,6 +86,16 @@ class Postgres(SQLDriver):
 
     def copies(self, scratch: Path, progress: OnCopied = unsaid) -> Iterator[StorageFile]:
         raise NoCopies("PostgreSQL is backed up by its own program: run `xmpp-rest backup --without-storage` first, then pg_dump")
+
+    def archive_extend_all(self, additions: Sequence[Addition]) -> list[Exception | None]:
+        extension = Extension(additions)
+        try:
+            self._postgres.change(self._postgres.fences.around(extension.write, extension.hosts))
+        except BadValue:
+            return super().archive_extend_all(additions)  # one by one, to learn which of them it was
+        except StorageError as e:
+            return [error or e for error in extension.errors]
+        return extension.errors
 
     def purge(self, user: str, host: str) -> None:
         super().purge(user, host)

@@ -118,12 +118,12 @@ class JournalRows(ABC):
     def commit(self, change: JournalChange) -> list[Exception | None]:
         """Make the change, durably; the exception of each of `additions` that the archive cannot have, whose others are made all the same.
 
-        Waits for `COMMIT_WAIT` seconds at most. Raises LeaseLost; CommitInDoubt if the change may have been made; StorageError.
+        Raises LeaseLost; CommitInDoubt if the change may have been made; StorageError.
         """
 
 
 COMMIT_WAIT = 10.0
-"""Seconds that the commit of a journal waits for the database, and for its standby."""
+"""Seconds that a statement or a commit waits for the database and its standby, at most, where several machines meet."""
 
 
 class FrameListener(ABC):

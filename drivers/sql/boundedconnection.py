@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +17,10 @@ INTERVAL = 0.1
 
 
 class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
-    """Waits for the server without an end, as any connection, but for what is called within `ending`."""
+    """Waits for `limit` seconds for each answer, and within `ending` for all answers together."""
 
-    _until: float | None = None
+    limit = math.inf
+    _until = math.inf
 
     @contextmanager
     def ending(self, seconds: float) -> Iterator[None]:
@@ -27,12 +29,12 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         try:
             yield
         finally:
-            self._until = None
+            self._until = math.inf
 
     def wait(self, gen: PQGen[T], interval: float = INTERVAL, timeout: float | None = None) -> T:
         """Wait for an answer, as psycopg calls this."""
-        until = self._until
-        if until is None:
+        until = min(self._until, time.monotonic() + self.limit)
+        if until == math.inf:
             return super().wait(gen, interval, timeout)
         try:
             return super().wait(gen, interval, max(0.0, until - time.monotonic()))

@@ -48,16 +48,29 @@ class CheckedAddition(NamedTuple):
     new: bool
 
 
-def sort_out(additions: Sequence[Addition]) -> tuple[list[Exception | None], list[CheckedAddition]]:
-    """The error of each that cannot be kept, and the others."""
-    found = [result_of(partial(_checked, addition)) for addition in additions]
-    errors = [each if isinstance(each, Exception) else None for each in found]
-    return errors, [each for each in found if not isinstance(each, Exception)]
-
-
 def _checked(addition: Addition) -> CheckedAddition:
     key = checked_key(addition.user, addition.host, addition.store)
     return CheckedAddition(key, [checked_item(item) for item in addition.items], addition.new)
+
+
+class Extension:
+    """Items to add to archives, in a transaction that may be run again."""
+
+    def __init__(self, additions: Sequence[Addition]) -> None:
+        """`errors`: that of each addition that cannot be kept; the others are written."""
+        found = [result_of(partial(_checked, addition)) for addition in additions]
+        self.errors = [each if isinstance(each, Exception) else None for each in found]
+        self._additions = [each for each in found if not isinstance(each, Exception)]
+        self._again = False
+
+    @property
+    def hosts(self) -> set[str]:
+        return {addition.key.host for addition in self._additions}
+
+    def write(self, session: DatabaseSession) -> None:
+        """Add the items. Once more, nothing is taken for new: a commit that was in doubt may have been made."""
+        again, self._again = self._again, True
+        extend(session, [each._replace(new=False) for each in self._additions] if again else self._additions)
 
 
 def lock(session: DatabaseSession, keys: Collection[Key]) -> None:

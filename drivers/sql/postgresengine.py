@@ -18,6 +18,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from drivers import CommitInDoubt, StorageError
 from drivers.names import Key
 from drivers.observed import READ, WRITE, observed, timed
+from drivers.sql.boundedconnection import BoundedConnection
 from drivers.sql.commitwatch import CommitWatch
 from drivers.sql.fences import Fences
 from drivers.sql.postgreserrors import READ_ONLY, UNKNOWN, OutcomeUnknown, TransactionConflict, is_conflict, storage_error
@@ -99,18 +100,9 @@ class PostgresEngine(Engine):
         """Remove the lock rows of a user's stores."""
         self.change(self.fences.around(lambda session: session.run(FORGET, key.host, key.user), (key.host,)))
 
-    def change(self, work: Callable[[DatabaseSession], T], *, watch: CommitWatch | None = None, seconds: float | None = None) -> T:
-        """Run `work` in a transaction, without adding fences; it is durable at return. It may be run again.
-
-        `watch`: another than for all commits; `seconds`: that a statement may take, if other than usual.
-        """
-
-        def bounded(connection: Connection) -> T:
-            if seconds is not None:
-                bound_waits(connection, seconds, local=True)
-            return work(PostgresSession(connection))
-
-        return self._again(partial(self._committed, work=bounded, watch=watch), WRITE)
+    def change(self, work: Callable[[DatabaseSession], T]) -> T:
+        """Run `work` in a transaction, without adding fences; it is durable at return. It may be run again."""
+        return self._again(partial(self._committed, work=lambda connection: work(PostgresSession(connection))), WRITE)
 
     def look(self, sql: str, table: str) -> list[Row]:
         """The rows of a query of one table, if that table exists; makes no tables."""
@@ -130,10 +122,13 @@ class PostgresEngine(Engine):
     def read_only(self) -> None:
         self._read_only = True
 
-    def in_cluster(self, parameters: dict[str, Any], standstill: float) -> None:
-        """From now on connect with these parameters, and let the database end transactions that do nothing for so many seconds."""
+    def in_cluster(self, parameters: dict[str, Any], standstill: float, timeout: float) -> None:
+        """From now on connect with these parameters, and let the database end transactions that do nothing for so many seconds.
+
+        `timeout`: another one than the constructor's, and also how long an answer is waited for if the database says nothing at all.
+        """
         self._conninfo = make_conninfo(**parameters)
-        self._standstill = standstill
+        self._standstill, self._timeout = standstill, timeout
 
     def close(self) -> None:
         self._closed = True
@@ -141,11 +136,11 @@ class PostgresEngine(Engine):
         if pool is not None:
             pool.close()
 
-    def _committed(self, connection: Connection, work: Callable[[Connection], T], watch: CommitWatch | None) -> T:
+    def _committed(self, connection: Connection, work: Callable[[Connection], T]) -> T:
         with timed(self.observer):
-            return self._transaction(connection, work, watch)
+            return self._transaction(connection, work)
 
-    def _transaction(self, connection: Connection, work: Callable[[Connection], T], watch: CommitWatch | None = None) -> T:
+    def _transaction(self, connection: Connection, work: Callable[[Connection], T]) -> T:
         def bounded(connection: Connection) -> T:
             if self._pooled:
                 bound_waits(connection, self._timeout, local=True)
@@ -153,7 +148,7 @@ class PostgresEngine(Engine):
                     bound_standstill(connection, self._standstill, local=True)
             return work(connection)
 
-        return transaction(connection, bounded, watch or self._watches.setdefault(os.getpid(), CommitWatch(self._timeout)))
+        return transaction(connection, bounded, self._watches.setdefault(os.getpid(), CommitWatch(self._timeout)))
 
     def _again(self, attempt: Callable[[Connection], T], operation: str) -> T:
         """Run an attempt, and run it again after a conflict; never if it may have succeeded."""
@@ -211,9 +206,12 @@ class PostgresEngine(Engine):
             configure=self._configure,
             check=ConnectionPool.check_connection,
             open=True,
+            connection_class=psycopg.Connection if self._standstill is None else BoundedConnection,
         )
 
     def _configure(self, connection: Connection) -> None:
+        if isinstance(connection, BoundedConnection):
+            connection.limit = self._timeout + 1  # the database itself says so before
         if is_pooled(connection):
             self._pooled = True
         else:

@@ -72,6 +72,14 @@ class Cluster:
             assert time.monotonic() < deadline, f"pg_isready says {code}"
             time.sleep(0.05)
 
+    def backends(self) -> list[int]:
+        """The processes that serve connections."""
+        import psycopg
+
+        with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
+            sql = "SELECT pid FROM pg_stat_activity WHERE backend_type='client backend' AND pid<>pg_backend_pid()"
+            return [pid for (pid,) in connection.execute(sql).fetchall()]
+
     def conninfo(self, database: str) -> str:
         return f"host={self.folder} user=postgres dbname={database}"
 

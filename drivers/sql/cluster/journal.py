@@ -6,10 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from drivers.shared import COMMIT_WAIT, JournalChange, JournalRow, JournalRows, TransferRow
-from drivers.sql import postgresadditions
-from drivers.sql.commitwatch import CommitWatch
+from drivers.shared import JournalChange, JournalRow, JournalRows, TransferRow
 from drivers.sql.fences import Fence, behind
+from drivers.sql.postgresadditions import Extension
 from drivers.sql.postgresengine import PostgresEngine
 from drivers.sql.session import DatabaseSession
 
@@ -33,22 +32,22 @@ TAKEN = 'DELETE FROM "xmpprest_transfer" WHERE "seq"=ANY(?::bigint[])'
 class PostgresJournal(JournalRows):
     """One journal. Its changes share the pool of the driver with everything else that is written."""
 
-    def __init__(self, engine: PostgresEngine, name: str, hosted: str, watch: CommitWatch) -> None:
-        self._engine, self._name, self._hosted, self._watch = engine, name, hosted, watch
+    def __init__(self, engine: PostgresEngine, name: str, hosted: str) -> None:
+        self._engine, self._name, self._hosted = engine, name, hosted
 
     def read(self) -> list[JournalRow]:
         return [JournalRow(*row) for row in self._engine.read(lambda session: session.rows(READ, self._name))]
 
     def commit(self, change: JournalChange) -> list[Exception | None]:
-        errors, additions = postgresadditions.sort_out(change.additions)
+        extension = Extension(change.additions)
         fence = self._engine.fences.of_domain(self._hosted) if self._hosted else None
 
         def work(session: DatabaseSession) -> None:
             self._write(session, change, fence)
-            postgresadditions.extend(session, additions)
+            extension.write(session)
 
-        self._engine.change(behind([fence], work) if fence else work, watch=self._watch, seconds=COMMIT_WAIT)
-        return errors
+        self._engine.change(behind([fence], work) if fence else work)
+        return extension.errors
 
     def _write(self, session: DatabaseSession, change: JournalChange, fence: Fence | None) -> None:
         if change.added:

@@ -21,10 +21,12 @@ TABLES = {
     'PRIMARY KEY ("name", "number")',
     "xmpprest_transfer": '"seq" BIGSERIAL NOT NULL PRIMARY KEY, "hosted" TEXT NOT NULL, "source" TEXT NOT NULL, "number" BIGINT NOT NULL, '
     '"text" TEXT NOT NULL, UNIQUE ("source", "number")',
-    "xmpprest_frames": '"id" BIGSERIAL NOT NULL PRIMARY KEY, "ear" TEXT NOT NULL, "text" TEXT NOT NULL',
+    "xmpprest_frames": '"id" BIGINT NOT NULL DEFAULT nextval(\'xmpprest_frame\') PRIMARY KEY, "ear" TEXT NOT NULL, "text" TEXT NOT NULL',
 }
 UNLOGGED = {"xmpprest_frames"}
 """Empty after a crash, and on a standby that takes over: nothing that was promised."""
+# a separate one: that of an unlogged table would be unlogged as well, and of no use in a standby that takes over: "bad magic number"
+SEQUENCE = 'CREATE SEQUENCE IF NOT EXISTS "xmpprest_frame"'
 INDEX = 'CREATE INDEX IF NOT EXISTS "xmpprest_frames_by_ear" ON "xmpprest_frames" ("ear", "id")'
 # small and busy: what was removed is to be gone before there is much of it
 TUNING = 'ALTER TABLE "{}" SET (autovacuum_vacuum_scale_factor = 0.01)'
@@ -53,6 +55,7 @@ def ensure_tables(connection: Connection) -> None:
 def _make_missing(connection: Connection) -> None:
     session = PostgresSession(connection)
     missing = TABLES.keys() - names(session).keys()
+    session.run(SEQUENCE)
     for table in sorted(missing):
         unlogged = "UNLOGGED " if table in UNLOGGED else ""
         session.run(f'CREATE {unlogged}TABLE IF NOT EXISTS "{table}" ({TABLES[table]})')

@@ -9,7 +9,6 @@ from functools import partial
 
 from drivers import StorageError
 from drivers.shared import (
-    COMMIT_WAIT,
     FrameListener,
     JournalRows,
     LeaseRow,
@@ -23,7 +22,6 @@ from drivers.sql.boundedconnection import BoundedConnection
 from drivers.sql.cluster import frames, journal, leases, nodes
 from drivers.sql.cluster.connecting import SideConnections
 from drivers.sql.cluster.listener import NotificationListener, RowListener
-from drivers.sql.commitwatch import CommitWatch
 from drivers.sql.fences import Fence
 from drivers.sql.postgresengine import PostgresEngine
 from drivers.sql.session import DatabaseSession
@@ -42,7 +40,6 @@ class PostgresShared(Shared):
         """`connections`: to the same database as the engine's, perhaps by another way."""
         self._engine, self._domain, self._connections = engine, domain, connections
         self._notifies, self._poll, self._lease = notify, poll, lease
-        self._watch = CommitWatch(COMMIT_WAIT)
         # neither waits for the other: a renewal for frames least of all
         self._keeper = connections.session(lease / 3)
         self._sender = connections.session(lease)
@@ -117,7 +114,7 @@ class PostgresShared(Shared):
 
     def journal(self, name: str, hosted: str = "") -> JournalRows:
         self._keeper.require()
-        return journal.PostgresJournal(self._engine, name, hosted, self._watch)
+        return journal.PostgresJournal(self._engine, name, hosted)
 
     def journal_sizes(self) -> dict[str, int]:
         self._keeper.require()
