@@ -198,7 +198,9 @@ class SharedJournal:
                 if isinstance(e, CommitInDoubt) and not in_doubt:
                     in_doubt, change = True, _repeated(change)
                 if e.lasting or self._clock() >= deadline or self._ending.wait(backoff.next(FIRST, LONGEST)):
-                    self._doubtful = change if in_doubt else None  # never both: a doubt is ended before the next change
+                    if in_doubt:
+                        self._doubtful = change  # there is no other, as that is ended before the next change
+                        self._acks.wake()
                     raise
 
     def _report(self, change: JournalChange, errors: Sequence[Exception | None]) -> None:
