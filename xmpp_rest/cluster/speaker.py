@@ -183,7 +183,7 @@ class Speaker:
         self._relay.leads()
         self._member.take_role(True)
         owner = self._keeper.owner
-        log.info("process %d owns the link of %s (epoch %d)", os.getpid(), self._domain, owner.epoch if owner else 0)
+        log.info("process %d leads and holds the link of %s (epoch %d)", os.getpid(), self._domain, owner.epoch if owner else 0)
         self._relay.settled.set()
         self._followers.let_in()
         self._served.open(self._member)

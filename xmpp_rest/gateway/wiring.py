@@ -111,7 +111,7 @@ def build(
     driver.observed_by(counts)
     events = Events(incidents)
     waits = Waits(settings.server.threads, settings.server.waits_per_account)
-    joined = join_group(settings, driver, data_dir, on_loss, incidents)
+    joined = join_group(settings, driver, data_dir, on_loss, incidents, counts)
     remote = Remote(joined.group, waits, StorageError)
 
     own_sessions = build_sessions(settings, data_dir, driver, waits, remote, incidents, counts)

@@ -18,12 +18,15 @@ from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.gateway.group_parts import ClusterParts, GroupParts, OnLoss
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.service.streams.spread_ends import SpreadEnds
 
 
-def join_cluster(settings: Settings, driver: Driver, data_dir: Path, on_loss: OnLoss, incidents: Incidents) -> GroupParts:
+def join_cluster(
+    settings: Settings, driver: Driver, data_dir: Path, on_loss: OnLoss, incidents: Incidents, counts: Counts
+) -> GroupParts:
     """The group of all nodes. Nothing is started, and no connection made."""
     cluster, domain = settings.cluster, settings.gateway.domain
     shared = OpenedShared(driver, domain, cluster)
@@ -33,7 +36,7 @@ def join_cluster(settings: Settings, driver: Driver, data_dir: Path, on_loss: On
     if info.mark.is_set:
         keeper.withdraw(takes=False)
     keeper.on_loss(on_loss)
-    group = ClusterGroup(data_dir, domain, shared, keeper, cluster.lease, incidents)
+    group = ClusterGroup(data_dir, domain, shared, keeper, cluster.lease, incidents, counts.called_owner)
     parts = ClusterParts(keeper, shared, info, partial(_require_fit, keeper, shared, cluster.lease), shared.close)
     return GroupParts(group, keeper.may_write, parts)
 

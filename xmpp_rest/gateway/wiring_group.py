@@ -9,19 +9,22 @@ from xmpp_rest.api.gateway import ClusterControl
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.group_parts import GroupParts, OnLoss
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.election import LocalGroup
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.monitoring.one_machine import OneMachine
 from xmpp_rest.service.streams.registry import Streams
 
 
-def join_group(settings: Settings, driver: Driver, data_dir: Path, on_loss: OnLoss, incidents: Incidents) -> GroupParts:
+def join_group(
+    settings: Settings, driver: Driver, data_dir: Path, on_loss: OnLoss, incidents: Incidents, counts: Counts
+) -> GroupParts:
     """The group that is configured. Nothing is started."""
     if not settings.cluster.is_on:
         return GroupParts(LocalGroup(data_dir))
     from xmpp_rest.gateway.wiring_cluster import join_cluster  # one machine has no use for it
 
-    return join_cluster(settings, driver, data_dir, on_loss, incidents)
+    return join_cluster(settings, driver, data_dir, on_loss, incidents, counts)
 
 
 def build_control(joined: GroupParts, settings: Settings, streams: Streams, remote: Remote, incidents: Incidents) -> ClusterControl:
