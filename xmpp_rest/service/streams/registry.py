@@ -124,7 +124,7 @@ class Streams:
             self.hear(jid, Event.from_json(event))
 
     def _leader_changed(self, leads: bool) -> None:
-        if not leads:
+        if not leads or self._remote.group.spans_nodes:  # the node before may have archived what nobody here was told of
             self.restart(LEADER_CHANGED)
 
     @property
