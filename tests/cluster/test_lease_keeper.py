@@ -178,17 +178,6 @@ def test_of_two_with_one_id_the_later_goes_on(database: SimulatedDatabase, one: 
     assert copy.keeper.may_write()
 
 
-def test_a_new_session_is_known_to_the_others_under_a_new_run(
-    database: SimulatedDatabase, one: SimulatedNode, other: SimulatedNode
-) -> None:
-    pass_time(database, one, other, seconds=1)
-    one.keeper.heard_as("ear of one")
-    pass_time(database, one, other, seconds=1)
-    assert other.keeper.nodes()["one"].row.run == "ear of one"
-    assert owners(one, other) == ["one"]
-    assert not one.losses
-
-
 def test_a_lease_is_moved_to_the_node_that_was_named(database: SimulatedDatabase, one: SimulatedNode, other: SimulatedNode) -> None:
     third = SimulatedNode(database, "third", offset=3, lease="3")
     pass_time(database, one, other, third, seconds=1)

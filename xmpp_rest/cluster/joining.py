@@ -20,7 +20,10 @@ class CannotJoin(Exception):
 def obstacles(own: NodeRow, others: Sequence[NodeRow]) -> Iterator[tuple[NodeRow, str]]:
     """The nodes beside which this one must not serve, if they live, each with the reason."""
     for row in others:
+        if (row.node, row.id) == (own.node, own.id):
+            continue
         if row.node == own.node:
+            yield row, f"[cluster] node: another data folder is node {own.node}; write a name of its own for each"
             continue
         if not fit(own.protocol, row.protocol):
             yield row, _too_far_apart(own, row)

@@ -10,13 +10,13 @@ from typing import Any
 
 from drivers import StorageError
 from drivers.shared import NodeRow, Shared
+from xmpp_rest.cluster.candidate import Candidate
 from xmpp_rest.cluster.identity import NodeIdentity
 from xmpp_rest.cluster.lease_term import LeaseTerm, length_of
-from xmpp_rest.cluster.lease_watch import LeaseWatch
 from xmpp_rest.cluster.node_beat import NodeBeat
 from xmpp_rest.cluster.node_list import NodeList, NodeSeen
 from xmpp_rest.cluster.owner import LeaseOwner
-from xmpp_rest.cluster.passing_on import may_own, passed_in
+from xmpp_rest.cluster.passing_on import may_own
 from xmpp_rest.config.cluster_tables import ClusterSettings
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.processes.loss import Loss, LossKind
@@ -59,7 +59,7 @@ class LeaseKeeper:
         self._presence = NodeBeat(identity, settings.kind, describe, clock)
         self._incidents = incidents
         self._clock = clock
-        self._watch = LeaseWatch(identity.node, settings.lease, has_locks=settings.notify)
+        self._candidate = Candidate(hosted, identity.node, settings.lease, self._presence, has_locks=settings.notify)
         self._nodes = NodeList(settings.lease)
         self._term: LeaseTerm | None = None  # of the lease that this node holds
         self._epoch = 0
@@ -67,6 +67,7 @@ class LeaseKeeper:
         self._takes = settings.may_own
         self._owner: LeaseOwner | None = None
         self._listeners: list[Callable[[], None]] = []
+        self._on_look: list[Callable[[], None]] = []
         self._on_loss: list[Callable[[Loss], None]] = []
         self._changing = threading.Lock()  # guards taking, loss and release
         self._telling = threading.Lock()  # guards the owner that is known
@@ -124,10 +125,9 @@ class LeaseKeeper:
         """Call `listener` once this node is to own no more; on a thread that must not be held up."""
         self._on_loss.append(listener)
 
-    def heard_as(self, ear: str) -> None:
-        """Other nodes reach this one under another run from now on, as its session with the database is a new one."""
-        self._presence.heard_as(ear)
-        self.look()
+    def on_look(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each look; on the thread that looks."""
+        self._on_look.append(listener)
 
     def look(self) -> None:
         """Look at once, as the owner may have changed. Any thread may call this."""
@@ -198,6 +198,8 @@ class LeaseKeeper:
         """Look once, and do what follows from it. Called by its thread. Raises nothing."""
         try:
             self._look()
+            for listener in self._on_look:
+                listener()
         except StorageError as e:
             self._failed(e)
         except Exception as e:
@@ -224,11 +226,11 @@ class LeaseKeeper:
     def _pause(self) -> float:
         """Seconds until the next look."""
         usual: float = self._settings.lease / LOOKS
-        hurries = self._term is None and self._watch.silence(self._clock()) > 1.5 * usual
+        hurries = self._term is None and self._candidate.suspects(self._clock(), usual)
         return usual / HURRY if hurries else usual
 
     def _failed(self, error: Exception) -> None:
-        self._watch.failed()
+        self._candidate.failed()
         self._nodes.failed()
         text = "the database cannot be asked about the lease of %s: %s"
         self._incidents.report(log, "lease-unknown", text, self._hosted, " ".join(str(error).split()))
@@ -243,8 +245,8 @@ class LeaseKeeper:
             self._lose(Loss(LossKind.DISPLACED, displaced))
             return
         self._nodes.saw(shared.nodes(), self._clock())
-        self._watch.saw(shared.leases().get(self._hosted), self._clock())
-        if self._may_try() and self._is_free(shared):
+        self._candidate.saw(shared.leases().get(self._hosted), self._clock())
+        if self._is_candidate() and self._candidate.may_take(shared, (seen.row for seen in self.nodes().values()), self._clock()):
             self._take(shared)
 
     def _renew(self, shared: Shared) -> None:
@@ -256,25 +258,12 @@ class LeaseKeeper:
             if self._settings.notify:  # the session may be a new one
                 shared.hold_lock(self._hosted)
 
-    def _may_try(self) -> bool:
-        """Whether this node is a candidate."""
-        if self._loss is not None or self._term is not None or self._stopping.is_set():
-            return False
-        is_left = self._watch.silence(self._clock()) >= 2 * self._settings.lease  # nobody else takes it
-        return self._takes and (is_left or not self._presence.rests)
-
-    def _is_free(self, shared: Shared) -> bool:
-        row, now = self._watch.row, self._clock()
-        if row is not None and not row.node:
-            passed = passed_in((seen.row for seen in self._nodes.all().values()), row.epoch)
-            return self._watch.may_take_released(now, passed)
-        is_own = row is not None and row.node == self.identity.node and self._presence.is_same
-        asks = self._watch.asks_for_lock(now, is_own=is_own)
-        return self._watch.may_take(now, is_own=is_own, lock_is_free=asks and shared.lock_is_free(self._hosted))
+    def _is_candidate(self) -> bool:
+        return self._takes and self._loss is None and self._term is None and not self._stopping.is_set()
 
     def _take(self, shared: Shared) -> None:
         taken = self._clock()
-        epoch = shared.take(self._hosted, self.identity.node, self.identity.run, self._watch.row)
+        epoch = shared.take(self._hosted, self.identity.node, self.identity.run, self._candidate.row)
         if epoch is None:
             self._wake.set()  # another came first: see who
             return
@@ -318,7 +307,7 @@ class LeaseKeeper:
     def _known_owner(self) -> LeaseOwner | None:
         if self.holds:
             return LeaseOwner(self._hosted, self.identity.node, self.identity.run, self._epoch)
-        row = self._watch.row
-        if row is None or row.run == self.identity.run or not self._watch.is_owned(self._clock()):
+        row = self._candidate.row
+        if row is None or row.run == self.identity.run or not self._candidate.is_owned(self._clock()):
             return None
         return LeaseOwner(self._hosted, row.node, row.run, row.epoch)

@@ -13,7 +13,7 @@ from xmpp_rest.cluster.protocol import PROTOCOL
 
 
 class NodeBeat:
-    """Counts the beat of one life of a speaker. Used by one thread, but for `heard_as`, `pass_on` and `rest`."""
+    """Counts the beat of one life of a speaker. Used by one thread, but for `pass_on` and `rest`."""
 
     def __init__(self, identity: NodeIdentity, kind: str, describe: Callable[[], Mapping[str, Any]], clock: Callable[[], float]) -> None:
         """`kind`: `[cluster] kind`; `describe`: `info` of the node."""
@@ -21,9 +21,7 @@ class NodeBeat:
         self._kind = kind
         self._describe = describe
         self._clock = clock
-        self._run = identity.run
-        self._runs = {identity.run}
-        self._entered = ""  # the run under which the others know this node
+        self._entered = False  # whether the others know this node
         self._beat = 0
         self._passed = Passed()
         self._rests_until = 0.0
@@ -34,11 +32,6 @@ class NodeBeat:
     def rests(self) -> bool:
         """Whether this node takes no lease that another one may take."""
         return self._clock() < self._rests_until
-
-    def heard_as(self, run: str) -> None:
-        """Have the others know this node under another run, as its session with the database is a new one."""
-        self._runs.add(run)
-        self._run = run
 
     def pass_on(self, epoch: int, to: str) -> None:
         """This node gives up the lease of this epoch, for `to`, or for any other one ("")."""
@@ -57,13 +50,13 @@ class NodeBeat:
             self._go_on(shared)
         self._beat += 1
         row = self.row(takes=takes)
-        if self._entered == row.run and shared.beat(row):
+        if self._entered and shared.beat(row):
             return ""
         present = self._present(shared) if self._entered else None
-        if present is not None and present.run not in self._runs:
+        if present is not None and present.run != row.run:
             return _displaced(present, self._identity)
         shared.enter(row)
-        self._entered = row.run
+        self._entered = True
         return ""
 
     def _go_on(self, shared: Shared) -> None:
@@ -82,7 +75,7 @@ class NodeBeat:
         own, info = self._identity, {**self._describe(), MAY_OWN: takes and not self.rests}
         info |= {PASSES: [self._passed.epoch, self._passed.to]} if self._passed.epoch else {}
         info |= {RESTS: self._rests_until} if self.rests else {}
-        return NodeRow(own.node, own.id, self._run, self._kind, __version__, PROTOCOL, self._beat, info)
+        return NodeRow(own.node, own.id, own.run, self._kind, __version__, PROTOCOL, self._beat, info)
 
 
 def _displaced(present: NodeRow, own: NodeIdentity) -> str:

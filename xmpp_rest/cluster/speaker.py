@@ -93,6 +93,7 @@ class Speaker:
             self._thread.join(END)
         self._followers.stop()
         self._keeper.stop()
+        self._sender.put_single(channel_of(self._domain, EVERYBODY), {READY: True})  # they look who is to own next
         self._ear.stop()
         self._sender.stop()
 

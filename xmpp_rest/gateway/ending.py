@@ -28,14 +28,14 @@ def end_waiting(parts: Parts) -> None:
     parts.router.stop_waiting()
 
 
-def close_parts(parts: Parts | None, driver: Driver | None) -> None:
-    """End the rest: the part in the group, the threads, the storage. `parts`: None: they were never started."""
+def close_parts(parts: Parts, driver: Driver | None = None, *, have_begun: bool = True) -> None:
+    """End the rest: the part in the group, the threads, the sessions, and the storage, if it is given."""
     with ExitStack() as last:  # the last one first, each whatever becomes of those before
         if driver is not None:
             last.callback(driver.close)
-        if parts is not None:
-            if parts.joined.cluster is not None:
-                last.callback(parts.joined.cluster.close)
+        if parts.joined.cluster is not None:
+            last.callback(parts.joined.cluster.close)
+        if have_begun:
             for end in (parts.streams.close, parts.remote.stop, parts.lease.stop, parts.collection.stop):
                 last.callback(end)
 
@@ -50,4 +50,4 @@ def give_up(parts: Parts, loss: Loss, have_ended: Callable[[float], bool]) -> No
         end_waiting(parts)
         end_parts(parts, has_storage=may_write)
     finally:
-        close_parts(parts, None)
+        close_parts(parts)

@@ -301,4 +301,4 @@ class Gateway:
             if was_started:
                 end_parts(self.parts, has_storage=not self.parts.lease.lost)
         finally:
-            close_parts(self.parts if was_started else None, self.driver)
+            close_parts(self.parts, self.driver, have_begun=was_started)

@@ -237,7 +237,7 @@ def build(
     remote.on_broadcast("forget", passwords.forget)
     remote.on_broadcast("unban", Unbanning(authenticator, own_sessions.accounts).unban)
     access_log = AccessLog(settings.server.access_log)
-    cluster = build_control(joined, settings, streams, remote, incidents)
+    cluster = build_control(joined, settings, streams, uplink, remote, incidents)
     gauges = Gauges(
         settings, under_way, streams, pending, uplink, callbacks, dead, runner, rooms.calls, filing.files, own_sessions.views, cluster
     )  # fmt: skip

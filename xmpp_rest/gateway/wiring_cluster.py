@@ -9,7 +9,8 @@ from drivers import Driver
 from xmpp_rest.cluster.group import ClusterGroup
 from xmpp_rest.cluster.identity import identify
 from xmpp_rest.cluster.joining import CannotJoin, require_fit
-from xmpp_rest.cluster.lease_keeper import LeaseKeeper
+from xmpp_rest.cluster.lease_keeper import LeaseKeeper, lasting_clock
+from xmpp_rest.cluster.link_patience import LinkPatience
 from xmpp_rest.cluster.node_control import NodeControl
 from xmpp_rest.cluster.node_info import NodeInfo
 from xmpp_rest.cluster.opened_shared import OpenedShared
@@ -18,6 +19,7 @@ from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.gateway.group_parts import ClusterParts, GroupParts, OnLoss
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.streams.registry import Streams
@@ -49,8 +51,12 @@ def _require_fit(keeper: LeaseKeeper, shared: OpenedShared, lease: float) -> Non
         raise CannotStart(Exit.CONFIG, str(e)) from e
 
 
-def build_control(parts: ClusterParts, settings: Settings, streams: Streams, remote: Remote, incidents: Incidents) -> NodeControl:
+def build_control(
+    parts: ClusterParts, settings: Settings, streams: Streams, uplink: Uplink | None, remote: Remote, incidents: Incidents
+) -> NodeControl:
     """What administrators see of the cluster, and do to this node."""
+    if uplink is not None:
+        parts.keeper.on_look(LinkPatience(parts.keeper, uplink.is_up, lasting_clock).look)
 
     def keeper() -> LeaseKeeper | None:
         return parts.keeper if remote.group.is_speaker else None

@@ -9,6 +9,7 @@ from xmpp_rest.api.gateway import ClusterControl
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.group_parts import GroupParts, OnLoss
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.election import LocalGroup
 from xmpp_rest.processes.remote import Remote
@@ -27,10 +28,12 @@ def join_group(
     return join_cluster(settings, driver, data_dir, on_loss, incidents, counts)
 
 
-def build_control(joined: GroupParts, settings: Settings, streams: Streams, remote: Remote, incidents: Incidents) -> ClusterControl:
+def build_control(
+    joined: GroupParts, settings: Settings, streams: Streams, uplink: Uplink | None, remote: Remote, incidents: Incidents
+) -> ClusterControl:
     """What administrators see of the cluster, and do to this node."""
     if joined.cluster is None:
         return OneMachine()
     from xmpp_rest.gateway.wiring_cluster import build_control as build
 
-    return build(joined.cluster, settings, streams, remote, incidents)
+    return build(joined.cluster, settings, streams, uplink, remote, incidents)

@@ -158,6 +158,10 @@ class Uplink:
         """Since when the oldest stanza has been waiting (Unix time); None if none does."""
         return min((since for c in self._components.values() if (since := c.outbox.oldest) is not None), default=None)
 
+    def is_up(self) -> bool:
+        """Whether all streams are up."""
+        return all(component.online for component in self._components.values())
+
     def status(self) -> list[dict[str, Any]]:
         """How each stream is, and how many stanzas wait for it or for its confirmation; times are Unix times."""
         return [{"domain": d, **c.state._asdict(), "outbox": len(c.outbox)} for d, c in self._components.items()]
