@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from drivers.shared import JournalChange, JournalRow, JournalRows, TransferRow
 from drivers.sql.fences import Fence, behind
@@ -32,13 +32,17 @@ TAKEN = 'DELETE FROM "xmpprest_transfer" WHERE "seq"=ANY(?::bigint[])'
 class PostgresJournal(JournalRows):
     """One journal. Its changes share the pool of the driver with everything else that is written."""
 
-    def __init__(self, engine: PostgresEngine, name: str, hosted: str) -> None:
+    def __init__(self, engine: PostgresEngine, name: str, hosted: str, require_tables: Callable[[], None]) -> None:
+        """`require_tables` makes them if they are missing; it raises StorageError."""
         self._engine, self._name, self._hosted = engine, name, hosted
+        self._require_tables = require_tables
 
     def read(self) -> list[JournalRow]:
+        self._require_tables()
         return [JournalRow(*row) for row in self._engine.read(lambda session: session.rows(READ, self._name))]
 
     def commit(self, change: JournalChange) -> list[Exception | None]:
+        self._require_tables()
         extension = Extension(change.additions)
         fence = self._engine.fences.of_domain(self._hosted) if self._hosted else None
 

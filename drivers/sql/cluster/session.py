@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -97,6 +98,8 @@ class BoundedSession:
         if self._closed:
             raise StorageError("the storage has been closed")
         connection = self._connection
+        if connection is not None and not connection.closed and _has_ended(connection):
+            connection.close()
         if connection is None or connection.closed:
             attempt = self._attempt = self._attempt or _Attempt(self._connect)
             try:
@@ -123,3 +126,10 @@ class BoundedSession:
             if self._attempt is not None:
                 self._attempt.abandon()
                 self._attempt = None
+
+
+def _has_ended(connection: BoundedConnection) -> bool:
+    """Whether the server has said something while nobody asked: that it ends the session, as a rule. Then there is no use in asking."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

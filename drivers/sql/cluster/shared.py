@@ -113,8 +113,7 @@ class PostgresShared(Shared):
         self._engine.fences.take_down(hosted)
 
     def journal(self, name: str, hosted: str = "") -> JournalRows:
-        self._keeper.require()
-        return journal.PostgresJournal(self._engine, name, hosted)
+        return journal.PostgresJournal(self._engine, name, hosted, self._keeper.require)
 
     def journal_sizes(self) -> dict[str, int]:
         self._keeper.require()
