@@ -53,6 +53,7 @@ class ClusterGroup:
         self._local = LocalGroup(folder, self._followers)
         self._make_speaker = partial(Speaker, domain, shared, keeper, self._relay, self._followers, lease, incidents, on_answer, clock)
         self._speaker: Speaker | None = None
+        self._ends_at = float("inf")  # monotonic time: nothing waits for an owner after that
 
     # who is there
 
@@ -113,7 +114,13 @@ class ClusterGroup:
         self._local.stop()
 
     def hand_over(self, seconds: float) -> None:
+        """What this process does before it ends waits for an owner no longer than so."""
+        self._ends_at = time.monotonic() + seconds
         self._local.hand_over(seconds)
+
+    def _deadline(self) -> float:
+        """Until when a call that begins now waits for an owner."""
+        return min(time.monotonic() + ROLE_TIMEOUT, self._ends_at)
 
     # calls and messages
 
@@ -121,7 +128,7 @@ class ClusterGroup:
         return self._local.wait_for_speaker()
 
     def wait_for_leader(self) -> bool:
-        return self._relay.settled.is_set() or self._wait_for_leader(time.monotonic() + ROLE_TIMEOUT)
+        return self._relay.settled.is_set() or self._wait_for_leader(self._deadline())
 
     def _wait_for_leader(self, until: float) -> bool:
         """As `wait_for_leader`, until then; of a process of the node the speaker lets it in once there is one."""
@@ -138,7 +145,7 @@ class ClusterGroup:
         return self._local.call_speaker(name, arguments, wait)
 
     def begin(self, name: str, arguments: Message) -> Callable[[Wait], Any]:
-        until = time.monotonic() + ROLE_TIMEOUT
+        until = self._deadline()
         while self._wait_for_leader(until):
             if self.is_leader:
                 raise LeadsItself

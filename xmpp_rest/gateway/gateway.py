@@ -217,6 +217,8 @@ class Gateway:
         self._stopping = True
         if self._pid == os.getpid():
             self.parts.leader.stops_soon()
+            if (cluster := self.parts.joined.cluster) is not None:
+                cluster.keeper.withdraw(takes=False)  # another process of this node ends next
         self.parts.streams.stop()
         self._ended.wait(GRACE)
         end_waiting(self.parts)
