@@ -161,3 +161,52 @@ def test_a_copy_of_a_data_folder_ends_the_first(nodes: Nodes) -> None:
     until(lambda: leads(late))
     assert write(late, "Who is already sick") == 202
     assert one.test_client().get("/rest", headers=basic("juliet")).status_code == 503
+
+
+def enter(app: Flask, room: str, nick: str, user: str = "juliet") -> None:
+    presence = f"<presence to='{room}@conference.{DOMAIN}/{nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
+    answer = app.test_client().post("/rest", data=presence, headers=basic(user) | {"Content-Type": "application/xmpp+xml"})
+    assert answer.status_code == 202, answer.data
+
+
+def occupants(app: Flask, room: str) -> list[list[str]]:
+    conference = gateway_of(app).parts.conference
+    assert conference is not None
+    return conference.occupants(room)
+
+
+@pytest.mark.parametrize("persistent", ["yes", "no"])
+@pytest.mark.parametrize("stops", [False, True])
+def test_occupants_stay_over_an_orderly_change(nodes: Nodes, persistent: str, stops: bool) -> None:
+    one = register_users(nodes.add("one", conference_persistent=persistent))
+    other = nodes.add("other", conference_persistent=persistent)
+    enter(other, "hall", "J")
+    enter(one, "hall", "N", "nurse")
+    enter(one, "street", "J")
+    before = occupants(one, "hall")
+    assert [nick for _, nick, _ in before] == ["J", "N"]
+    if stops:
+        heard = gateway_of(one).parts.joined.cluster
+        assert heard is not None
+        until(lambda: heard.keeper.others() == {"other"})
+        gateway_of(one).stop()
+    else:
+        until(lambda: gateway_of(other).parts.cluster.move(DOMAIN, "other") == "")
+    until(lambda: leads(other))
+    assert occupants(other, "hall") == before
+    assert [nick for _, nick, _ in occupants(other, "street")] == ["J"]
+    names = gateway_of(other).parts.conference
+    assert names is not None
+    assert names.occupied(f"juliet@{DOMAIN}") == ["hall", "street"]
+
+
+def test_occupants_leave_with_an_owner_that_is_gone(nodes: Nodes) -> None:
+    one = register_users(nodes.add("one", conference_persistent="yes"))
+    gateway = gateway_of(one)
+    enter(one, "hall", "J")
+    first = gateway.parts
+    assert first.joined.cluster is not None
+    shared = first.joined.cluster.shared()
+    assert shared.take(DOMAIN, "another", "its run", shared.leases()[DOMAIN]) is not None
+    until(lambda: gateway.parts is not first and leads(one))
+    assert occupants(one, "hall") == []

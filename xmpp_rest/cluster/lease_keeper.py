@@ -99,6 +99,11 @@ class LeaseKeeper:
         return self._term is not None and (self._loss is None or self._loss.kind is LossKind.GIVEN_UP)
 
     @property
+    def epoch(self) -> int:
+        """Of the lease that this node holds, or has held; 0: it has held none."""
+        return self._epoch
+
+    @property
     def loss(self) -> Loss | None:
         """Why this node gives up, or has given up, what it owned."""
         return self._loss

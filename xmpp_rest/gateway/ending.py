@@ -12,12 +12,18 @@ from xmpp_rest.processes.loss import Loss, LossKind
 PATIENCE = 1.0  # seconds for the requests that are under way when this process leads no more; nearly all take some milliseconds
 
 
-def end_parts(parts: Parts, *, has_storage: bool) -> None:
-    """End what works; the link first, so that no more stanzas come in. `has_storage`: whether the storage may still be changed."""
+def end_parts(parts: Parts, *, has_storage: bool, keeps_rooms: bool = False) -> None:
+    """End what works; the link first, so that no more stanzas come in. `has_storage`: whether the storage may still be changed.
+
+    `keeps_rooms`: whether another node leads next, so that occupants stay in their rooms.
+    """
     parts.jobs.stop()  # while there is somebody to whom it can be said
     parts.streams.stop()
     if has_storage:
         parts.hooks.uses.settle()
+    if keeps_rooms:
+        parts.leader.keep_rooms()
+    elif has_storage:
         parts.leader.leave_rooms()
     parts.leader.end(has_storage=has_storage)
 
@@ -48,6 +54,12 @@ def give_up(parts: Parts, loss: Loss, have_ended: Callable[[float], bool]) -> No
             parts.remote.hand_over()
             have_ended(PATIENCE)
         end_waiting(parts)
-        end_parts(parts, has_storage=may_write)
+        end_parts(parts, has_storage=may_write, keeps_rooms=True)
     finally:
         close_parts(parts)
+
+
+def has_successor(parts: Parts) -> bool:
+    """Whether this process leads, and another node will once it has ended."""
+    cluster = parts.joined.cluster
+    return cluster is not None and cluster.keeper.owns and bool(cluster.keeper.others())

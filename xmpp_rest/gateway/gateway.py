@@ -18,7 +18,7 @@ from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.data_folder import ready_folder
-from xmpp_rest.gateway.ending import close_parts, end_parts, end_waiting, give_up
+from xmpp_rest.gateway.ending import close_parts, end_parts, end_waiting, give_up, has_successor
 from xmpp_rest.gateway.node_reloads import NodeReloads, Reloaded
 from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.put_in_force import put_in_force, reread
@@ -301,6 +301,6 @@ class Gateway:
             was_started, self._pid = self._pid == os.getpid(), 0
         try:
             if was_started:
-                end_parts(self.parts, has_storage=not self.parts.lease.lost)
+                end_parts(self.parts, has_storage=not self.parts.lease.lost, keeps_rooms=has_successor(self.parts))
         finally:
             close_parts(self.parts, self.driver, have_begun=was_started)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.room_handover import RoomHandover
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
 from xmpp_rest.link.router import Router
@@ -50,8 +51,11 @@ class Leader:
         sessions: SessionsLifecycle,
         incidents: Incidents,
         remote: Remote,
+        handover: RoomHandover | None = None,
     ) -> None:
-        """`domain`: of the accounts, whose archives `queue` writes."""
+        """`domain`: of the accounts, whose archives `queue` writes. `handover`: None: there are no other nodes."""
+        self._handover = handover
+        self._keeps_rooms = False
         self._uplink = uplink
         self._queue = queue
         self._domain = domain
@@ -79,13 +83,14 @@ class Leader:
         """What `begin` calls, in this order: the outboxes first, since one of them may be unreadable."""
         queues: list[Callable[[], None]] = [queue.start for queue in self._callbacks.queues.values()]
         vacancy = [self._conference.vacancy.start] if self._conference else []
+        taken: list[Callable[[], None]] = [self._handover.take] if self._handover else []  # before anything comes in
         rooms: list[Callable[[], None]] = [*vacancy, self._come_into_rooms]  # before the callbacks, as these reply there
         last: list[Callable[[], None]] = [self._retention.start, self._scheduled.start, self._files.start]
         if self._uplink is None:
-            return [lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *rooms, *queues, *last]
+            return [*taken, lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *rooms, *queues, *last]
         uplink = self._uplink
         opened: list[Callable[[], None]] = [partial(uplink.open, self._inbound), partial(self._restore, uplink), self._room_outbox.open]
-        return [*opened, self._queue.start, self._inbound.start, *rooms, *queues, self._uplink.start, *last]
+        return [*taken, *opened, self._queue.start, self._inbound.start, *rooms, *queues, self._uplink.start, *last]
 
     def _restore(self, uplink: Uplink) -> None:
         self._queue.restore(uplink.noted(self._domain))
@@ -112,6 +117,10 @@ class Leader:
     def status(self) -> list[dict[str, Any]]:
         """How the streams are."""
         return self._uplink.status() if self._uplink else []
+
+    def keep_rooms(self) -> None:
+        """Let occupants stay in their rooms, as another node leads next; instead of `leave_rooms`."""
+        self._stops = self._keeps_rooms = True
 
     def leave_rooms(self) -> None:
         """Leave the rooms of other servers, and tell the occupants of hosted rooms that the service shuts down."""
@@ -163,12 +172,15 @@ class Leader:
             self._conference.vacancy.stop()
         if has_storage and self._remote.group.is_leader:  # it may lead since it has begun to stop
             self._room_outbox.stop()
-        self._rooms.end()
+        if not self._keeps_rooms:
+            self._rooms.end()
         self._rooms.stop()
         self._sessions.stop()
         if self._uplink:
             self._uplink.stop()
         self._inbound.stop()
+        if self._keeps_rooms and has_storage and self._handover:
+            self._handover.leave()
         self._queue.stop(archives=has_storage)
         if self._uplink:
             self._room_outbox.close()
