@@ -67,6 +67,7 @@ class Node:
             self.info,
             Incidents(),
             clock,
+            self.info.drains,
         )
         self.streams = Streams()
         self.remote: Remote = alone()

@@ -33,6 +33,10 @@ def lasting_clock() -> float:
     return time.clock_gettime(_CLOCK)
 
 
+def _never() -> bool:
+    return False
+
+
 class LeaseKeeper:
     """One life of a speaker. `start` and `stop` are called once each, by who has locked the folder; its thread does the rest.
 
@@ -49,8 +53,12 @@ class LeaseKeeper:
         describe: Callable[[], Mapping[str, Any]],
         incidents: Incidents,
         clock: Callable[[], float] = lasting_clock,
+        drains: Callable[[], bool] = _never,
     ) -> None:
-        """`hosted`: the domain whose lease it is; `hosts`: those whose contents are written under it; `describe`: `info` of the node."""
+        """`hosted`: the domain whose lease it is; `hosts`: those whose contents are written under it; `describe`: `info` of the node.
+
+        `drains`: whether the node is to take no lease now.
+        """
         self.identity = identity
         self._shared = shared
         self._hosted = hosted
@@ -64,7 +72,7 @@ class LeaseKeeper:
         self._term: LeaseTerm | None = None  # of the lease that this node holds
         self._epoch = 0
         self._loss: Loss | None = None
-        self._takes = settings.may_own
+        self._drains = drains
         self._owner: LeaseOwner | None = None
         self._listeners: list[Callable[[], None]] = []
         self._on_look: list[Callable[[], None]] = []
@@ -82,6 +90,11 @@ class LeaseKeeper:
     def owner(self) -> LeaseOwner | None:
         """Who owns, for all that this node knows; None: nobody, or a node that is silent."""
         return self._owner
+
+    @property
+    def _takes(self) -> bool:
+        """Whether this node takes the lease once it is nobody's. What is held is kept: see `give_up`."""
+        return self._settings.may_own and not self._drains()
 
     @property
     def holds(self) -> bool:
@@ -137,11 +150,6 @@ class LeaseKeeper:
     def look(self) -> None:
         """Look at once, as the owner may have changed. Any thread may call this."""
         self._wake.set()
-
-    def withdraw(self, *, takes: bool) -> None:
-        """Take the lease no more, or again (`[cluster] may_own` allowing). What is held is kept: see `give_up`."""
-        self._takes = takes and self._settings.may_own
-        self.look()
 
     def give_up(self, reason: str, to: str = "", *, rest: float = 0.0) -> bool:
         """Have another node own, in an orderly way: `to`, or any. False: this node does not own.

@@ -141,7 +141,6 @@ class NodeControl:
         except OSError as e:
             return f"that this node drains cannot be kept in its data folder: {e.strerror}"
         log.warning("node %s drains: it is not ready, and its event streams end within %.0f s", keeper.identity.node, SPREAD)
-        keeper.withdraw(takes=False)
         self._remote.tell_node(DRAIN)
         self._end_streams()
         self._release(keeper)
@@ -155,7 +154,7 @@ class NodeControl:
         except OSError as e:
             return f"that this node does not drain cannot be kept in its data folder: {e.strerror}"
         log.warning("node %s does not drain any more", keeper.identity.node)
-        keeper.withdraw(takes=True)
+        keeper.look()
         return ""
 
     @on_leader(of_node=True)

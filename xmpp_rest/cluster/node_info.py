@@ -45,6 +45,10 @@ class NodeInfo:
         told = {"host": socket.gethostname(), "state": state, "streams": self.streams, "gateway": self._hosted, "settings": self._settings}
         return told if self._clock is None else {**told, "clock": self._clock}
 
+    def drains(self) -> bool:
+        """Whether the node is about to be taken away."""
+        return self.mark.is_set
+
     @property
     def streams(self) -> int:
         """The open event streams of all processes of the node."""

@@ -34,9 +34,7 @@ def join_cluster(
     shared = OpenedShared(driver, domain, cluster)
     info = NodeInfo(settings, data_dir)
     identity = identify(data_dir, cluster.node)
-    keeper = LeaseKeeper(shared, domain, tuple(settings.domains), identity, cluster, info, incidents)
-    if info.mark.is_set:
-        keeper.withdraw(takes=False)
+    keeper = LeaseKeeper(shared, domain, tuple(settings.domains), identity, cluster, info, incidents, drains=info.drains)
     keeper.on_loss(on_loss)
     group = ClusterGroup(data_dir, domain, shared, keeper, cluster.lease, incidents, counts.called_owner)
     parts = ClusterParts(keeper, shared, info, partial(_require_fit, keeper, shared, cluster.lease), shared.close)
