@@ -9,7 +9,7 @@ import pytest
 from drivers.shared import NodeRow
 from tests.cluster.rows import row
 from xmpp_rest.cluster.joining import CannotJoin, differences, require_fit
-from xmpp_rest.cluster.protocol import fit, spoken
+from xmpp_rest.cluster.protocol import fit
 
 DOMAINS = {"domain": "gateway.example", "rooms_domain": "muclight.gateway.example"}
 
@@ -55,10 +55,8 @@ def test_one_that_is_silent_is_none() -> None:
     assert join(row("web1"), [[row("web2", protocol=3)]]) >= 3.0
 
 
-def test_nodes_understand_one_number_above_and_below_and_speak_the_lowest() -> None:
+def test_nodes_understand_one_number_above_and_below() -> None:
     assert [fit(2, other) for other in range(5)] == [False, True, True, True, False]
-    assert spoken([2, 3], 3) == 2
-    assert spoken([], 3) == 3
 
 
 def test_a_newcomer_is_told_what_differs_and_where() -> None:
