@@ -73,6 +73,7 @@ class LeaseKeeper:
         self._epoch = 0
         self._loss: Loss | None = None
         self._drains = drains
+        self._has_withdrawn = False
         self._owner: LeaseOwner | None = None
         self._listeners: list[Callable[[], None]] = []
         self._on_look: list[Callable[[], None]] = []
@@ -94,7 +95,7 @@ class LeaseKeeper:
     @property
     def _takes(self) -> bool:
         """Whether this node takes the lease once it is nobody's. What is held is kept: see `give_up`."""
-        return self._settings.may_own and not self._drains()
+        return self._settings.may_own and not self._has_withdrawn and not self._drains()
 
     @property
     def holds(self) -> bool:
@@ -150,6 +151,11 @@ class LeaseKeeper:
     def look(self) -> None:
         """Look at once, as the owner may have changed. Any thread may call this."""
         self._wake.set()
+
+    def withdraw(self) -> None:
+        """Take the lease no more, as this process is about to end."""
+        self._has_withdrawn = True
+        self.look()
 
     def give_up(self, reason: str, to: str = "", *, rest: float = 0.0) -> bool:
         """Have another node own, in an orderly way: `to`, or any. False: this node does not own.

@@ -218,7 +218,7 @@ class Gateway:
         if self._pid == os.getpid():
             self.parts.leader.stops_soon()
             if (cluster := self.parts.joined.cluster) is not None:
-                cluster.keeper.withdraw(takes=False)  # another process of this node ends next
+                cluster.keeper.withdraw()  # another process of this node ends next
         self.parts.streams.stop()
         self._ended.wait(GRACE)
         end_waiting(self.parts)
