@@ -226,3 +226,40 @@ def test_accounts_of_other_servers_have_one_session_and_their_passwords_stay_sec
         assert apps[1].log_in().bare == session.bare
         assert server.logins == ["romeo", "romeo"]
         second.gateway.stop()
+
+
+# -- nobody owns
+
+
+def test_what_goes_on_and_what_waits_while_nobody_owns(add_machine: AddMachine) -> None:
+    first = add_machine("web1")
+    register_users(first.app)
+    second = add_machine("web2", cluster_may_own="no")
+    user = basic(str(JULIET))
+    hook = second.client.post("/hooks", json={"name": "ops"}, headers=user).get_json()["token"]
+    first.gateway.hand_over()
+    first.gateway.stop()
+    until(lambda: second.gateway.parts.remote.group.wait_for_speaker() and not second.gateway.parts.remote.group.has_others)
+    began = time.monotonic()
+    statuses = {
+        "store": second.client.put("/data/settings", json={"a": 1}, headers=user).status_code,
+        "read": second.client.get("/data/settings", headers=user).status_code,
+        "wrong": second.client.get("/data/settings", headers=basic(str(JULIET), "wrong")).status_code,
+        "right": second.client.get("/data/settings", headers=user).status_code,
+        "password": second.run("change_password", user="nurse", host=DOMAIN, newpass="new").status_code,
+        "live": second.client.get("/livez").status_code,
+    }
+    seconds = time.monotonic() - began
+    assert statuses == {"store": 201, "read": 200, "wrong": 401, "right": 200, "password": 200, "live": 200}
+    assert seconds < 9, "nothing of this waits for an owner"
+    waiting = [
+        lambda: second.send("x"),
+        lambda: second.client.post(f"/hooks/{hook}", json={"message": "x"}),
+        lambda: second.client.get(f"/rest/ping/{DOMAIN}", headers=basic("juliet")),
+        lambda: second.client.get("/api/sse", headers=user),
+    ]
+    answers = in_threads(lambda ask: ask(), waiting)
+    assert [(answer.status_code, answer.headers.get("Retry-After")) for answer in answers] == [(503, "5")] * 4
+    third = add_machine("web3")
+    assert third.owns
+    assert [second.send("x").status_code, third.send("x").status_code] == [202, 202]
