@@ -20,6 +20,7 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.processes.election import RETRY, ROLE_TIMEOUT, LocalGroup
 from xmpp_rest.processes.group import LeadsItself, Member, Message
 from xmpp_rest.processes.server import LISTEN, Followers
+from xmpp_rest.request_notes import has_waited_in_vain, note_vain_wait
 from xmpp_rest.threads.sockets import SocketLoop
 from xmpp_rest.threads.tasks import pause
 from xmpp_rest.threads.waits import Wait
@@ -119,8 +120,8 @@ class ClusterGroup:
         self._local.hand_over(seconds)
 
     def _deadline(self) -> float:
-        """Until when a call that begins now waits for an owner."""
-        return min(time.monotonic() + ROLE_TIMEOUT, self._ends_at)
+        """Until when a call that begins now waits for an owner: a request that makes several calls waits for all of them together."""
+        return min(time.monotonic() + (0.0 if has_waited_in_vain() else ROLE_TIMEOUT), self._ends_at)
 
     # calls and messages
 
@@ -131,7 +132,14 @@ class ClusterGroup:
         return self._relay.settled.is_set() or self._wait_for_leader(self._deadline())
 
     def _wait_for_leader(self, until: float) -> bool:
-        """As `wait_for_leader`, until then; of a process of the node the speaker lets it in once there is one."""
+        """As `wait_for_leader`, until then."""
+        is_there = self._has_leader(until)
+        if not is_there:
+            note_vain_wait()
+        return is_there
+
+    def _has_leader(self, until: float) -> bool:
+        """Of a process of the node the speaker lets it in once there is one."""
         if self._speaker is None and not self._local.wait_for_leader(max(0.0, until - time.monotonic())):
             return False
         if (speaker := self._speaker) is None:
