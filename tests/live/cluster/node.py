@@ -35,6 +35,7 @@ class Node(Gateway):
         hosts = ",".join(f"{LOOPBACK}:{way.port}" for way in self.to_databases)
         own: dict[str, dict[str, object]] = {
             "auth": {"iterations": 4096},
+            "files": {"domain": ""},
             "storage": {"url": f"postgresql://postgres@{hosts}/{databases.name}?sslmode=disable&target_session_attrs=read-write"},
             "cluster": {"kind": "postgresql", "node": self.name, "lease": LEASE, "copies": len(databases.servers)},
         }
