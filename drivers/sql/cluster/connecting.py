@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+import psycopg
+
 from drivers import StorageError
 from drivers.sql.boundedconnection import BoundedConnection
 from drivers.sql.cluster.schema import ensure_tables
-from drivers.sql.cluster.session import BoundedSession, Translate
+from drivers.sql.cluster.session import BoundedSession
+from drivers.sql.postgreserrors import OutcomeUnknown
 from drivers.sql.postgressession import PostgresSession, is_pooled, transaction
 from drivers.sql.session import DatabaseSession
 
@@ -23,9 +26,9 @@ POOLED = "a pooler is in between, which has neither LISTEN nor locks of a sessio
 class SideConnections:
     """Makes connections for one process's part in what several machines share."""
 
-    def __init__(self, conninfo: str, translate: Translate, *, notify: bool) -> None:
+    def __init__(self, conninfo: str, translate: Callable[[psycopg.Error | OutcomeUnknown], Exception], *, notify: bool) -> None:
         self._conninfo = conninfo
-        self.translate = translate
+        self._translate = translate
         self._notify = notify
         self._pooled = False
 
@@ -48,9 +51,14 @@ class SideConnections:
             connection.execute(UNSYNCED)
         ensure_tables(connection)
 
+    def error(self, error: psycopg.Error | OutcomeUnknown) -> StorageError:
+        """The error of the contract. What fails here is not run again: its callers come back soon."""
+        translated = self._translate(error)
+        return translated if isinstance(translated, StorageError) else StorageError("others change the same rows")
+
     def session(self, seconds: float) -> SideSession:
         """A session whose calls take so long at most."""
-        return SideSession(self, BoundedSession(self.connect, self.translate, seconds))
+        return SideSession(self, BoundedSession(self.connect, self.error, seconds))
 
     def run(self, connection: BoundedConnection, work: Callable[[DatabaseSession], T], *, whole: bool) -> T:
         """`work` on a connection; in one transaction if that is said."""

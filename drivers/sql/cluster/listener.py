@@ -20,6 +20,7 @@ from drivers.shared import FrameListener
 from drivers.sql.boundedconnection import BoundedConnection
 from drivers.sql.cluster import frames
 from drivers.sql.cluster.connecting import SideConnections
+from drivers.sql.postgreserrors import OutcomeUnknown
 from drivers.sql.postgressession import PostgresSession
 from drivers.sql.session import DatabaseSession
 
@@ -67,9 +68,12 @@ class _SideListener(FrameListener):
         try:
             self._connection: BoundedConnection = connections.connect()
             self._begin()
-        except psycopg.Error as e:
+        except (psycopg.Error, OutcomeUnknown) as e:
             self.close()
-            raise connections.translate(e) from e
+            raise connections.error(e) from e
+        except BaseException:
+            self.close()
+            raise
 
     def _begin(self) -> None:
         """Ready the connection. Raises psycopg.Error."""
@@ -81,9 +85,9 @@ class _SideListener(FrameListener):
                 raise StorageError(CLOSED)
             try:
                 return self._receive(time.monotonic() + seconds)
-            except psycopg.Error as e:
+            except (psycopg.Error, OutcomeUnknown) as e:
                 self._connection.close()
-                raise self._connections.translate(e) from e
+                raise self._connections.error(e) from e
             finally:
                 if self._closed:
                     self._end()

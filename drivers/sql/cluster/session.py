@@ -13,11 +13,11 @@ import psycopg
 
 from drivers import StorageError
 from drivers.sql.boundedconnection import BoundedConnection
-from drivers.sql.postgreserrors import READ_ONLY, OutcomeUnknown, TransactionConflict
+from drivers.sql.postgreserrors import READ_ONLY, OutcomeUnknown
 
 T = TypeVar("T")
 Connect = Callable[[], BoundedConnection]
-Translate = Callable[[psycopg.Error | OutcomeUnknown], Exception]
+Translate = Callable[[psycopg.Error | OutcomeUnknown], StorageError]
 LEAST = 0.05
 """Seconds below which a call is not begun: it would fail, and cost the connection."""
 
@@ -89,8 +89,7 @@ class BoundedSession:
         except (psycopg.Error, OutcomeUnknown) as e:
             if isinstance(e, psycopg.Error) and e.sqlstate == READ_ONLY:  # what was the primary before
                 self._drop()
-            error = self._translate(e)
-            raise (StorageError("others change the same rows") if isinstance(error, TransactionConflict) else error) from e
+            raise self._translate(e) from e
         finally:
             self._lock.release()
 

@@ -5,18 +5,25 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from drivers import CommitInDoubt, StorageError, open_driver
 from drivers.postgres import Postgres
 from drivers.shared import JournalChange, JournalRow, channel_of
 from drivers.sql.boundedconnection import BoundedConnection
+from drivers.sql.cluster import schema
+from drivers.sql.cluster.schema import TABLES
 from drivers.sql.cluster.session import BoundedSession
+from drivers.sql.cluster.shared import PostgresShared
+from drivers.sql.session import DatabaseSession
 from tests.drivers.cluster.conftest import DOMAIN, OpenShared, row
 from tests.drivers.cluster.test_frames import heard
 from tests.drivers.cluster.test_journal import owner
@@ -87,6 +94,24 @@ class TestServerOfItsOwn:
         answered(lambda: driver.load(*JULIET, "settings"))
         driver.store(*JULIET, "settings", {"a": 1})
 
+    def test_a_server_that_stands_still_while_it_commits(self, open_node: Callable[[], Postgres]) -> None:
+        driver = open_node()
+        driver.store(*JULIET, "settings", {"a": 1})
+        stopped = []
+
+        def work(session: DatabaseSession) -> None:
+            session.run('UPDATE "prosody" SET "value"=?', "2")
+            stopped.append(session.rows("SELECT pg_backend_pid()")[0][0])
+            os.kill(stopped[0], signal.SIGSTOP)
+
+        try:
+            with pytest.raises(CommitInDoubt):
+                driver._postgres.change(work)
+        finally:
+            os.kill(stopped[0], signal.SIGCONT)
+        driver.update(*JULIET, "settings", lambda table: {"was": table})  # waits for the end of the other
+        assert driver.load(*JULIET, "settings") in ({"was": {"a": 1}}, {"was": {"a": 2}})
+
     def test_a_restart(self, own: Cluster, open_node: Callable[[], Postgres], open_shared: OpenShared) -> None:
         driver = open_node()
         one, two = open_shared(driver), open_shared()
@@ -136,8 +161,6 @@ def test_a_call_waits_its_turn_only_for_so_long(url: str) -> None:
     session = BoundedSession(lambda: BoundedConnection.connect(url, autocommit=True), lambda e: StorageError(str(e)), 30.0)
 
     def work(connection: object) -> None:
-        from concurrent.futures import ThreadPoolExecutor
-
         with ThreadPoolExecutor(1) as pool, pytest.raises(StorageError, match="another call"):
             pool.submit(session.call, lambda _: None, 0.1).result()
 
@@ -185,3 +208,68 @@ def test_without_the_standby_promises_wait_and_nothing_else(pair: Pair, tmp_path
             with pytest.raises(CommitInDoubt):
                 journal.commit(JournalChange([JournalRow(1, "text")]))
             assert journal.read() == [JournalRow(1, "text")]
+
+
+def test_tables_that_another_node_makes_at_the_same_time(url: str, open_shared: OpenShared) -> None:
+    shared = open_shared(lease=30.0)
+    with psycopg.connect(url) as first, psycopg.connect(url, autocommit=True) as look, ThreadPoolExecutor(1) as pool:
+        first.execute(f"CREATE TABLE xmpprest_nodes ({TABLES['xmpprest_nodes']})".encode())
+        nodes = pool.submit(shared.nodes)
+        end = time.monotonic() + 60
+        while not look.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchall():
+            assert time.monotonic() < end
+        first.commit()
+        assert nodes.result() == []
+
+
+def test_an_engine_without_autovacuum(open_shared: OpenShared, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "TUNING", 'ALTER TABLE "{}" TUNE')
+    assert open_shared().nodes() == []
+
+
+def test_what_a_node_says_of_itself_may_be_unreadable(url: str, open_shared: OpenShared) -> None:
+    shared = open_shared()
+    shared.enter(row())
+    with psycopg.connect(url, autocommit=True) as connection:
+        for info in ("{", "[]", ""):
+            connection.execute("UPDATE xmpprest_nodes SET info=%s", [info])
+            assert [each.info for each in shared.nodes()] == [{}]
+
+
+def test_a_connection_that_comes_after_the_end_is_closed(url: str) -> None:
+    going, made = threading.Event(), list[BoundedConnection]()
+
+    def connect() -> BoundedConnection:
+        going.wait(60)
+        made.append(BoundedConnection.connect(url))
+        return made[0]
+
+    session = BoundedSession(connect, lambda e: StorageError(str(e)), 0.1)
+    with pytest.raises(StorageError, match="being made"):
+        session.call(lambda _: None)
+    session.close()
+    going.set()
+    end = time.monotonic() + 60
+    while not (made and made[0].closed):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_rows_that_others_change_as_well(open_shared: OpenShared, url: str) -> None:
+    shared = open_shared()
+    shared.enter(row())
+    assert isinstance(shared, PostgresShared)
+
+    def conflict(session: DatabaseSession) -> None:
+        raise psycopg.errors.SerializationFailure
+
+    with pytest.raises(StorageError, match="others change"):
+        shared._keeper.run(conflict)
+
+    def standby(session: DatabaseSession) -> None:
+        session.run("SET default_transaction_read_only = on")
+        session.run("DELETE FROM xmpprest_nodes")
+
+    with pytest.raises(StorageError, match="read-only"):
+        shared._keeper.run(standby)
+    assert shared.beat(row()), "by another connection"
