@@ -67,7 +67,7 @@ class Gateway:
         self._stopping = False
         self._readiness = Readiness(self)
         self._pid = 0  # of the process in which the parts are started
-        self._forked_from = 0  # of the process in which they were started before
+        self._forked_from = os.getpid() if settings.cluster.is_on else 0  # of the process in which they were started before, or got a run
         self.answers = Answers(self._observers)
         self._reloads: NodeReloads | None = None  # where there are other machines
         self.in_progress = RequestsInProgress() if settings.cluster.is_on else None
@@ -173,7 +173,7 @@ class Gateway:
             self._failed = None
 
     def _start(self) -> None:
-        if self._forked_from:
+        if self._forked_from not in (0, os.getpid()):
             self.parts, self._forked_from = self._build(), 0  # once, however often the rest is tried
         self.parts.lease.join()
         self.prepare()
