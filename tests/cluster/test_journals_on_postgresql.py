@@ -12,10 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from drivers import Addition, ArchiveItem, ArchiveQuery, Driver, open_driver
+from drivers import Addition, ArchiveItem, ArchiveQuery, Driver, open_driver, postgres
 from drivers.shared import Shared
-from drivers.sql.cluster import journal as sql_journal
-from drivers.sql.cluster import shared as sql_shared
 from tests.drivers.conftest import give_up
 from tests.drivers.postgrescluster import Cluster, program
 from xmpp_rest.cluster.journals import SharedJournals
@@ -143,8 +141,7 @@ def test_a_restart_of_the_database_costs_time_alone(database: Cluster, url: str,
 def test_a_standby_that_is_gone_is_a_failure_and_what_is_committed_is_sent(
     database: Cluster, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sql_shared, "COMMIT_WAIT", 1.0)
-    monkeypatch.setattr(sql_journal, "COMMIT_WAIT", 1.0)
+    monkeypatch.setattr(postgres, "COMMIT_WAIT", 1.0)
     with owner(url, tmp_path / "web1") as one, closing(one.journals.outbox(HOSTED)) as journal:
         late: list[LateEntry] = []
         journal.on_late(late.extend)

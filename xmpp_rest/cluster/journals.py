@@ -68,6 +68,8 @@ class SharedJournals:
             journal.settle()
             journal = SharedJournal(rows, self._acks, self._unkept, self._clock)
         file.taken(len(entries))
+        if former := self._open.get(key):  # of a start that failed later on
+            self._acks.remove(former)
         self._acks.add(journal)
         self._open[key] = journal
         return journal

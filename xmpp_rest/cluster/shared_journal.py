@@ -172,7 +172,8 @@ class SharedJournal:
             acknowledged, self._acknowledged = self._acknowledged, []
         added = [JournalRow(entry.number, entry.text) for entry in entries]
         try:
-            self._commit(JournalChange(added, acknowledged, _by_archive(entries)), deadline)
+            if added or acknowledged:
+                self._commit(JournalChange(added, acknowledged, _by_archive(entries)), deadline)
         except BaseException:
             with self._lock:
                 self._acknowledged[:0] = acknowledged

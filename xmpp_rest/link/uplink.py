@@ -46,11 +46,14 @@ class Uplink:
         self._components: dict[str, Component] = {}
 
     def open(self, events: ComponentEvents) -> None:
-        """Open the outboxes, so that they take stanzas; `events` hears of what comes in. Raises OSError: one of them cannot be read."""
-        self._components = {
-            domain: Component(domain, self._settings, events, self._outbox(domain), self._counts, self._may_write)
-            for domain in self._domains
-        }
+        """Open the outboxes, so that they take stanzas; `events` hears of what comes in. Raises OSError: one of them cannot be read.
+
+        Called again after that.
+        """
+        for domain in self._domains:
+            if domain not in self._components:  # by an attempt that could read this one
+                outbox = self._outbox(domain)
+                self._components[domain] = Component(domain, self._settings, events, outbox, self._counts, self._may_write)
 
     def _outbox(self, domain: str) -> Outbox:
         journal = self._journals.outbox(domain) if self._settings.outbox == "disk" else None
