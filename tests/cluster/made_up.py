@@ -15,11 +15,14 @@ class MadeUpNode(OneMachine):
         self.draining = False
         self.grace = 10.0
         self.owner_elsewhere = "web2"
+        self.owner = "web2"
 
     def living(self) -> list[str]:
         return ["web1", "web2"]
 
     def figures(self) -> dict[str, Any]:
-        nodes = [{"node": f"web{number}", "streams": number, "state": "silent" if number == 3 else "ready"} for number in (1, 2, 3)]
-        owners = [{"domain": DOMAIN, "node": "web2", "epoch": 1, "here": False}]
+        usual = {"version": "0.2.0", "seen": 0.4, "may_own": True, "differs": []}
+        states = {1: "ready", 2: "ready", 3: "silent"}
+        nodes = [{"node": f"web{number}", **usual, "streams": number, "state": state} for number, state in states.items()]
+        owners = [{"domain": DOMAIN, "node": self.owner, "epoch": 1, "here": False}]
         return {"kind": "postgresql", "node": "web1", "owners": owners, "nodes": nodes, "members": 2}

@@ -188,6 +188,16 @@ def test_a_node_drains_and_does_so_no_more(cluster: Cluster) -> None:
     assert states(cluster.web2)["web1"] == "ready"
 
 
+def test_a_process_that_begins_in_a_node_that_drains_ends_its_streams(cluster: Cluster) -> None:
+    cluster.web1.remote.take_role(False)
+    cluster.web2.control.drain()
+    assert len(cluster.web2.streams.ended) == 1
+    cluster.web2.remote.take_role(False)
+    cluster.web2.remote.take_role(False)
+    assert not cluster.web1.streams.ended
+    assert len(cluster.web2.streams.ended) == 2
+
+
 def test_the_only_node_that_may_own_keeps_the_domain_until_another_may(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path)
     cluster.web2.control.drain()

@@ -60,7 +60,15 @@ class NodeControl:
         self._remote = remote
         self._rounds = rounds
         remote.offer(self)
+        self._has_role = False
         remote.on_broadcast(DRAIN, self._end_streams)
+        remote.on_role(self._take_role)
+
+    def _take_role(self, _: bool) -> None:
+        """A process that begins in a node that drains, or begins again as it owns no more, ends what is opened with it meanwhile."""
+        is_first, self._has_role = not self._has_role, True
+        if is_first and self.draining:
+            self._end_streams()
 
     def configure(self, settings: Settings) -> None:
         """Tell the other nodes that these settings are in force."""

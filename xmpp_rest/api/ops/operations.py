@@ -84,9 +84,11 @@ SCHEMAS = {
     "Status": record(
         {
             "version": STRING, "domain": STRING, "waits": record({"count": integer(0), "most": integer(0)}),
+            "processes": integer(0), "uptime": integer(0), "cluster": ref("Cluster"), "ready": {"type": "boolean"},
+        },
+        {
             "link": record({"kind": STRING, "streams": array({"type": "object"})}),
             "rooms": record(dict.fromkeys(("in", "joining", "out", "held"), integer(0))),
-            "cluster": ref("Cluster"),
         },
         closed=False,
     ),
