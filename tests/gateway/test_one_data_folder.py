@@ -169,10 +169,11 @@ def test_the_nodes_of_a_cluster_hold_the_lease_together_and_the_last_one_gives_i
 # -- as programs
 
 
-def served(folder: Path, url: str, node: str) -> Served:
+def served(folder: Path, url: str, node: str, kind: str = "none") -> Served:
     storage = {"url": "postgres:" + url.removeprefix("postgresql:")}
-    sections: Sections = {"server": {"workers": 1, "threads": 8}, "link": {"kind": "none"}, "storage": storage, "cluster": {"node": node}}
-    return Served(folder, 1, sections)
+    cluster: dict[str, object] = {"node": node, "kind": kind, "copies": 1}
+    sections: Sections = {"server": {"workers": 1, "threads": 8}, "link": {"kind": "none"}, "storage": storage, "files": {"domain": ""}}
+    return Served(folder, 1, {**sections, "cluster": cluster})
 
 
 def killed(gateway: Served) -> None:
@@ -200,6 +201,24 @@ def test_a_second_program_ends_in_time_and_takes_over_from_one_that_was_killed(t
     finally:
         second.stop()
         first.stop()
+
+
+@pytest.mark.parametrize(("first", "second"), [("none", "postgresql"), ("postgresql", "none")])
+def test_programs_of_both_kinds_refuse_each_other(tmp_path: Path, url: str, first: str, second: str) -> None:
+    one, two = served(tmp_path / "one", url, "web1", first), served(tmp_path / "two", url, "web2", second)
+    one.start()
+    try:
+        until(lambda: one.request("GET", "/readyz").status == 200)
+        ended = subprocess.run(two.command(), capture_output=True, text=True, timeout=60)
+        assert (ended.returncode, ended.stderr.count("\n")) == (75, 1)
+        assert re.fullmatch(rf"xmpp-rest: {sentence(GATEWAY, 'web1')}\n", ended.stderr), ended.stderr
+        assert not answers(two.port)
+        one.stop()
+        two.start()  # at once, as the first has gone in order
+        assert two.request("GET", "/api/status", user="admin").status == 200
+    finally:
+        two.stop()
+        one.stop()
 
 
 def test_another_server_is_told_by_an_exception(tmp_path: Path, make_app: MakeApp, url: str) -> None:

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from drivers.alone import LEASE
 from drivers.shared import NodeRow
 from xmpp_rest.cluster.draining import DrainMark
 from xmpp_rest.cluster.settings_digest import SettingsDigests, hosted
@@ -34,6 +35,7 @@ class NodeInfo:
         """Whether it drains."""
         self._digests = SettingsDigests()
         self._hosted = hosted(settings)
+        self._lease = settings.cluster.lease
         self._settings = self._digests.of(settings)
         self._streams: dict[int, tuple[str, int]] = {}  # number of a process → its id in its group, and its open event streams
         self._clock: float | None = None
@@ -43,6 +45,7 @@ class NodeInfo:
         """The table: `clock`: seconds that the clock of this machine is ahead of the database's, None: not known."""
         state = DRAINING if self.mark.is_set else READY
         told = {"host": socket.gethostname(), "state": state, "streams": self.streams, "gateway": self._hosted, "settings": self._settings}
+        told[LEASE] = self._lease
         return told if self._clock is None else {**told, "clock": self._clock}
 
     def drains(self) -> bool:
