@@ -151,6 +151,9 @@ class FrameListener(ABC):
 class Shared(ABC):
     """What gateways of one domain (`[gateway] domain`) share; `hosted` is any domain that they host."""
 
+    def check(self) -> None:  # noqa: B027  # nothing can be wrong with every storage
+        """Raise StorageError if the way that `[cluster] url` names cannot do what is needed, or leads elsewhere. Makes nothing."""
+
     # nodes
     @abstractmethod
     def enter(self, own: NodeRow) -> NodeRow | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from drivers import open_driver
 from drivers.shared import StandbySettings
+from tests.drivers.pgbouncer import PgBouncer
 from tests.drivers.postgrescluster import Cluster, program
 from xmpp_rest.__main__ import main
 from xmpp_rest.config.cluster_tables import ClusterSettings
@@ -132,8 +134,8 @@ def cluster() -> Iterator[Cluster]:
         cluster.stop()
 
 
-def checked(folder: Path, url: str, copies: int) -> int:
-    text = f"{ALONE}[files]\nfolder = {folder}/files\n[storage]\nurl = {url}\n{CLUSTER}copies = {copies}\n"
+def checked(folder: Path, url: str, copies: int, more: str = "") -> int:
+    text = f"{ALONE}[files]\nfolder = {folder}/files\n[storage]\nurl = {url}\n{CLUSTER}copies = {copies}\n{more}"
     return main(["check", "--config", str(written(folder, text))])
 
 
@@ -171,6 +173,37 @@ def test_a_database_that_confirms_before_its_standby_has_it(tmp_path: Path, caps
         assert checked(tmp_path, f"{url}&options=-csynchronous_commit%3Don", 2) == 0
     finally:
         cluster.stop()
+
+
+@needs_postgres
+def test_the_direct_way_leads_to_the_same_database(cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = cluster.new_database()
+    assert checked(tmp_path, url, 1, f"url = {url}\n") == 0
+    capsys.readouterr()
+    assert checked(tmp_path, url, 1, f"url = {cluster.new_database()}\n") == 78
+    assert "[cluster] url: names another database than [storage] url" in capsys.readouterr().err
+    assert checked(tmp_path, url, 1, "url = postgresql://gw@127.0.0.1:1/gw\n") == 69
+    assert "[cluster] url: PostgreSQL database" in capsys.readouterr().err
+    with psycopg.connect(url, autocommit=True) as connection:  # an engine that does not say which it is
+        connection.execute("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+        connection.execute("CREATE ROLE gw LOGIN")
+    assert checked(tmp_path, url.replace("postgres@", "gw@"), 1, f"url = {url.replace('postgres@', 'gw@')}\n") == 0
+
+
+@needs_postgres
+def test_a_pooler_in_between(cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if not (shutil.which("pgbouncer") or Path("/usr/sbin/pgbouncer").exists()):
+        pytest.skip("PgBouncer is not installed")
+    pooler = PgBouncer(cluster)
+    try:
+        pooler.start()
+        url = cluster.new_database()
+        assert checked(tmp_path, pooler.url(url), 1) == 78
+        assert "[cluster] url: a pooler is in between" in capsys.readouterr().err
+        assert checked(tmp_path, pooler.url(url), 1, f"url = {url}\n") == 0
+        assert checked(tmp_path, pooler.url(url), 1, "notify = no\n") == 0
+    finally:
+        pooler.stop()
 
 
 def test_copies_by_the_settings_of_a_database() -> None:

@@ -124,24 +124,27 @@ def _storage_problems(settings: Settings, folder: Path) -> Iterator[CannotStart]
             elif driver.exists():
                 driver.read_only()
                 driver.check()
-                yield from _copies_problems(driver, settings)
+                yield from _cluster_problems(driver, settings) if settings.cluster.is_on and driver.shared else ()
             elif settings.cluster.is_on and driver.shared:
                 driver.read_only()  # nothing is made, though nothing is there yet
-                yield from _copies_problems(driver, settings)
+                yield from _cluster_problems(driver, settings)
             elif (path := storage_path(settings.storage.url, folder)) and (sentence := unwritable(path.parent)):
                 yield explained(StorageError(sentence), settings)
     except StorageError as e:
         yield explained(e, settings)
 
 
-def _copies_problems(driver: Driver, settings: Settings) -> Iterator[CannotStart]:
-    """Whether the database keeps as many copies as `[cluster] copies` says. Raises StorageError."""
+def _cluster_problems(driver: Driver, settings: Settings) -> Iterator[CannotStart]:
+    """Whether the database has what a cluster needs: a direct way, and as many copies as `[cluster] copies` says. Raises StorageError."""
     cluster = settings.cluster
-    if not cluster.is_on or cluster.copies != 2 or not driver.shared:
-        return
-    with closing(driver.open_shared(settings.gateway.domain)) as shared:
+    with closing(driver.open_shared(settings.gateway.domain, url=cluster.url, notify=cluster.notify)) as shared:
         found = shared.standby_settings()
-    if found.copies < cluster.copies:
+        try:
+            shared.check()
+        except StorageError as e:
+            sentence = f"[cluster] url: {' '.join(str(e).removeprefix('[cluster] url ').split())}"
+            yield CannotStart(Exit.CONFIG if e.lasting else Exit.UNAVAILABLE, sentence)
+    if found.copies < (cluster.copies or 1):
         key = "synchronous_commit" if found.names.strip() else "synchronous_standby_names"
         has = f"{key} = {found.commit}" if found.names.strip() else f"{key} is empty"
         remedy = f"set {key} there" + ("" if found.names.strip() else ", such as '*' once a standby follows") + ", or write copies = 1"

@@ -22,6 +22,14 @@ PREPARING = 10.0
 UNSYNCED = b"SET synchronous_commit = off"
 POOLED = "a pooler is in between, which has neither LISTEN nor locks of a session: [cluster] url must name a direct way, or notify be no"
 
+IDENTITY = "SELECT system_identifier::text || ' ' || current_database() FROM pg_control_system()"  # a standby has that of its primary
+CONTROLLED = "SELECT 1 FROM pg_proc WHERE proname='pg_control_system' AND has_function_privilege(oid, 'execute')"
+
+
+def identity(session: DatabaseSession) -> str:
+    """What tells the database from all others; "" where it does not say."""
+    return str(session.rows(IDENTITY)[0][0]) if session.rows(CONTROLLED) else ""
+
 
 class SideConnections:
     """Makes connections for one process's part in what several machines share."""
@@ -43,10 +51,25 @@ class SideConnections:
             raise
         return connection
 
-    def _prepare(self, connection: BoundedConnection) -> None:
+    def identity(self) -> str:
+        """Which database this way leads to; connects, and makes nothing. Raises StorageError."""
+        try:
+            with (
+                BoundedConnection.connect(self._conninfo, autocommit=True, prepare_threshold=None) as connection,
+                connection.ending(PREPARING),
+            ):
+                self._look(connection)
+                return identity(PostgresSession(connection))
+        except psycopg.Error as e:
+            raise self.error(e) from e
+
+    def _look(self, connection: BoundedConnection) -> None:
         self._pooled = is_pooled(connection)
         if self._pooled and self._notify:
             raise StorageError(POOLED, lasting=True)
+
+    def _prepare(self, connection: BoundedConnection) -> None:
+        self._look(connection)
         if not self._pooled:
             connection.execute(UNSYNCED)
         ensure_tables(connection)

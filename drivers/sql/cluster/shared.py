@@ -20,7 +20,7 @@ from drivers.shared import (
 )
 from drivers.sql.boundedconnection import BoundedConnection
 from drivers.sql.cluster import frames, journal, leases, nodes
-from drivers.sql.cluster.connecting import SideConnections
+from drivers.sql.cluster.connecting import SideConnections, identity
 from drivers.sql.cluster.listener import NotificationListener, RowListener
 from drivers.sql.fences import Fence
 from drivers.sql.postgresengine import PostgresEngine
@@ -46,6 +46,10 @@ class PostgresShared(Shared):
         self._sweep = frames.Sweep()
         self._holding: BoundedConnection | None = None  # the connection whose session has the locks
         self._held: set[str] = set()
+
+    def check(self) -> None:
+        if self._connections.identity() != self._engine.read(identity):
+            raise StorageError(ELSEWHERE, lasting=True)
 
     def enter(self, own: NodeRow) -> NodeRow | None:
         before = self._keeper.run(lambda session: nodes.enter(session, self._domain, own), seconds=self._lease)
