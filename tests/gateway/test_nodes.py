@@ -210,3 +210,24 @@ def test_occupants_leave_with_an_owner_that_is_gone(nodes: Nodes) -> None:
     assert shared.take(DOMAIN, "another", "its run", shared.leases()[DOMAIN]) is not None
     until(lambda: gateway.parts is not first and leads(one))
     assert occupants(one, "hall") == []
+
+
+def test_while_the_database_is_down_requests_are_refused_and_then_served_again(make_app: MakeApp) -> None:
+    cluster = Cluster()
+    try:
+        cluster.start()
+        nodes = Nodes(make_app, cluster.new_database())
+        one = register_users(nodes.add("one"))
+        gateway = gateway_of(one)
+        first = gateway.parts
+        assert write(one, "She speaks") == 202
+        cluster.halt()
+        until(lambda: gateway.parts is not first, 60)  # its time was over
+        assert write(one, "yet she says nothing") == 503
+        cluster.start()
+        until(lambda: leads(one), 60)
+        assert write(one, "what of that?") == 202
+        for app in (one,):
+            gateway_of(app).stop()
+    finally:
+        cluster.stop()

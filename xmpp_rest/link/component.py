@@ -115,6 +115,9 @@ class Component:
         usual, refused = (FIRST, longest), (FIRST_REFUSED, 2 * longest)
         backoff = Backoff()
         while not self._stopping.is_set():
+            if self._is_held:
+                self._stopping.wait(HELD)
+                continue
             self._change("connecting")
             started = time.monotonic()
             try:
