@@ -193,3 +193,30 @@ def test_a_group_that_has_ended_lets_nobody_wait(make: Make) -> None:
     begun = time.monotonic()
     assert not other.group.wait_for_leader()
     assert time.monotonic() - begun < 5
+
+
+def test_what_fails_as_a_process_is_forgotten_costs_nothing_else(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    owner, other, behind = make("web1"), make("web2"), make("web2")
+
+    def odd(process: str) -> None:
+        raise ZeroDivisionError(process)
+
+    owner.remote.on_left(odd)
+    former = behind.group.id
+    until(lambda: owner.group.has_follower(former))
+    behind.stop()
+    until(lambda: "could not be forgotten" in caplog.text)
+    assert other.inn.enter("Romeo") == 1
+    assert owner.inn.roles == [True]
+
+
+def test_a_killed_speaker_is_forgotten_once_the_next_one_speaks(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, other, behind = make("web1"), make("web2"), make("web2")
+    former = other.group.id
+    until(lambda: owner.group.has_follower(former))
+    with monkeypatch.context() as killing:
+        killing.setattr(other.group._speaker, "stop", other.keeper.stop)  # it says nothing
+        other.remote.group.stop()
+    assert behind.inn.enter("Romeo") == 1
+    until(lambda: former in owner.inn.gone)
+    until(lambda: owner.group.followers == [behind.group.id])

@@ -217,10 +217,13 @@ def test_whatever_is_said_the_ear_goes_on(shared: FakeShared, caplog: pytest.Log
 
 def test_calls_are_timed() -> None:
     times: list[float] = []
-    now = iter((1.0, 3.0))
+    now = iter((1.0, 2.0, 3.0))
     calls = CallTimes(times.append, lambda: next(now))
     calls.begin("own", {"call": "join"})
     calls.begin("own", {"call": "a", "number": 7})
+    calls.begin("own", {"call": "b", "number": 8})
+    calls.begin("own", {"call": "forget", "of": 8})
+    calls.end("own", {"number": 8})
     calls.end("c1", {"number": 7})
     calls.end("own", {"leaving": True})
     calls.end("own", {"number": 7})

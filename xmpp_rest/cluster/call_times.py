@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from xmpp_rest.processes.group import Message
+from xmpp_rest.processes.server import FORGET
 
 MOST = 10_000  # calls under way that are timed
 
@@ -24,7 +25,9 @@ class CallTimes:
         self._begun: dict[tuple[str, int], float] = {}  # channel and number of a call → when it was made
 
     def begin(self, channel: str, message: Message) -> None:
-        """This is said to the owner on this channel; it may be a call."""
+        """This is said to the owner on this channel; it may be a call, or that nobody waits for one any more."""
+        if message.get("call") == FORGET:
+            self._begun.pop((channel, message.get("of", 0)), None)
         if (number := message.get("number")) is not None and len(self._begun) < MOST:
             self._begun[channel, number] = self._clock()
 

@@ -18,6 +18,7 @@ NO_LINE = ""  # of a payload that belongs to no line, and is not counted
 
 # what is said: a frame has one of these keys
 OPEN, OPENED, CLOSED, READY, PING = "open", "opened", "closed", "ready", "ping"
+NODE = "node"  # of who opens a line: the id of its data folder
 CHANNEL, SAYS, ENDS = "on", "says", "ends"  # the channel of a process, with what it says, or that it ends
 OWN = "own"  # the channel of the speaker itself
 MESSAGE = "message"  # for all processes of a node

@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
 from drivers.shared import channel_of
-from xmpp_rest.cluster.frames import CHANNEL, CLOSED, ENDS, OPEN, OPENED, OWN, PING, SAYS, Envelope
+from xmpp_rest.cluster.frames import CHANNEL, CLOSED, ENDS, NODE, OPEN, OPENED, OWN, PING, SAYS, Envelope
 from xmpp_rest.cluster.line import Line, LineChannel
 from xmpp_rest.cluster.sender_thread import FrameSender
 from xmpp_rest.processes.group import Member, Message
 from xmpp_rest.processes.server import Followers
+
+log = logging.getLogger("xmpp_rest.server")
 
 MOST = 1000  # nodes
 MOST_CHANNELS = 1000  # of one node
@@ -56,9 +59,9 @@ class ServedNodes:
             if self._member is None or len(self._lines) >= MOST:
                 return None
             line = Line(envelope.line, channel_of(self._domain, envelope.run), self._sender, self._clock, self._on_end)
-            node = self._lines[envelope.line] = _ServedNode(line, envelope.run, self._followers, self._member)
-            former = [each for each in self._lines.values() if each.run == envelope.run and each is not node]
-        for each in former:
+            node = self._lines[envelope.line] = _ServedNode(line, str(envelope.frames[0].get(NODE)), self._followers, self._member)
+            former = [each for each in self._lines.values() if each.node == node.node and each is not node]
+        for each in former:  # of an earlier life of its speaker, which has ended
             each.line.end("its node has opened another one")
         return node
 
@@ -101,9 +104,9 @@ class ServedNodes:
 class _ServedNode:
     """One other node, from the opening of its line to its end."""
 
-    def __init__(self, line: Line, run: str, followers: Followers, member: Member) -> None:
+    def __init__(self, line: Line, node: str, followers: Followers, member: Member) -> None:
         self.line = line
-        self.run = run
+        self.node = node
         self._followers = followers
         self._member = member
         self._channels: dict[str, LineChannel] = {}
@@ -148,4 +151,7 @@ class _ServedNode:
         with self._lock:
             channel = self._channels.pop(name, None)
         if channel is not None:
-            self._followers.leave(channel, self._member, on_node=False)
+            try:
+                self._followers.leave(channel, self._member, on_node=False)
+            except Exception:  # neither the ear nor the speaker ends with it
+                log.exception("a process of another node could not be forgotten")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from drivers.shared import EVERYBODY, Shared, channel_of
 from xmpp_rest.cluster.call_times import CallTimes
 from xmpp_rest.cluster.ear_thread import EarThread
-from xmpp_rest.cluster.frames import CLOSED, NO_LINE, OPEN, READY, Envelope
+from xmpp_rest.cluster.frames import CLOSED, NO_LINE, NODE, OPEN, READY, Envelope
 from xmpp_rest.cluster.lease_keeper import LeaseKeeper
 from xmpp_rest.cluster.line import Line
 from xmpp_rest.cluster.node_relay import NodeRelay
@@ -206,7 +206,7 @@ class Speaker:
         line = OwnerLine(ends, self._followers, self._hear, self._changed.set, CallTimes(self._on_answer))
         self._relay.follows(line)
         try:
-            line.line.send({OPEN: PROTOCOL})
+            line.line.send({OPEN: PROTOCOL, NODE: self._keeper.identity.id})
             self._await_opening(line)
             if line.is_open:
                 self._stay(line, owner)
