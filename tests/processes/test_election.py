@@ -44,7 +44,7 @@ class Process:
         return False
 
     def forget_on_node(self, process: str) -> None:
-        """It is told to `forget`, too."""
+        """It is told to `forget` as well."""
 
     def is_deferred(self, name: str) -> bool:
         return name in ("promise", "large")

@@ -20,7 +20,7 @@ RETRY = 0.2  # seconds between two attempts to listen
 
 
 class EarThread:
-    """One for a speaker. After each loss of its session with the storage it listens anew; what was said meanwhile is lost."""
+    """One for a speaker. After each loss of its session with the storage it listens again; what was said meanwhile is lost."""
 
     def __init__(
         self,

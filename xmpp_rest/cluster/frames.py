@@ -37,7 +37,7 @@ class Envelope(NamedTuple):
 
 
 def frame_text(frame: Message) -> str:
-    """A frame as JSON. Raises ValueError for text that is no Unicode."""
+    """A frame as JSON. Raises ValueError for text that is not Unicode."""
     text = json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
     text.encode()
     return text

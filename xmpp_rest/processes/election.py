@@ -47,7 +47,7 @@ class LocalGroup:
     spans_nodes = False
 
     def __init__(self, folder: Path, followers: Followers | None = None) -> None:
-        """`followers`: that are connected to this process, should it lead; those of a ClusterGroup know other nodes, too."""
+        """`followers`: that are connected to this process, should it lead; those of a ClusterGroup know other nodes as well."""
         self._folder = folder
         self._followers = Followers() if followers is None else followers
         self._speaks = followers is not None  # for its node, whether or not that leads
