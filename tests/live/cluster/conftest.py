@@ -36,7 +36,8 @@ class LettingIn(Prosody):
     def configure(self) -> None:
         super().configure()
         config = self.folder / "prosody.cfg.lua"
-        config.write_text(config.read_text().replace("component_secret", 'component_conflict_resolve = "kick_old"\n    component_secret'))
+        text = config.read_text().replace("component_secret", 'component_conflict_resolve = "kick_old"\n    component_secret')
+        config.write_text(text.replace('min = "debug"', 'min = "info"'))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def shared_machines(
             made.add(name)
         made.settle()
         made.nodes[0].register("romeo")
-        assert made.nodes[0].request("PUT", "/data/settings", "{}", "application/json", "romeo").status in (200, 201, 204)
+        assert made.nodes[0].request("PUT", "/data/settings", '{"theme": "dark"}', "application/json", "romeo").status in (200, 201, 204)
         yield made
     finally:
         made.close()

@@ -83,9 +83,9 @@ class Node(Gateway):
         """The end of the log, without a line for each request."""
         return "\n".join([line for line in self.log().splitlines() if " xmpp_rest.access " not in line][-lines:])
 
-    def leader(self) -> int:
-        """The process that leads the node, or did when last one began to."""
-        return int(re.findall(r"process (\d+) leads and holds the link", self.log())[-1])
+    def owning(self) -> list[int]:
+        """The processes that have owned, in order, since the node first ran."""
+        return [int(process) for process in re.findall(r"process (\d+) owns the link of ", self.log())]
 
     def command_line(self, *words: str) -> subprocess.CompletedProcess[str]:
         """`xmpp-rest WORDS` on this machine."""
