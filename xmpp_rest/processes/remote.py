@@ -155,14 +155,18 @@ class Remote:
         wait = Wait(given.seconds + MARGIN, given.gone) if given else Wait(QUICK)
         return procedure, procedure.signature.to_json(bound), wait
 
-    @staticmethod
-    def _result(procedure: Procedure, answer: Callable[[], Any]) -> Any:
+    def unanswered(self) -> GatewayError:
+        """The error of what the leader may have done before it ended: 503 on several machines (many-machines §8)."""
+        row = ERRORS["unanswered"]
+        return GatewayError("unanswered", row=row._replace(status=503) if self.group.spans_nodes else row)
+
+    def _result(self, procedure: Procedure, answer: Callable[[], Any]) -> Any:
         try:
             result = answer()
         except Unanswered as e:
             if procedure.repeatable:
                 raise
-            raise GatewayError("unanswered") from e
+            raise self.unanswered() from e
         return procedure.signature.result.from_json(result)
 
     def broadcast(self, name: str, **arguments: Any) -> Any:
