@@ -168,6 +168,8 @@ class EventReader(threading.Thread):
         self.heard: list[float] = []
         """When each came."""
         self.opened = threading.Event()
+        self.openings: list[tuple[str, int]] = []
+        """By which node each stream was, and how many events had come before."""
         self._ending = threading.Event()
         self._socket: socket.socket | None = None
 
@@ -188,6 +190,7 @@ class EventReader(threading.Thread):
             response = connection.getresponse()
             if response.status != 200:
                 return
+            self.openings.append((node.name, len(self.ids)))
             self.opened.set()
             fields: dict[str, str] = {}
             while line := response.readline():
@@ -207,7 +210,8 @@ class EventReader(threading.Thread):
         deadline = time.monotonic() + timeout
         while len(set(self.numbers)) < count:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{len(set(self.numbers))} of {count}; the last was {self.numbers[-1:]}")
+                missing = sorted(set(range(count)) - set(self.numbers))
+                raise TimeoutError(f"{len(set(self.numbers))} of {count}; {missing[:9]} are missing; opened: {self.openings}")
             time.sleep(0.02)
 
     def end(self) -> None:

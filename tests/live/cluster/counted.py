@@ -26,7 +26,7 @@ SLACK = 1.0 if WHOLE else 5.0
 def count(machines: Machines, receiver: Receiver, happening: Happening) -> None:
     """Nothing is lost or overtaken; and each client sees what `happening` says."""
     owner = machines.owner()
-    first, second = (machines.nodes, machines.nodes[::-1])
+    first, second = machines.nodes[:], machines.nodes[::-1]  # not those that come meanwhile
     senders = [Numbering(nodes, f"{happening.name}{n}@{RECEIVER}") for n, nodes in enumerate((first, second, [machines.other(owner)]))]
     events = Numbering(first, f"romeo@{GATEWAY}")
     streams = [EventReader(nodes, "romeo") for nodes in (first, second)]

@@ -89,11 +89,11 @@ class Machines:
 
     def settle(self, timeout: float = 60.0) -> None:
         """Wait until each node can call the owner, and what was accepted is with the server. Raises TimeoutError, with the logs."""
-        self._wait(lambda: all(_holds(node.ready_to_serve) for node in self.nodes), timeout)
+        self._wait(lambda: all(_holds(node.rests) for node in self.nodes), timeout)
 
     def wait_known(self, node: Node, timeout: float = 40.0) -> None:
         """Until it takes part, and does not own. Raises TimeoutError, with the logs."""
-        self._wait(lambda: _holds(node.ready_to_serve) and not node.owns(), timeout)
+        self._wait(lambda: _holds(node.serves) and not node.owns(), timeout)
 
     def _wait(self, wanted: Callable[[], bool], timeout: float) -> None:
         try:

@@ -72,12 +72,14 @@ class Node(Gateway):
         except (urllib3.exceptions.HTTPError, KeyError, ValueError):
             return False
 
-    def ready_to_serve(self) -> bool:
-        """Whether it can call the owner, whose streams are online and whose outbox is empty."""
-        status = self.status()
-        streams = status["link"]["streams"]
+    def serves(self) -> bool:
+        """Whether it is ready, and can call the owner, whose streams are online."""
         ready = self.http.request("GET", "/readyz").status == 200
-        return ready and bool(streams) and all(s["state"] == "online" and s["outbox"] == 0 for s in streams)
+        return ready and bool(streams := self.streams()) and all(stream["state"] == "online" for stream in streams.values())
+
+    def rests(self) -> bool:
+        """Whether it serves, and the XMPP server has all that was accepted."""
+        return self.serves() and all(stream["outbox"] == 0 for stream in self.streams().values())
 
     def tail(self, lines: int = 40) -> str:
         """The end of the log, without a line for each request."""
