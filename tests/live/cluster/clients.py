@@ -117,10 +117,6 @@ class Numbering(Asking):
         self.accepted += 1
         self.times.append(time.monotonic())
 
-    def pause(self) -> float:
-        """The longest time between two messages accepted, in seconds."""
-        return max((later - earlier for earlier, later in itertools.pairwise(self.times)), default=0.0)
-
     def wait_for(self, count: int, timeout: float = 60.0) -> None:
         """Until so many are accepted. Raises TimeoutError."""
         deadline = time.monotonic() + timeout
@@ -222,6 +218,12 @@ class EventReader(threading.Thread):
                 self._socket.shutdown(socket.SHUT_RDWR)
         self.join(40)
         assert not self.is_alive()
+
+
+def longest_pause(*senders: Numbering) -> float:
+    """The longest time in which no message was accepted from any of them, in seconds."""
+    times = sorted(time for sender in senders for time in sender.times)
+    return max((later - earlier for earlier, later in itertools.pairwise(times)), default=0.0)
 
 
 def check_first_seen(numbers: list[int], count: int) -> int:

@@ -8,7 +8,7 @@ import time
 from tests.live.counting import RECEIVER, Receiver
 from tests.live.xmppserver import GATEWAY
 
-from .clients import EventReader, Numbering, check_answers, check_first_seen, pinging, reading
+from .clients import EventReader, Numbering, check_answers, check_first_seen, longest_pause, pinging, reading
 from .happenings import CUT, REFUSED, SERVED, Happening
 from .machines import Machines
 
@@ -59,10 +59,12 @@ def count(machines: Machines, receiver: Receiver, happening: Happening) -> None:
     for stream in streams:
         check_first_seen(stream.numbers, events.accepted)
         assert len(set(stream.ids)) == len(stream.ids), "an event came twice"
-    pause = max(sender.pause() for sender in (*senders, events))
-    refused = sum(answer.status == 503 for client in clients for answer in client.answers)
+    pause = longest_pause(*senders, events)
+    refused = [answer for client in clients for answer in client.answers if answer.status == 503]
     sent = sum(sender.accepted for sender in senders)
-    print(f"{happening.name}: {sent} sent, {sum(twice)} twice, {refused} refused, {lasted:.1f} s long, a pause of {pause:.2f} s")
+    print(f"{happening.name}: {sent} sent, {sum(twice)} twice, {len(refused)} refused, {lasted:.1f} s long, a pause of {pause:.2f} s")
+    for answer in refused:
+        print(f"  {answer.node} after {answer.asked + answer.seconds - began:.2f} s, of which it took {answer.seconds:.2f}: {answer.text}")
     assert sum(twice) < TWICE
     for sender in (*senders, events):
         check_answers(sender.answers, happening.sends(owner.name))
