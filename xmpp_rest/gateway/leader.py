@@ -29,6 +29,8 @@ from xmpp_rest.service.sessions.lifecycle import SessionsLifecycle
 
 log = logging.getLogger("xmpp_rest.server")
 
+ONLINE_WITHIN = 1.0  # seconds for which calls of other nodes wait for the streams of a new owner
+
 
 class Leader:
     """The work of the leader in one process. `begin` is called once the process leads; a process never gives the role back."""
@@ -90,7 +92,9 @@ class Leader:
             return [*taken, lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *rooms, *queues, *last]
         uplink = self._uplink
         opened: list[Callable[[], None]] = [partial(uplink.open, self._inbound), partial(self._restore, uplink), self._room_outbox.open]
-        return [*taken, *opened, self._queue.start, self._inbound.start, *rooms, *queues, self._uplink.start, *last]
+        if self._handover:  # calls that have waited for an owner find its streams online (many-machines §13)
+            last.append(partial(uplink.wait_tried, ONLINE_WITHIN))
+        return [*taken, *opened, self._queue.start, self._inbound.start, *rooms, *queues, uplink.start, *last]
 
     def _restore(self, uplink: Uplink) -> None:
         self._queue.restore(uplink.noted(self._domain))

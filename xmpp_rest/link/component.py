@@ -71,6 +71,8 @@ class Component:
         self.domain = domain
         self.outbox = outbox
         self.state = State("stopped", time.time())
+        self.tried = threading.Event()
+        """Set once it has been online, or has failed to be."""
         self.stream = 0
         """The number of the stream that is up; 0: none is."""
         self._settings = settings
@@ -147,6 +149,8 @@ class Component:
         before = self.state
         reason, text = (down.reason, down.text) if down else ("", "") if state == "online" else (before.reason, before.text)
         self.state = State(state, time.time(), reason, text, retry_at, before.accepted + (state == "online"))
+        if state != "connecting":
+            self.tried.set()
 
     def _session(self) -> None:
         """One stream from connecting to its end. Raises LinkDown; returns when the component is stopped."""

@@ -63,6 +63,12 @@ class Uplink:
         for component in self._components.values():
             component.start()
 
+    def wait_tried(self, seconds: float) -> None:
+        """Wait until each stream has been online, or has failed to be; for so long at most."""
+        until = time.monotonic() + seconds
+        for component in self._components.values():
+            component.tried.wait(max(0.0, until - time.monotonic()))
+
     def stop(self) -> None:
         """End the streams."""
         for component in self._components.values():

@@ -87,7 +87,7 @@ class Node(Gateway):
 
     def owning(self) -> list[int]:
         """The processes that have owned, in order, since the node first ran."""
-        return [int(process) for process in re.findall(r"process (\d+) owns the link of ", self.log())]
+        return [int(process) for process in re.findall(r"process (\d+) (?:owns|leads and holds) the link of ", self.log())]
 
     def command_line(self, *words: str) -> subprocess.CompletedProcess[str]:
         """`xmpp-rest WORDS` on this machine."""
