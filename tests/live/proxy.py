@@ -101,8 +101,12 @@ class Proxy:
         if isinstance(self.target, int):
             return socket.create_connection((LOOPBACK, self.target), 30)
         server = socket.socket(socket.AF_UNIX)
-        server.settimeout(30)
-        server.connect(str(self.target))
+        try:
+            server.settimeout(30)
+            server.connect(str(self.target))
+        except OSError:
+            server.close()
+            raise
         return server
 
     def _copy(self, source: socket.socket, sink: socket.socket) -> None:
