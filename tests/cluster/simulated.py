@@ -64,6 +64,9 @@ class SimulatedShared:
     def nodes(self) -> list[NodeRow]:
         return list(self._reach().rows.values())
 
+    def forget(self, node: str, seen: NodeRow) -> bool:
+        return self._reach().rows.pop(node, None) is not None
+
     def leases(self) -> dict[str, LeaseRow]:
         lease = self._reach().lease
         return {HOSTED: lease} if lease else {}
@@ -109,9 +112,11 @@ class SimulatedShared:
 class SimulatedNode:
     """One node: its keeper, and the clock of its machine, which starts at another time than those of others."""
 
-    def __init__(self, database: SimulatedDatabase, name: str, offset: float = 0.0, **settings: str) -> None:
+    def __init__(self, database: SimulatedDatabase, name: str, offset: float = 0.0, folder: str = "", **settings: str) -> None:
+        """`folder`: whose `node.id` it has; its own, unless that is given."""
         self.database = database
         self.name = name
+        self.folder = folder or name
         self.offset = offset
         self.settings = cluster_settings(node=name, **settings)
         self.runs = 0
@@ -122,7 +127,7 @@ class SimulatedNode:
         """A new life, as after a loss or a restart."""
         self.runs += 1
         self.shared = SimulatedShared(self.database)
-        identity = NodeIdentity(self.name, f"id of {self.name}", f"{self.name}/{self.runs}")
+        identity = NodeIdentity(self.name, f"id of {self.folder}", f"{self.name}/{self.runs}")
         shared = cast("Shared", self.shared)
         self.keeper = LeaseKeeper(
             lambda: shared, HOSTED, (HOSTED,), identity, self.settings, dict, Incidents(), lambda: self.database.now + self.offset

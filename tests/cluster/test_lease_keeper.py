@@ -178,6 +178,18 @@ def test_of_two_with_one_id_the_later_goes_on(database: SimulatedDatabase, one: 
     assert copy.keeper.may_write()
 
 
+def test_a_copied_folder_is_known_under_another_name_as_well(database: SimulatedDatabase, one: SimulatedNode, other: SimulatedNode) -> None:
+    pass_time(database, one, other, seconds=5)
+    copy = SimulatedNode(database, "copy", offset=7, folder="one", lease="3")
+    pass_time(database, copy, one, other, seconds=8)
+    assert [loss.kind for loss in one.losses] == [LossKind.DISPLACED]
+    assert "node.id" in one.losses[0].reason
+    assert set(database.rows) == {"other", "copy"}
+    assert not one.keeper.may_write()
+    assert copy.losses == other.losses == []
+    assert copy.keeper.may_write() or other.keeper.may_write()
+
+
 def test_a_lease_is_moved_to_the_node_that_was_named(database: SimulatedDatabase, one: SimulatedNode, other: SimulatedNode) -> None:
     third = SimulatedNode(database, "third", offset=3, lease="3")
     pass_time(database, one, other, third, seconds=1)

@@ -11,6 +11,8 @@ from xmpp_rest.cluster.identity import NodeIdentity
 from xmpp_rest.cluster.passing_on import MAY_OWN, PASSES, RESTS, Passed, passed_of, rest_of
 from xmpp_rest.cluster.protocol import PROTOCOL
 
+TRIES = 5  # at removing the row of a node that lives, and counts it up
+
 
 class NodeBeat:
     """Counts the beat of one life of a speaker. Used by one thread, but for `pass_on` and `rest`."""
@@ -52,12 +54,16 @@ class NodeBeat:
         row = self.row(takes=takes)
         if self._entered and shared.beat(row):
             return ""
-        present = self._present(shared) if self._entered else None
-        if present is not None and present.run != row.run:
-            return _displaced(present, self._identity)
+        if self._entered and (displacing := self._displacing(shared)) is not None:
+            return _displaced(displacing, self._identity)
         shared.enter(row)
         self._entered = True
         return ""
+
+    def _displacing(self, shared: Shared) -> NodeRow | None:
+        """The row of what has taken this node's place: its name, or its id under another name."""
+        own = self._identity
+        return next((row for row in shared.nodes() if row.run != own.run and (row.node == own.node or row.id == own.id)), None)
 
     def _go_on(self, shared: Shared) -> None:
         """Where an earlier speaker of this node has ended."""
@@ -66,6 +72,17 @@ class NodeBeat:
         if former is not None and self.is_same:
             self._passed = passed_of(former)
             self._rests_until = rest_of(former, self._clock())
+        for row in shared.nodes():
+            if row.id == self._identity.id and row.node != self._identity.node:  # it was renamed, or its folder was copied
+                self._replace(shared, row)
+
+    @staticmethod
+    def _replace(shared: Shared, row: NodeRow) -> None:
+        """Remove a row, which may be counted up meanwhile."""
+        for _ in range(TRIES):
+            if shared.forget(row.node, row):
+                return
+            row = next((each for each in shared.nodes() if (each.node, each.run) == (row.node, row.run)), row)
 
     def _present(self, shared: Shared) -> NodeRow | None:
         return next((row for row in shared.nodes() if row.node == self._identity.node), None)

@@ -89,6 +89,11 @@ class Node(Gateway):
         """The processes that have owned, in order, since the node first ran."""
         return [int(process) for process in re.findall(r"process (\d+) (?:owns|leads and holds) the link of ", self.log())]
 
+    def workers(self) -> set[int]:
+        """The processes that serve."""
+        found = subprocess.run(["pgrep", "--parent", str(self.pid)], capture_output=True, text=True)
+        return {int(pid) for pid in found.stdout.split()}
+
     def command_line(self, *words: str) -> subprocess.CompletedProcess[str]:
         """`xmpp-rest WORDS` on this machine."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith("XMPP_REST_")}

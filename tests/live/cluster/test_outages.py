@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import os
 import re
+import signal
 import time
 
 import pytest
 
-from tests.live.child import answers
+from tests.live.child import NotStarted
 from tests.live.counting import RECEIVER, Receiver
 from tests.live.xmppserver import GATEWAY
 
-from .clients import EventReader, Numbering, check_answers, check_first_seen, reading
+from .clients import BROKEN, EventReader, Numbering, check_answers, check_first_seen, reading
 from .counted import EACH, WHOLE
 from .machines import Machines, until
 from .node import Node
@@ -31,12 +32,11 @@ def test_the_database_is_down(machines: Machines, receiver: Receiver) -> None:
     machines.databases.primary.halt()
     until(lambda: all(503 in client.statuses() for client in readers))
     until(lambda: sender.answers[-1].status == 503)
-    other = machines.other(machines.nodes[0])
-    other.kill()
-    other.begin()
-    until(lambda: answers(other.port))
+    for node in machines.nodes:
+        os.kill(min(node.workers()), signal.SIGKILL)  # one that begins meanwhile waits, and the server lives on
+    until(lambda: all(len(node.workers()) == 2 for node in machines.nodes))
     asked = time.monotonic()
-    until(lambda: readers[1].statuses(asked) == {503})
+    until(lambda: all(client.statuses(asked) == {503} for client in readers))
     machines.databases.primary.start()
     sender.wait_for(sender.accepted + EACH)
     for client in (sender, *readers):
@@ -45,9 +45,7 @@ def test_the_database_is_down(machines: Machines, receiver: Receiver) -> None:
     receiver.wait_for(sender.accepted, to=sender.to)
     check_first_seen(receiver.numbers[sender.to], sender.accepted)
     for client in (sender, *readers):
-        check_answers(client.answers, lambda answer: answer.status in (200, 202, 503) or answer.node == other.name)
-        assert 500 not in {answer.status for answer in client.answers}
-    asked = time.monotonic()
+        check_answers(client.answers, lambda answer: answer.status in (200, 202, 503, BROKEN))
     stream.end()
     for node in machines.nodes:
         assert "Traceback" not in node.log()
@@ -109,8 +107,7 @@ def test_an_owner_without_the_xmpp_server_gives_way(machines: Machines, receiver
 
 def test_settings_of_another_gateway_do_not_join(machines: Machines) -> None:
     other = machines.make("montague", {"gateway": {"rooms_domain": f"others.{GATEWAY}"}})
-    with pytest.raises(Exception, match=r"\[gateway\] rooms_domain"):
+    with pytest.raises(NotStarted, match=r"\[gateway\] rooms_domain"):
         other.start()
     machines.nodes.remove(other)
     other.close()
-    assert json.dumps(machines.nodes[0].cluster())
