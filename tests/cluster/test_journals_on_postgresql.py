@@ -96,6 +96,15 @@ def test_the_next_owner_has_what_was_promised_and_the_former_adds_nothing(url: s
             assert two.archived() == ["a", "b"]
 
 
+def test_a_stanza_that_the_archive_refuses_is_sent_and_counted(url: str, tmp_path: Path) -> None:
+    bad = Addition(*JULIET, (ArchiveItem("bad", 1.0, "", "<message/>\0"),), new=True)
+    of_domain = bad._replace(user=None)
+    with owner(url, tmp_path / "web1") as one, closing(one.journals.outbox(HOSTED)) as journal:
+        assert journal.append(["a", "b", "c"], [addition("a"), bad, of_domain]) == [1, 2, 3]
+        assert one.archived() == ["a"]
+        assert one.incidents.counts() == {"sent-unkept": 2}
+
+
 @contextmanager
 def owner_later(url: str, folder: Path) -> Iterator[Callable[[], Owner]]:
     """A process that owns once the function is called."""
