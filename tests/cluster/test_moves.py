@@ -1,4 +1,4 @@
-"""The owner moves to and fro under requests at both machines: nothing is refused, lost or heard twice (many-machines §10, §13)."""
+"""The owner moves back and forth under requests at both machines: nothing is refused, lost or heard twice (many-machines §10, §13)."""
 
 from __future__ import annotations
 

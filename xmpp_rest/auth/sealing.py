@@ -1,4 +1,4 @@
-"""Seals passwords on their way from one machine to another, which leads through the database: whoever listens there learns nothing.
+"""Seals passwords on their way from one machine to another, which leads through the database: nothing is learnt by listening there.
 
 Encrypt, then authenticate: a keyed SHAKE256 (FIPS 202) as a stream that is never used twice, and HMAC-SHA256 over what was encrypted. The
 keys come from the secret of the link, which the database does not have, and from one that the configuration does not have. Between the

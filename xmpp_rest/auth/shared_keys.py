@@ -1,4 +1,4 @@
-"""Keys that all machines of one gateway sign with: kept in the storage, made by whoever needs one first (many-machines §9)."""
+"""Keys that all machines of one gateway sign with: kept in the storage, made by the process that needs one first (many-machines §9)."""
 
 from __future__ import annotations
 

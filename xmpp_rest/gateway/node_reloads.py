@@ -69,7 +69,7 @@ class _Gathering:
 
 
 class NodeReloads:
-    """Safe to be used by several threads; the leader asks, whoever wants to know."""
+    """Safe to be used by several threads. The leader asks all processes, on behalf of the one that was asked."""
 
     def __init__(self, node: str, reload: Callable[[], Reloaded], remote: Remote) -> None:
         """`node`: the name of this one; `reload` reads the configuration of this process. It raises nothing."""

@@ -89,7 +89,7 @@ def comment(text: str) -> bytes:
 
 
 def retry_line(seconds: float) -> bytes:
-    """The line that says after which time the client is to connect again (WHATWG HTML §9.2.6: in milliseconds). It is no event."""
+    """The line that says after which time the client is to connect again (WHATWG HTML §9.2.6: in milliseconds)."""
     return b"retry: %d\n" % round(seconds * 1000)
 
 
