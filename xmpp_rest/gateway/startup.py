@@ -62,20 +62,23 @@ def runs(folder: Path) -> bool:
 
 
 def require_start(settings: Settings) -> None:
-    """Raise CannotStart if serving would fail; nothing is made."""
-    for problem in problems(settings):
+    """Raise CannotStart if serving would fail; nothing is made. A node of several waits for a database that cannot be reached now."""
+    for problem in problems(settings, waits=settings.cluster.is_on):
         raise problem
 
 
-def problems(settings: Settings, *, beside: bool = False) -> Iterator[CannotStart]:
-    """What would make serving fail. `beside`: a gateway of the same folder that listens already is not a problem."""
+def problems(settings: Settings, *, beside: bool = False, waits: bool = False) -> Iterator[CannotStart]:
+    """What would make serving fail. `beside`: a gateway of the same folder that listens already is not a problem.
+
+    `waits`: nor is what may be over in a while.
+    """
     yield from address_problems(settings, beside)
     yield from _worker_problems(settings)
     folder = folder_of(settings)
     if sentence := problem_of(folder, Path(settings.base)):
         yield refused(folder, sentence)
     else:
-        yield from _storage_problems(settings, folder)
+        yield from _storage_problems(settings, folder, waits)
 
 
 def address_problems(settings: Settings, beside: bool) -> Iterator[CannotStart]:
@@ -116,12 +119,12 @@ def _worker_problems(settings: Settings) -> Iterator[CannotStart]:
         yield CannotStart(Exit.CONFIG, f"[server] worker_class = {written}: {reason}; {remedy}")
 
 
-def _storage_problems(settings: Settings, folder: Path) -> Iterator[CannotStart]:
+def _storage_problems(settings: Settings, folder: Path, waits: bool) -> Iterator[CannotStart]:
     try:
         with closing(open_driver(settings.storage.url, folder)) as driver:
             if silent := silent_hosts(settings.storage.url):
-                yield explained(StorageError(f"the database cannot be reached: {silent} does not answer"), settings)
-            elif driver.exists():
+                raise StorageError(f"the database cannot be reached: {silent} does not answer")  # noqa: TRY301 (as what the driver raises)
+            if driver.exists():
                 driver.read_only()
                 driver.check()
                 yield from _cluster_problems(driver, settings) if settings.cluster.is_on and driver.shared else ()
@@ -131,7 +134,8 @@ def _storage_problems(settings: Settings, folder: Path) -> Iterator[CannotStart]
             elif (path := storage_path(settings.storage.url, folder)) and (sentence := unwritable(path.parent)):
                 yield explained(StorageError(sentence), settings)
     except StorageError as e:
-        yield explained(e, settings)
+        if not waits or is_lasting(e):
+            yield explained(e, settings)
 
 
 def _cluster_problems(driver: Driver, settings: Settings) -> Iterator[CannotStart]:
