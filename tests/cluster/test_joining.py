@@ -40,6 +40,12 @@ def test_a_living_node_with_other_domains_is_named_with_the_key() -> None:
     assert "domain is gateway.example" not in str(refused.value)
 
 
+def test_a_name_is_of_one_node() -> None:
+    there = row("web1")._replace(id="1" * 16)
+    with pytest.raises(CannotJoin, match=r"\[cluster\] node: another data folder is node web1"):
+        join(row("web1"), [[there], [there._replace(beat=2)]])
+
+
 def test_two_protocols_apart_both_are_named() -> None:
     there = row("web2", version="0.4.0", protocol=3)
     with pytest.raises(CannotJoin, match=r"0\.2\.0 speaks protocol 1, and 0\.4\.0 at node web2 speaks 3"):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from drivers import StorageError
 from tests.cluster.fake_shared import FakeDatabase, FakeShared
 from tests.processes.memory import alone
+from xmpp_rest.cluster import rounds
 from xmpp_rest.cluster.draining import FILE
 from xmpp_rest.cluster.identity import NodeIdentity
 from xmpp_rest.cluster.lease_keeper import LeaseKeeper
@@ -298,3 +301,30 @@ def test_nodes_that_are_long_gone_are_forgotten_by_the_owner(cluster: Cluster) -
     cluster.now += 3600.0
     cluster.web1.rounds.look(cluster.web1.keeper)
     assert set(cluster.database.nodes) == {"web1"}
+
+
+def test_a_process_tells_of_its_streams_by_itself_whatever_goes_wrong(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A database that is away, and a fault: the next report is made all the same."""
+    monkeypatch.setattr(rounds, "EVERY", 0.01)
+    monkeypatch.setattr(rounds, "ROUND", 2)
+    node, looks, told = cluster.web1, [0], threading.Event()
+
+    def look(_: LeaseKeeper) -> None:
+        looks[0] += 1
+        node.streams.count = looks[0]
+        if looks[0] == 1:
+            raise StorageError("away")
+        if looks[0] == 2:
+            raise ValueError("a fault")
+        told.set()
+
+    monkeypatch.setattr(node.rounds, "look", look)
+    node.remote.take_role(True)
+    assert told.wait(60)
+    while node.info.streams < 2:  # bounded by the time limit of the test
+        told.wait(0.01)
+    node.remote.timers.stop()
+    node.remote.pool.stop()
+    assert len([text for text in caplog.messages if "could not be looked after" in text]) == 1
