@@ -143,7 +143,7 @@ def test_the_gateway_is_scraped(prometheus: Prometheus, gateway: TwoWorkers) -> 
     (target,) = prometheus.ask("targets")["activeTargets"]
     assert (target["health"], target["lastError"]) == ("up", "")
     scraped = set(prometheus.ask("label/__name__/values"))
-    without_sections = ("_callback", "_hook", "_link", "_logins_total", "_rest_sessions")
+    without_sections = ("_callback", "_cluster", "_hook", "_link", "_logins_total", "_rest_sessions")
     assert {name for name in samples() if not any(part in name for part in without_sections)} <= scraped
 
 
