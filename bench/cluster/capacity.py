@@ -38,7 +38,7 @@ CONSTANTS = {
     "events": Constant(9100, "events/s", "archived and told to two nodes by NOTIFY", "decision 0063"),
     "rows": Constant(46000, "rows/s", "written and removed in a journal, in groups of 64", "decision 0063"),
     "writes": Constant(4, "rows", "for a message: outbox and its removal, the archives of both sides", "counted"),
-    "wal": Constant(2, "kB", "of the database's log for a message", "estimated"),
+    "wal": Constant(2.8, "kB", "of the database's log for a message between accounts; 1.9 to elsewhere", "bench/cluster/written.py"),
     "replicated": Constant(100, "MB/s", "to a standby, over 1 Gbit/s", "estimated"),
     "kept": Constant(1, "kB", "of a message in the archive, with its indexes", "estimated"),
     "processes": Constant(4, "processes", "of a node", "[server] workers, at most by auto"),
