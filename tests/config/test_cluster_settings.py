@@ -84,6 +84,7 @@ def test_what_is_wrong(line: str, words: list[str], tmp_path: Path) -> None:
             "[cluster] kind: postgresql: the nodes meet in the database of [storage] url",
         ),
         (f"{ALONE}{DATABASE}{CLUSTER}copies = 1\n[link]\noutbox = memory\n", 78, "[link] outbox: memory: in a cluster"),
+        (f"{ALONE}{DATABASE}{CLUSTER}copies = 1\nspread = yes\n", 78, "[cluster] spread: yes: an owner for each domain is not offered yet"),
         (f"{ALONE}{DATABASE}{CLUSTER}", 78, "[cluster] copies: is missing; write 1 (what is accepted is on the database's own machine"),
         (f"{ALONE}{CLUSTER}copies = 1\n[storage]\nurl = postgresql://gw@127.0.0.1/gw\n", 78, "[files] folder: is not set"),
         (f"{ALONE}[cluster]\ncopies = 2\n", 0, "remark: [cluster] copies: has no effect, as kind is none"),

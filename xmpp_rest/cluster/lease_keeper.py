@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,10 +11,13 @@ from drivers import StorageError
 from drivers.shared import NodeRow, Shared
 from xmpp_rest.cluster.candidate import Candidate
 from xmpp_rest.cluster.identity import NodeIdentity
-from xmpp_rest.cluster.lease_term import LeaseTerm, length_of
+from xmpp_rest.cluster.lasting_clock import lasting_clock
+from xmpp_rest.cluster.lease_term import length_of
 from xmpp_rest.cluster.node_beat import NodeBeat
 from xmpp_rest.cluster.node_list import NodeList, NodeSeen
 from xmpp_rest.cluster.owner import LeaseOwner
+from xmpp_rest.cluster.owner_news import OwnerNews
+from xmpp_rest.cluster.ownership import Ownership
 from xmpp_rest.cluster.passing_on import may_own
 from xmpp_rest.config.cluster_tables import ClusterSettings
 from xmpp_rest.incidents import Incidents
@@ -25,12 +27,6 @@ log = logging.getLogger("xmpp_rest.server")
 
 LOOKS = 6  # in the time of a lease
 HURRY = 5  # times as many, while an owner seems to be gone
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps
-
-
-def lasting_clock() -> float:
-    """Seconds on a clock that never goes back, and goes on while the machine sleeps."""
-    return time.clock_gettime(_CLOCK)
 
 
 def _never() -> bool:
@@ -69,17 +65,12 @@ class LeaseKeeper:
         self._clock = clock
         self._candidate = Candidate(hosted, identity.node, settings.lease, self._presence, has_locks=settings.notify)
         self._nodes = NodeList(settings.lease)
-        self._term: LeaseTerm | None = None  # of the lease that this node holds
-        self._epoch = 0
-        self._loss: Loss | None = None
+        self._ownership = Ownership(settings.lease, clock, has_locks=settings.notify)
         self._drains = drains
         self._has_withdrawn = False
-        self._owner: LeaseOwner | None = None
-        self._listeners: list[Callable[[], None]] = []
+        self._news = OwnerNews()
         self._on_look: list[Callable[[], None]] = []
         self._on_loss: list[Callable[[Loss], None]] = []
-        self._changing = threading.Lock()  # guards taking, loss and release
-        self._telling = threading.Lock()  # guards the owner that is known
         self._wake = threading.Event()
         self._taken = threading.Event()  # or to be stopped
         self._stopping = threading.Event()
@@ -90,7 +81,7 @@ class LeaseKeeper:
     @property
     def owner(self) -> LeaseOwner | None:
         """Who owns, for all that this node knows; None: nobody, or a node that is silent."""
-        return self._owner
+        return self._news.owner
 
     @property
     def _takes(self) -> bool:
@@ -100,27 +91,26 @@ class LeaseKeeper:
     @property
     def holds(self) -> bool:
         """Whether this node owns, and has not begun to give that up."""
-        return self._term is not None and self._loss is None
-
-    def may_write(self) -> bool:
-        """Whether this node may write to the link now."""
-        term = self._term
-        return term is not None and self.owns and term.may_write()
+        return self._ownership.holds
 
     @property
     def owns(self) -> bool:
         """Whether this node owns, also while it hands over."""
-        return self._term is not None and (self._loss is None or self._loss.kind is LossKind.GIVEN_UP)
+        return self._ownership.owns
+
+    def may_write(self) -> bool:
+        """Whether this node may write to the link now."""
+        return self._ownership.may_write()
 
     @property
     def epoch(self) -> int:
         """Of the lease that this node holds, or has held; 0: it has held none."""
-        return self._epoch
+        return self._ownership.epoch
 
     @property
     def loss(self) -> Loss | None:
         """Why this node gives up, or has given up, what it owned."""
-        return self._loss
+        return self._ownership.loss
 
     def nodes(self) -> Mapping[str, NodeSeen]:
         """All nodes that have a row, by name, as they were last read."""
@@ -138,7 +128,7 @@ class LeaseKeeper:
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` whenever another owns, or nobody; on a thread that must not be held up."""
-        self._listeners.append(listener)
+        self._news.on_change(listener)
 
     def on_loss(self, listener: Callable[[Loss], None]) -> None:
         """Call `listener` once this node is to own no more; on a thread that must not be held up."""
@@ -164,7 +154,7 @@ class LeaseKeeper:
         """
         if not self._lose(Loss(LossKind.GIVEN_UP, reason, to)):
             return False
-        self._presence.pass_on(self._epoch, to)
+        self._presence.pass_on(self.epoch, to)
         self._presence.rest(rest)
         self.look()
         return True
@@ -193,17 +183,14 @@ class LeaseKeeper:
             if thread.is_alive() and thread is not threading.current_thread():
                 thread.join(self._settings.lease)
         self._release()
-        self._tell()
+        self._news.tell(self._known_owner)
 
     def _release(self) -> None:
-        with self._changing:
-            term, self._term = self._term, None
-            loss, self._loss = self._loss, self._loss or Loss(LossKind.GIVEN_UP, "it ends")
-        if term is None or (loss is not None and loss.kind is not LossKind.GIVEN_UP):
+        if not self._ownership.end():
             return
         try:
             self._presence.count(self._shared(), takes=self._takes)  # with whom it is for
-            self._shared().release(self._hosted, self.identity.run, self._epoch)
+            self._shared().release(self._hosted, self.identity.run, self.epoch)
         except StorageError as e:
             log.warning("the lease of %s could not be released, and ends by itself: %s", self._hosted, e)
 
@@ -224,28 +211,28 @@ class LeaseKeeper:
         except Exception as e:
             self._failed(e)
             self._incidents.report(log, "lease-look", "the lease could not be looked after: %s", e, level=logging.ERROR, trace=True)
-        self._tell()
+        self._news.tell(self._known_owner)
 
     def _watch_term(self) -> None:
         """Give up at the end of the term, whatever the database does."""
         while not self._stopping.is_set():
-            if (term := self._term) is None or self._loss is not None:
+            if (until := self._ownership.until) is None:
                 self._taken.wait()
                 self._taken.clear()
             else:
-                self._stopping.wait(max(0.0, term.end - self._clock()))
+                self._stopping.wait(max(0.0, until - self._clock()))
                 self.expire()
 
     def expire(self) -> None:
         """Give up if the term is over. Called by a thread of its own, which no database holds up."""
-        if (term := self._term) is not None and term.is_over():
+        if self._ownership.is_over():
             self._lose(Loss(LossKind.LOST, f"it could not be renewed for {length_of(self._settings.lease):g} s"))
-            self._tell()
+            self._news.tell(self._known_owner)
 
     def _pause(self) -> float:
         """Seconds until the next look."""
         usual: float = self._settings.lease / LOOKS
-        hurries = self._term is None and self._candidate.suspects(self._clock(), usual)
+        hurries = not self._ownership.has_begun and self._candidate.suspects(self._clock(), usual)
         return usual / HURRY if hurries else usual
 
     def _failed(self, error: Exception) -> None:
@@ -270,15 +257,15 @@ class LeaseKeeper:
 
     def _renew(self, shared: Shared) -> None:
         sent = self._clock()
-        if not shared.renew(self._hosted, self.identity.run, self._epoch):
+        if not shared.renew(self._hosted, self.identity.run, self.epoch):
             self._lose(Loss(LossKind.LOST, "another node has taken it"))
-        elif (term := self._term) is not None:
-            term.renewed(sent)
-            if self._settings.notify:  # the session may be a new one
-                shared.hold_lock(self._hosted)
+            return
+        self._ownership.renewed(sent)
+        if self._settings.notify:  # the session may be a new one
+            shared.hold_lock(self._hosted)
 
     def _is_candidate(self) -> bool:
-        return self._takes and self._loss is None and self._term is None and not self._stopping.is_set()
+        return self._takes and self.loss is None and not self._ownership.has_begun and not self._stopping.is_set()
 
     def _take(self, shared: Shared) -> None:
         taken = self._clock()
@@ -286,10 +273,8 @@ class LeaseKeeper:
         if epoch is None:
             self._wake.set()  # another came first: see who
             return
-        term = LeaseTerm(self._settings.lease, self._clock, taken, has_locks=self._settings.notify)
         shared.fence(self._hosted, self.identity.run, epoch, self._hosts, self._fenced)
-        with self._changing:
-            self._epoch, self._term = epoch, term
+        self._ownership.begin(epoch, taken)
         if self._settings.notify:
             shared.hold_lock(self._hosted)
         self._taken.set()
@@ -299,33 +284,20 @@ class LeaseKeeper:
         self._lose(Loss(LossKind.LOST, "another node has taken it"))
 
     def _lose(self, loss: Loss) -> bool:
-        with self._changing:
-            if self._loss is not None and (self._loss.kind is not LossKind.GIVEN_UP or loss.kind is LossKind.GIVEN_UP):
-                return False
-            if self._term is None and loss.kind is not LossKind.DISPLACED:
-                return False
-            self._loss = loss
-        if self._term is None:
-            log.critical("node %s serves no more: %s", self.identity.node, loss.reason)
+        if not self._ownership.lose(loss):
+            return False
+        if self._ownership.has_begun:
+            log.warning("node %s no longer owns %s (epoch %d): %s", self.identity.node, self._hosted, self.epoch, loss.reason)
         else:
-            log.warning("node %s no longer owns %s (epoch %d): %s", self.identity.node, self._hosted, self._epoch, loss.reason)
+            log.critical("node %s serves no more: %s", self.identity.node, loss.reason)
         for listener in self._on_loss:
             listener(loss)
         self.look()
         return True
 
-    def _tell(self) -> None:
-        """Tell the listeners if another one owns."""
-        with self._telling:
-            before, self._owner = self._owner, self._known_owner()
-            if self._owner == before:
-                return
-        for listener in self._listeners:
-            listener()
-
     def _known_owner(self) -> LeaseOwner | None:
         if self.holds:
-            return LeaseOwner(self._hosted, self.identity.node, self.identity.run, self._epoch)
+            return LeaseOwner(self._hosted, self.identity.node, self.identity.run, self.epoch)
         row = self._candidate.row
         if row is None or row.run == self.identity.run or not self._candidate.is_owned(self._clock()):
             return None

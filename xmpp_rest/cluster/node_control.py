@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from drivers import StorageError
 from drivers.shared import Shared
-from xmpp_rest.cluster.lease_keeper import LeaseKeeper, lasting_clock
+from xmpp_rest.cluster.lasting_clock import lasting_clock
+from xmpp_rest.cluster.lease_keeper import LeaseKeeper
 from xmpp_rest.cluster.node_info import NodeInfo
 from xmpp_rest.cluster.rounds import NodeRounds
 from xmpp_rest.cluster.status import SILENT, NodeState, states_of, told

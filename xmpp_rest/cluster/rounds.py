@@ -11,7 +11,8 @@ from drivers import StorageError
 from drivers.shared import NodeRow, Shared
 from xmpp_rest.cluster.clocks import ClockComparison
 from xmpp_rest.cluster.joining import differences
-from xmpp_rest.cluster.lease_keeper import LeaseKeeper, lasting_clock
+from xmpp_rest.cluster.lasting_clock import lasting_clock
+from xmpp_rest.cluster.lease_keeper import LeaseKeeper
 from xmpp_rest.cluster.node_info import NodeInfo
 from xmpp_rest.cluster.status import LISTED
 from xmpp_rest.config.cluster_tables import ClusterSettings

@@ -35,6 +35,8 @@ def cluster_problems(settings: Settings) -> Iterator[str]:
         yield f"[cluster] kind: postgresql: the nodes meet in the database of [storage] url; {remedy}"
     if settings.link.outbox == "memory":
         yield "[link] outbox: memory: in a cluster what is accepted is kept in the database; write disk, or [cluster] kind = none"
+    if cluster.spread:
+        yield "[cluster] spread: yes: an owner for each domain is not offered yet, one node owns all; write no, or leave it out"
     if cluster.copies is None:
         yield f"[cluster] copies: is missing; write 1 ({PROMISES[1]}) or 2 ({PROMISES[2]})"
     if settings.files.domain and "files.folder" not in settings.given:

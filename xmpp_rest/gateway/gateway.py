@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from drivers import Driver, StorageError, open_driver
+from drivers import Driver, StorageError
 from drivers.lease import LeaseTaken
 from xmpp_rest.answered import Answers, Observer
 from xmpp_rest.api.gateway import Check
@@ -20,6 +20,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.data_folder import ready_folder
 from xmpp_rest.gateway.ending import close_parts, end_parts, end_waiting, give_up, has_successor
 from xmpp_rest.gateway.node_reloads import NodeReloads, Reloaded
+from xmpp_rest.gateway.open_storage import open_storage
 from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.put_in_force import put_in_force, reread
 from xmpp_rest.gateway.readiness import Readiness
@@ -55,7 +56,7 @@ class Gateway:
         self.incidents = Incidents()
         self.data_dir = Path(settings.base) / settings.server.data_dir
         ready_folder(self.data_dir, Path(settings.base))
-        self.driver: Driver = self._open_driver()
+        self.driver: Driver = open_storage(settings, self.data_dir)
         self._offer_calls = offer_calls
         self.began = time.time()
         self._loop: SocketLoop | None = None  # of the server that serves this process
@@ -74,12 +75,6 @@ class Gateway:
         """Requests; None where the parts are never replaced in a process."""
         self.parts = self._build()
         """Rebuilt in a process that was forked off after `start()`, as no part must be kept across a fork, or that leads no more."""
-
-    def _open_driver(self) -> Driver:
-        driver = open_driver(self.settings.storage.url, self.data_dir)
-        if self.settings.cluster.is_on:
-            driver.in_cluster(self.settings.cluster.lease)
-        return driver
 
     def _observers(self) -> tuple[Observer, ...]:
         return self.parts.observers
@@ -197,8 +192,11 @@ class Gateway:
         except Exception as e:  # for a server that gives up if a process cannot start
             if is_lasting(e):
                 raise
-            log.error("the gateway cannot begin, and tries again until it can: %s", e, exc_info=not isinstance(e, StorageError))
-            threading.Thread(target=self._start_later, name="start", daemon=True).start()
+            self._start_soon(e)
+
+    def _start_soon(self, why: Exception) -> None:
+        log.error("the gateway cannot begin, and tries again until it can: %s", why, exc_info=not isinstance(why, StorageError))
+        threading.Thread(target=self._start_later, name="start", daemon=True).start()
 
     def _start_later(self) -> None:
         said = ""
@@ -275,23 +273,19 @@ class Gateway:
                 if loss.kind is LossKind.DISPLACED:
                     self._ended.set()
                 else:
-                    self.driver = self._open_driver()  # that of the former parts stays fenced
+                    self.driver = open_storage(self.settings, self.data_dir)  # that of the former parts stays fenced
                     self.parts, self._forked_from = self._build(), 0
-                    self._start_again()
+                    try:
+                        self._start()
+                    except Exception as e:
+                        self._failed, self._failed_at = e, time.monotonic()
+                        self._start_soon(e)
             finally:
                 in_progress.go_on()
         if loss.kind is LossKind.DISPLACED and self._on_loss is not None:
             self._on_loss()
         in_progress.wait_for(begun, OUTLIVED)
         driver.close()
-
-    def _start_again(self) -> None:
-        try:
-            self._start()
-        except Exception as e:
-            self._failed, self._failed_at = e, time.monotonic()
-            log.warning("the gateway cannot go on yet, and tries again until it can: %s", e, exc_info=not isinstance(e, StorageError))
-            threading.Thread(target=self._start_later, name="start", daemon=True).start()
 
     def stop(self) -> None:
         """End the link first, so that no more stanzas come in; then the rest."""

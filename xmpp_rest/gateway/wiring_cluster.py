@@ -9,7 +9,8 @@ from drivers import Driver
 from xmpp_rest.cluster.group import ClusterGroup
 from xmpp_rest.cluster.identity import identify
 from xmpp_rest.cluster.joining import CannotJoin, require_fit
-from xmpp_rest.cluster.lease_keeper import LeaseKeeper, lasting_clock
+from xmpp_rest.cluster.lasting_clock import lasting_clock
+from xmpp_rest.cluster.lease_keeper import LeaseKeeper
 from xmpp_rest.cluster.link_patience import LinkPatience
 from xmpp_rest.cluster.node_control import NodeControl
 from xmpp_rest.cluster.node_info import NodeInfo
