@@ -70,6 +70,7 @@ class Databases:
         self.primary.halt()
         self.standby.promote()
         self.primary, self.standby = self.standby, self.primary
+        self.require("''")  # a copy of a primary that waited for a standby has that setting
 
     def lose_standby(self) -> None:
         """The standby is gone, and the primary goes on waiting for it."""
