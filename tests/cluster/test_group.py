@@ -99,8 +99,9 @@ def test_what_is_published_crosses_once_for_a_node_that_listens(make: Make, data
 
 
 def test_who_waits_no_more_ends_the_call_at_the_owner(make: Make) -> None:
-    owner, behind = make("web1"), (make("web2"), make("web2"))[1]
-    assert behind.inn.wait(Wait(0.01)) == "in the end"
+    owner, beside, behind = make("web1"), make("web1"), (make("web2"), make("web2"))[1]
+    assert [each.inn.wait(Wait(0.01)) for each in (owner, beside, behind)] == ["at once", "in the end", "in the end"]
+    owner.inn.entered.clear()
     with pytest.raises(GatewayError) as caught:
         behind.inn.wait(Wait(60, owner.inn.entered.is_set))
     assert caught.value.name == "client-gone"

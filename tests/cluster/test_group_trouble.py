@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from xmpp_rest.cluster.frames import pack
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes import election
 from xmpp_rest.processes.calls import LeaderClient
+from xmpp_rest.threads.waits import Wait
 
 
 @pytest.fixture
@@ -220,3 +222,49 @@ def test_a_killed_speaker_is_forgotten_once_the_next_one_speaks(make: Make, monk
     assert behind.inn.enter("Romeo") == 1
     until(lambda: former in owner.inn.gone)
     until(lambda: owner.group.followers == [behind.group.id])
+
+
+def test_a_call_waits_for_the_next_line_where_one_has_just_ended(make: Make) -> None:
+    owner, other = make("web1"), make("web2")
+    assert other.group._relay.line is not None
+    other.group._relay.line.line.end("the test has cut it")
+    assert other.inn.enter("Romeo") == 1
+    assert owner.inn.guests == ["Romeo"]
+
+
+def test_a_program_is_told_that_its_call_was_not_answered(make: Make, tmp_path: Path) -> None:
+    owner, other = make("web1"), make("web2", may_own=False)
+    client = LeaderClient(tmp_path / "web2")
+    caught: list[str] = []
+
+    def call() -> None:
+        try:
+            client.call(Inn.stay, guest="Romeo")
+        except GatewayError as e:
+            caught.append(e.name)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    assert owner.inn.entered.wait(30)
+    assert other.group._relay.line is not None
+    other.group._relay.line.line.end("the test has cut it")
+    caller.join(30)
+    client.close()
+    assert caught == ["unanswered"]
+
+
+def test_a_program_that_goes_leaves_nothing_behind(make: Make, tmp_path: Path) -> None:
+    owner, other = make("web1"), make("web2")
+    client = LeaderClient(tmp_path / "web2")
+    caller = threading.Thread(target=_ignore_end, args=(client,))
+    caller.start()
+    assert owner.inn.entered.wait(30)
+    client.close()
+    caller.join(30)
+    assert owner.inn.ended.wait(30)
+    until(lambda: not other.group._followers._passed_on)
+
+
+def _ignore_end(client: LeaderClient) -> None:
+    with suppress(ConnectionError):
+        client.call(Inn.wait, wait=Wait(60))
