@@ -58,6 +58,7 @@ def shared_machines(
     databases: Databases, server: XMPPServer, sections: Sections, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Machines]:
     """Two nodes of two workers each, with an account `romeo` that has stored something."""
+    databases.empty()
     made = Machines(tmp_path_factory.mktemp("machines"), databases, server, {**ONE_STREAM, "server": {"workers": 2}, **sections})
     try:
         for name in ("web1", "web2"):

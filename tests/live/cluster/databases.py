@@ -28,7 +28,7 @@ class Databases:
 
     def start(self) -> None:
         self.primary.start(SOON)
-        self.name = self.primary.new_database().partition("@/")[2].partition("?")[0]
+        self.empty()
         if self.standby is not None:
             self.follow()
 
@@ -36,6 +36,10 @@ class Databases:
     def servers(self) -> list[Cluster]:
         """Both, in an order that a failover does not change: a URL names them so."""
         return sorted((s for s in (self.primary, self.standby) if s is not None), key=lambda s: s.folder)
+
+    def empty(self) -> None:
+        """Have an empty database from now on."""
+        self.name = self.primary.new_database().partition("@/")[2].partition("?")[0]
 
     def stop(self) -> None:
         for server in self.servers:

@@ -33,6 +33,11 @@ class Happening(NamedTuple):
     reading_of_others: frozenset[int] = SERVED
     """Those of clients that only read, at nodes that did not own."""
 
+    @property
+    def iqs(self) -> frozenset[int]:
+        """Statuses of iqs at nodes that did not own: one that is under way has no answer where the owner ends without a word."""
+        return self.of_others | (REFUSED if REFUSED <= self.of_owner else frozenset())
+
     def sends(self, owner: str) -> Callable[[Answered], bool]:
         """Whether a message may be answered so; `owner` is the name of the node that owned."""
         return lambda answer: answer.status in (self.of_owner if answer.node == owner else self.of_others)
