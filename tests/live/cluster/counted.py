@@ -12,7 +12,7 @@ from .clients import EventReader, Numbering, check_answers, check_first_seen, lo
 from .happenings import Happening
 from .machines import Machines
 
-WHOLE = os.environ.get("XMPP_REST_WHOLE") == "1"
+WHOLE = os.environ.get("WHOLE_COUNTS") == "1"
 """Whether to count as many messages and to freeze for as long as docs/many-machines.md says; less otherwise."""
 EACH = 1_250 if WHOLE else 150
 """Messages of each of the four senders, at least."""

@@ -95,7 +95,7 @@ def test_a_copied_data_folder_takes_the_place_of_the_first(machines: Machines) -
     machines.remove(copy)
 
 
-@pytest.mark.skipif(not WHOLE, reason="waits for half a minute: XMPP_REST_WHOLE=1")
+@pytest.mark.skipif(not WHOLE, reason="waits for half a minute: WHOLE_COUNTS=1")
 def test_an_owner_without_the_xmpp_server_gives_way(machines: Machines, receiver: Receiver) -> None:
     owner = machines.owner()
     owner.to_xmpp.up = False
