@@ -36,7 +36,7 @@ class Happening(NamedTuple):
     @property
     def iqs(self) -> frozenset[int]:
         """Statuses of iqs at nodes that did not own: one that is under way has no answer where the owner ends without a word."""
-        return self.of_others | (REFUSED if REFUSED <= self.of_owner else frozenset())
+        return self.of_others | (REFUSED if self.of_owner >= REFUSED else frozenset())
 
     def sends(self, owner: str) -> Callable[[Answered], bool]:
         """Whether a message may be answered so; `owner` is the name of the node that owned."""
