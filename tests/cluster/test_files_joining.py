@@ -133,3 +133,18 @@ def test_a_node_that_does_not_own_hands_its_files_to_the_owner_until_that_takes_
     finally:
         newcomer.remote.stop()
         owner.remote.stop()
+
+
+def test_a_process_that_does_not_speak_for_its_node_hands_nothing_over(tmp_path: Path) -> None:
+    (here := tmp_path / "web2").mkdir()
+    leave(here)
+    processes: list[MemoryGroup] = []
+    owner = Node(tmp_path, MemoryGroup(processes), journals_of(FakeDatabase(), tmp_path))
+    sibling = Node(here, MemoryGroup(processes), journals_of(FakeDatabase(), here, owns=False))
+    owner.remote.start()
+    sibling.remote.start()
+    sibling.joining._hand_on()
+    assert journal_path(here, HOSTED).exists()
+    assert sibling.incidents.counts() == {}
+    sibling.remote.stop()
+    owner.remote.stop()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from drivers import Addition, ArchiveItem, BadValue, CommitInDoubt, StorageError
-from drivers.shared import JournalChange, JournalRow, JournalRows, LeaseLost
+from drivers.shared import JournalChange, JournalRow, JournalRows, LeaseLost, Shared
 from tests.cluster.fake_shared import FakeDatabase, FakeShared
 from xmpp_rest.cluster.ack_writer import AckWriter
 from xmpp_rest.cluster.journals import SharedJournals
@@ -190,7 +190,7 @@ def test_acknowledgements_are_written_again_after_a_failure(bench: Bench) -> Non
         bench.journal.forget_notes()
     bench.acks.add(bench.journal)
     bench.acks.wake()
-    until(lambda: len(bench.rows.commits) > 8)
+    until(lambda: len(bench.rows.commits) > 13)
     bench.rows.is_down = None
     until(lambda: not bench.rows.rows)
 
@@ -323,6 +323,14 @@ def test_a_storage_that_is_away_is_an_error_of_opening(database: FakeDatabase) -
     shared.cut()
     with pytest.raises(OSError, match="cannot be reached"):
         journals.outbox(HOSTED)
+
+
+def test_a_storage_that_cannot_be_opened_is_one_too() -> None:
+    def away() -> Shared:
+        raise StorageError("away")
+
+    with pytest.raises(OSError, match="away"):
+        SharedJournals(away, HOSTED, Incidents(), Path("/nonexistent"), lambda _: None).outbox(HOSTED)
 
 
 def test_an_outbox_sends_what_turns_out_to_be_kept(bench: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+from collections.abc import Collection
 from contextlib import closing
 
 from drivers import Driver, StorageError
@@ -22,6 +23,7 @@ class JournalsTakenBack:
         self._files = files
         self._driver = driver
         self._domain = domain
+        self._left: Collection[str] | None = None  # the names of those that have entries in the storage; None: nobody has looked
 
     def outbox(self, name: str) -> Journal:
         return self._with_shared(self._files.outbox(name), outbox_name(name))
@@ -32,6 +34,11 @@ class JournalsTakenBack:
     def _with_shared(self, journal: Journal, name: str) -> Journal:
         """Append what is in the storage, and remove it there: what is in both after a crash is sent twice."""
         try:
+            if self._left is None:
+                with closing(self._driver.open_shared(self._domain)) as shared:
+                    self._left = shared.journal_sizes().keys()
+            if name not in self._left:  # as nearly always: a start costs one look
+                return journal
             with closing(self._driver.open_shared(self._domain)) as shared:
                 rows = shared.journal(name)
                 if left := rows.read():
