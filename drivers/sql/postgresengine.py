@@ -42,6 +42,8 @@ CONNECT = 5.0
 """Seconds that a call waits for a connection."""
 POOL = 10
 """Connections per process at most."""
+SILENCE = 3.0
+"""Seconds after which a database that should have said that it took too long, or confirmed the end of a commit's wait, is given up."""
 IDLE = 300.0  # seconds until an unused connection is closed
 PAUSE = (0.002, 0.05)  # seconds before a transaction is run again
 
@@ -211,7 +213,7 @@ class PostgresEngine(Engine):
 
     def _configure(self, connection: Connection) -> None:
         if isinstance(connection, BoundedConnection):
-            connection.limit = self._timeout + 1  # the database itself says so before
+            connection.limit = self._timeout + SILENCE
         if is_pooled(connection):
             self._pooled = True
         else:
