@@ -223,8 +223,8 @@ def test_accounts_of_other_servers_have_one_session_and_their_passwords_stay_sec
         for secret in (PASSWORDS["romeo"], "wrong guess", first.gateway.parts.foreign_accounts._core.key.hex()):
             assert secret not in "".join(carried)
         take_over(first, second)
+        until(lambda: apps[1].ask("GET", "/rest/session").status_code == 200 and server.logins == ["romeo", "romeo"])
         assert apps[1].log_in().bare == session.bare
-        assert server.logins == ["romeo", "romeo"]
         second.gateway.stop()
 
 
