@@ -228,3 +228,24 @@ def test_a_node_without_an_owner_is_ready_for_as_long_as_requests_wait(gateway: 
     assert lease() == ""
     now[0] += 0.2
     assert lease() == "no-owner"
+
+
+def test_a_node_that_knows_that_nobody_owns_says_so(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its calls wait for an owner; one that does not answer is another matter."""
+    going = threading.Event()
+
+    def wait() -> list[dict[str, Any]]:
+        going.wait(30)
+        return []
+
+    gateway.start()
+    node = MadeUpNode()
+    gateway.parts = replace(gateway.parts, cluster=node, link_status=wait)
+    monkeypatch.setattr(readiness, "OWNER_SECONDS", 0.1)
+    try:
+        reasons = []
+        for node.owner in ("web2", ""):
+            reasons += [check.reason for check in readiness.Readiness(gateway).checks() if check.check == "lease"]
+        assert reasons == ["owner-silent", "no-owner"]
+    finally:
+        going.set()

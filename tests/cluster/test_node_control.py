@@ -166,6 +166,13 @@ def test_moves_that_cannot_be(cluster: Cluster) -> None:
     assert "node web2 does not take it: it drains" in cluster.web1.control.move(DOMAIN, "web2")
 
 
+def test_what_nobody_owns_is_not_moved(cluster: Cluster) -> None:
+    for _ in range(10):
+        cluster.turn(cluster.web2)
+        cluster.web2.keeper.withdraw()
+    assert cluster.web2.control.move(DOMAIN, "web2") == "nobody owns gateway.example now; a node that may own takes it by itself"
+
+
 def test_a_move(cluster: Cluster) -> None:
     """Called at the owner; the call of another node reaches it by a remote call."""
     assert cluster.web1.control.move(DOMAIN, "web2") == ""

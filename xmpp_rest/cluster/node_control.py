@@ -131,9 +131,9 @@ class NodeControl:
             return f"{domain} is not hosted here; write one of {', '.join(self._settings.domains)}"
         if node not in (names := self._living(keeper)):
             return f"there is no living node {node}; write one of {', '.join(names)}"
-        if keeper.owner is not None and keeper.owner.node == node:
-            return ""
-        return self._hand_to(node)
+        if keeper.owner is None:
+            return f"nobody owns {domain} now; a node that may own takes it by itself"
+        return "" if keeper.owner.node == node else self._hand_to(node)
 
     @on_leader
     def _hand_to(self, node: str) -> str:

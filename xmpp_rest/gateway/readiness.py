@@ -31,6 +31,7 @@ class Readiness:
         self._owned = float("-inf")  # when the owner has answered last, by the clock
         self._storage: Probe[None] = Probe(self._read, patience=STORAGE_SECONDS, kept=KEPT)
         self._owner: Probe[list[dict[str, Any]]] = Probe(self._ask_owner, patience=OWNER_SECONDS, kept=0.0)
+        self._owners: Probe[list[dict[str, Any]]] = Probe(self._ask_owners, patience=IN_GRACE, kept=KEPT)
         self._owner_in_grace: Probe[list[dict[str, Any]]] = Probe(self._ask_owner, patience=IN_GRACE, kept=0.0)
 
     def checks(self) -> list[Check]:
@@ -50,6 +51,17 @@ class Readiness:
 
     def _ask_owner(self) -> list[dict[str, Any]]:
         return self._gateway.parts.link_status()
+
+    def _is_ownerless(self) -> bool:
+        """Whether this node knows that no node owns; on one machine nobody knows."""
+        try:
+            owners = self._owners.ask()
+        except (TimeoutError, GatewayError):
+            return False
+        return bool(owners) and not any(owner["node"] for owner in owners)
+
+    def _ask_owners(self) -> list[dict[str, Any]]:
+        return list(self._gateway.parts.cluster.figures().get("owners", ()))
 
     def _of_storage(self) -> tuple[Check, bool]:
         """The check, and whether another gateway has the storage."""
@@ -91,7 +103,7 @@ class Readiness:
             self._owned = self._clock()
             return streams, ""
         except TimeoutError:
-            return {}, "owner-silent"
+            return {}, "no-owner" if self._is_ownerless() else "owner-silent"
         except Exception as e:
             if not isinstance(e, GatewayError):
                 log.exception("the process that owns the link cannot be asked")

@@ -14,7 +14,7 @@ from xmpp_rest.processes.codec import Signature, ValueCodecs, read_error
 from xmpp_rest.processes.follower_calls import REQUEST
 from xmpp_rest.processes.group import CallChannel, Message
 from xmpp_rest.processes.server import FORGET
-from xmpp_rest.request_notes import current_id
+from xmpp_rest.request_notes import current_id, new_id
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait
 
@@ -86,7 +86,8 @@ class LeaderClient:
     def call(self, function: Callable[..., Any], /, **arguments: Any) -> Any:
         """Have the leader run a method that Remote offers; what it returned. Raises GatewayError, ConnectionError."""
         signature = Signature(function, self._codecs)
-        self._channel.send({"call": function.__qualname__, "number": 1, "arguments": signature.to_json(arguments)})
+        call: Message = {"call": function.__qualname__, "number": 1, "arguments": signature.to_json(arguments)}
+        self._channel.send(call | {REQUEST: new_id()})  # all that it comes to is one request, as of HTTP
         while (message := self._channel.receive()) is not None:
             if message.get("number") == 1:  # else it is for all processes
                 return signature.result.from_json(_result_of(message))
