@@ -10,7 +10,7 @@ from xmpp_rest.processes.loss import Loss, LossKind
 
 
 class Ownership:
-    """Of one life of a speaker: it begins once at the most, and ends once. Used by any thread."""
+    """Of one life of a speaker: it begins once at most, and ends once. Used by any thread."""
 
     def __init__(self, lease: float, clock: Callable[[], float], *, has_locks: bool) -> None:
         """`has_locks`: whether an owner's session holds a lock."""
