@@ -16,7 +16,7 @@ from xmpp_rest.gateway.exit_codes import CannotStart
 from xmpp_rest.gateway.gateway import Gateway
 
 pytestmark = pytest.mark.skipif(program("initdb") is None, reason="PostgreSQL is not installed")
-LEASE = 2.0
+LEASE = 5.0  # a busy machine must not cost an owner its lease
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,6 @@ def test_a_copy_of_a_data_folder_ends_the_first(nodes: Nodes) -> None:
     copied = nodes.build("one")
     (gateway_of(copied).data_dir / "node.id").write_text((gateway.data_dir / "node.id").read_text())
     ended = threading.Event()
-    gateway_of(copied)  # what it is built from was read from its own file
     late = nodes.build("one", server_data_dir=str(gateway_of(copied).data_dir))
     gateway.start_in_time(lambda _: True, ended.set)
     gateway_of(late).start()
@@ -175,8 +174,7 @@ def occupants(app: Flask, room: str) -> list[list[str]]:
     return conference.occupants(room)
 
 
-@pytest.mark.parametrize("persistent", ["yes", "no"])
-@pytest.mark.parametrize("stops", [False, True])
+@pytest.mark.parametrize(("persistent", "stops"), [("yes", False), ("no", True)])
 def test_occupants_stay_over_an_orderly_change(nodes: Nodes, persistent: str, stops: bool) -> None:
     one = register_users(nodes.add("one", conference_persistent=persistent))
     other = nodes.add("other", conference_persistent=persistent)
