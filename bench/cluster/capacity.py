@@ -24,14 +24,18 @@ class Constant(NamedTuple):
     source: str
 
 
+MEASURED = "bench/cluster/processor.py"
 CONSTANTS = {
     "daily": Constant(20, "messages", "sent by an account in a day", "assumed"),
     "peak": Constant(5, "times", "the mean, at the busiest time of a day", "assumed"),
     "listening": Constant(0.02, "of the accounts", "with an open event stream at a time", "assumed"),
     "requests": Constant(5, "requests", "beside each message: history, contacts, data, polls", "assumed"),
     "hosted": Constant(0.5, "of the messages", "to an account of the gateway; the rest goes over the link", "assumed"),
-    "owner": Constant(1100, "messages/s", "accepted by one owner one by one, through other nodes", "many-machines §16, least"),
-    "batched": Constant(24163, "stanzas/s", "of batches, by one process", "RESULTS.md"),
+    "owner there": Constant(362, "µs", "of the owner's processor for a message to elsewhere, 16 at once by another node", MEASURED),
+    "owner here": Constant(2624, "µs", "the same, to an account of the gateway", MEASURED),
+    "base there": Constant(437, "µs", "of the database's processors for a message to elsewhere", MEASURED),
+    "base here": Constant(2526, "µs", "the same, to an account of the gateway", MEASURED),
+    "base": Constant(16, "processors", "of the database's machine", "assumed"),
     "link": Constant(26618, "stanzas/s", "on the streams to one XMPP server, in and out", "RESULTS.md"),
     "served": Constant(1700, "requests/s", "with a password, history and data, by two processors", "RESULTS.md, least"),
     "streams": Constant(5000, "streams", "open in one process, idle: 1.8 % of a processor", "RESULTS.md"),
@@ -81,11 +85,17 @@ class Load(NamedTuple):
         return math.ceil(max(by_streams, by_requests)) + 1
 
 
+def each(who: str) -> float:
+    """Microseconds of a processor for the mean message."""
+    return of("hosted") * of(f"{who} here") + (1 - of("hosted")) * of(f"{who} there")
+
+
 def shares(load: Load) -> dict[str, float]:
     """How much of one cluster's capacity each part uses: above 1 it is too little."""
     nodes = load.nodes
     return {
-        "the owner (one process)": load.messages / of("owner"),
+        "the owner (one process)": load.messages * each("owner") / 1e6,
+        "processors of the database": load.messages * each("base") / 1e6 / of("base"),
         "rows of the database": load.messages * of("writes") / of("rows"),
         "events to other nodes": load.messages * of("hosted") / of("events"),
         "the link (one XMPP server)": load.messages * (1 - of("hosted")) / of("link"),
@@ -133,7 +143,7 @@ def clusters() -> Iterator[str]:
         nodes = number * Load(accounts / number).nodes
         year = accounts * of("daily") * 365 * of("kept") * (1 + of("hosted")) / 1e9
         figures = (load.messages, load.requests, load.streams, number, nodes)
-        yield f"| {power(accounts)} | {' | '.join(shown(each) for each in figures)} | {shown(year)} TB |"
+        yield f"| {power(accounts)} | {' | '.join(shown(figure) for figure in figures)} | {shown(year)} TB |"
 
 
 def first_bounds() -> Iterator[str]:
@@ -145,7 +155,7 @@ def first_bounds() -> Iterator[str]:
         used = shares(Load(accounts))
         worst = max(used, key=lambda part: used[part])
         verdict = worst if used[worst] > 1 else "nothing"
-        yield f"| {power(accounts)} | {' | '.join(f'{shown(100 * each)} %' for each in used.values())} | {verdict} |"
+        yield f"| {power(accounts)} | {' | '.join(f'{shown(100 * share)} %' for share in used.values())} | {verdict} |"
 
 
 def page() -> str:
