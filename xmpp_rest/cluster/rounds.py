@@ -121,8 +121,8 @@ class NodeRounds:
     def _compare(self, own: NodeRow, living: list[NodeRow]) -> None:
         if not self._has_compared:
             self._has_compared = True
-            for sentence in differences(own, living):
-                log.warning("%s", sentence)
+            if found := differences(own, living):  # not each time that this process begins again, as it owns no more
+                self._incidents.report(log, "settings-differ", "%s", "; ".join(found))
 
     def _look_at_standby(self, shared: Shared) -> None:
         if self._settings.copies == 2:
