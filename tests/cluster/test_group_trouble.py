@@ -16,7 +16,7 @@ from tests.cluster.fake_shared import FakeDatabase, FakeShared
 from tests.cluster.nodes import DOMAIN, ClusterProcess, Inn, Make
 from tests.link.attached import until
 from xmpp_rest.cluster import group, node_relay, speaker
-from xmpp_rest.cluster.frames import pack
+from xmpp_rest.cluster.frames import Envelope, pack
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes import election
 from xmpp_rest.processes.calls import LeaderClient
@@ -163,6 +163,24 @@ def test_nothing_that_is_heard_ends_a_node(make: Make, database: FakeDatabase, c
     assert "me" not in other.group.followers
     until(lambda: owner.inn.gone == ["me"], 60)
     assert other.group.has_others
+
+
+def test_a_frame_that_cannot_be_taken_costs_no_other_of_its_payload(make: Make, database: FakeDatabase) -> None:
+    owner, other = make("web1"), make("web2")
+    stranger = FakeShared(database)
+    odd = pack("mine", 1, "stranger", ['{"open":1}', '{"on":"c","says":7}', '{"on":"c","says":{"call":"join","id":"me"}}'])
+    assert len(odd) == 1
+    stranger.notify([(channel_of(DOMAIN, owner.keeper.identity.run), odd[0])])
+    until(lambda: "me" in owner.group.followers)
+    line = other.group._relay.line
+    assert line is not None
+    told = [
+        {"message": {"published": "of a later version", "arguments": {}}},
+        {"message": {"published": "news", "arguments": {"news": "plague"}}},
+    ]
+    with pytest.raises(KeyError):
+        line.take(Envelope(line.line.name, line.line._received + 1, "", told))
+    assert other.inn.heard == ["plague"]
 
 
 def test_a_node_that_is_not_served_asks_again(make: Make, database: FakeDatabase) -> None:

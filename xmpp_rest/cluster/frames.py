@@ -8,7 +8,7 @@ A payload is a JSON list: first the line, the number of the payload in it, and t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from xmpp_rest.processes.group import Message
@@ -73,6 +73,18 @@ def unpack(payload: str) -> Envelope:
     if not is_right:
         raise ValueError("a payload has a line, a number, a run, and frames")
     return Envelope(line, number, run, frames)
+
+
+def take_each(frames: Iterable[Message], take: Callable[[Message], None]) -> None:
+    """Have each frame taken: one that cannot be costs no other of its payload. Raises what was raised last."""
+    failure: Exception | None = None
+    for frame in frames:
+        try:
+            take(frame)
+        except Exception as e:
+            failure = e
+    if failure is not None:
+        raise failure
 
 
 def _compact(value: Any) -> str:

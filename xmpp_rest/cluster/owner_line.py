@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 
 from xmpp_rest.cluster.call_times import CallTimes
-from xmpp_rest.cluster.frames import CHANNEL, ENDS, MESSAGE, OPENED, OWN, PING, SAYS, Envelope
+from xmpp_rest.cluster.frames import CHANNEL, ENDS, MESSAGE, OPENED, OWN, PING, SAYS, Envelope, take_each
 from xmpp_rest.cluster.line import Line, LineChannel
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.group import FollowerChannel, Message
@@ -44,10 +44,9 @@ class OwnerLine:
     # what the owner says
 
     def take(self, envelope: Envelope) -> None:
-        """Take a payload."""
+        """Take a payload. Raises what one of its frames raised."""
         if self.line.receive(envelope.number):
-            for frame in envelope.frames:
-                self._take(frame)
+            take_each(envelope.frames, self._take)
 
     def _take(self, frame: Message) -> None:
         if OPENED in frame:

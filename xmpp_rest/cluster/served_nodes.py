@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 
 from drivers.shared import channel_of
-from xmpp_rest.cluster.frames import CHANNEL, CLOSED, ENDS, NODE, OPEN, OPENED, OWN, PING, SAYS, Envelope
+from xmpp_rest.cluster.frames import CHANNEL, CLOSED, ENDS, NODE, OPEN, OPENED, OWN, PING, SAYS, Envelope, take_each
 from xmpp_rest.cluster.line import Line, LineChannel
 from xmpp_rest.cluster.sender_thread import FrameSender
 from xmpp_rest.processes.group import Member, Message
@@ -48,8 +48,7 @@ class ServedNodes:
         if node is None:
             return False
         if node.line.receive(envelope.number):
-            for frame in envelope.frames:
-                node.take(frame)
+            take_each(envelope.frames, node.take)
         return True
 
     def _begin(self, envelope: Envelope) -> _ServedNode | None:

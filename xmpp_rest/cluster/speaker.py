@@ -13,7 +13,7 @@ from collections.abc import Callable
 from drivers.shared import EVERYBODY, Shared, channel_of
 from xmpp_rest.cluster.call_times import CallTimes
 from xmpp_rest.cluster.ear_thread import EarThread
-from xmpp_rest.cluster.frames import CLOSED, NO_LINE, NODE, OPEN, READY, Envelope
+from xmpp_rest.cluster.frames import CLOSED, NO_LINE, NODE, OPEN, READY, Envelope, take_each
 from xmpp_rest.cluster.lease_keeper import LeaseKeeper
 from xmpp_rest.cluster.line import Line
 from xmpp_rest.cluster.node_relay import NodeRelay
@@ -111,8 +111,7 @@ class Speaker:
 
     def _take(self, envelope: Envelope) -> None:
         if envelope.line == NO_LINE:
-            for frame in envelope.frames:
-                self._take_single(frame)
+            take_each(envelope.frames, self._take_single)
             return
         if (line := self._relay.line) is not None and line.line.name == envelope.line:
             line.take(envelope)
