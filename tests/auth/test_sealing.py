@@ -18,6 +18,8 @@ from xmpp_rest.service.sessions.password_carriage import PasswordCarriage
 
 TEXTS = ["", "s3cret", "ünïcöde \u20ac \U0001f511", "\ud800 alone", "x" * 5000]
 
+ROMEO = "romeo@montague.example"
+
 
 @pytest.fixture
 def driver(open_driver: OpenDriver, tmp_path: Path) -> Driver:
@@ -31,32 +33,39 @@ def sealed_with(driver: Driver, secret: str) -> KeyedSeal:
 @pytest.mark.parametrize("text", TEXTS)
 def test_another_machine_reads_it_and_nobody_else(driver: Driver, text: str) -> None:
     one, two = sealed_with(driver, "component"), sealed_with(driver, "component")
-    sealed = one.close(text)
-    assert two.open(sealed) == text
-    assert sealed != one.close(text)
+    sealed = one.close(text, ROMEO)
+    assert two.open(sealed, ROMEO) == text
+    assert sealed != one.close(text, ROMEO)
     assert not text or text.encode("utf-8", "surrogatepass") not in base64.b64decode(sealed)
     with pytest.raises(BadSeal):
-        sealed_with(driver, "another").open(sealed)
-    assert NoSeal().open(NoSeal().close(text)) == text
+        sealed_with(driver, "another").open(sealed, ROMEO)
+    assert NoSeal().open(NoSeal().close(text, ROMEO), ROMEO) == text
 
 
 def test_what_was_changed_on_its_way_is_not_read(driver: Driver) -> None:
     seal = sealed_with(driver, "component")
-    data = bytearray(base64.b64decode(seal.close("s3cret")))
+    data = bytearray(base64.b64decode(seal.close("s3cret", ROMEO)))
     for place in range(len(data)):
         changed = bytearray(data)
         changed[place] ^= 1
         with pytest.raises(BadSeal):
-            seal.open(base64.b64encode(changed).decode())
+            seal.open(base64.b64encode(changed).decode(), ROMEO)
     for short in ("", "!", "\u20ac", base64.b64encode(data[:40]).decode(), base64.b64encode(data[:-1]).decode()):
         with pytest.raises(BadSeal):
-            seal.open(short)
+            seal.open(short, ROMEO)
+
+
+def test_what_lets_one_account_in_is_not_read_for_another(driver: Driver) -> None:
+    sealed = sealed_with(driver, "component").close("s3cret", ROMEO)
+    for purpose in ("romeo@thief.example", "the key of proofs", ""):
+        with pytest.raises(BadSeal):
+            sealed_with(driver, "component").open(sealed, purpose)
 
 
 def test_nodes_with_other_secrets_are_told_why(driver: Driver, caplog: pytest.LogCaptureFixture) -> None:
-    carried = PasswordCarriage(sealed_with(driver, "one"), Incidents()).put_in("s3cret")
+    carried = PasswordCarriage(sealed_with(driver, "one"), Incidents()).put_in("s3cret", ROMEO)
     with pytest.raises(GatewayError, match="do not understand each other"):
-        PasswordCarriage(sealed_with(driver, "another"), Incidents()).taken_out(carried)
+        PasswordCarriage(sealed_with(driver, "another"), Incidents()).taken_out(carried, ROMEO)
     assert "[link] secret" in caplog.text
     assert "s3cret" not in caplog.text
 
@@ -65,7 +74,7 @@ def test_the_storage_fails(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> N
     carriage = PasswordCarriage(sealed_with(driver, "one"), Incidents())
     monkeypatch.setattr(driver, "load", raising(StorageError("down")))
     with pytest.raises(GatewayError, match="nobody was asked") as put:
-        carriage.put_in("s3cret")
+        carriage.put_in("s3cret", ROMEO)
     with pytest.raises(GatewayError, match="nobody was asked") as taken:
-        carriage.taken_out(base64.b64encode(bytes(99)).decode())
+        carriage.taken_out(base64.b64encode(bytes(99)).decode(), ROMEO)
     assert put.value.name == taken.value.name == "storage-failed"

@@ -85,7 +85,8 @@ class ForeignAccounts:
         entrance = self.enter(account, proof.hex(), address)
         if not entrance.is_known:
             with self._waits.holding(str(account)):
-                entrance = self.log_in(account, self._carriage.put_in(password), address, Wait(TURNS * self._core.settings.login_timeout))
+                sealed, wait = self._carriage.put_in(password, str(account)), Wait(TURNS * self._core.settings.login_timeout)
+                entrance = self.log_in(account, sealed, address, wait)
         return entrance.session
 
     def still_good(self, jid: JID, password: str) -> bool:
@@ -113,7 +114,7 @@ class ForeignAccounts:
         self._admissions.begin(account, password, address, give)
 
     def _log_in_deferred(self, reply: Reply, account: JID, sealed: str, address: str, wait: Wait) -> End:
-        password = self._carriage.taken_out(sealed)  # its key is known: that of proofs came by it
+        password = self._carriage.taken_out(sealed, str(account))  # its key is known: that of proofs came by it
         ended: OneShot[bool] = OneShot()
 
         def answer(admitted: Admitted) -> None:
@@ -138,7 +139,7 @@ class ForeignAccounts:
     def log_in(self, account: JID, sealed: str, address: str, wait: Wait) -> Entrance:
         """Have the server asked, if need be. `sealed`: the password, as it is carried. Raises GatewayError."""
         ended: OneShot[Admitted] = OneShot()
-        self._begin_log_in(account, self._carriage.taken_out(sealed), address, ended.give)
+        self._begin_log_in(account, self._carriage.taken_out(sealed, str(account)), address, ended.give)
         return _entrance(ended.wait(*wait) or _late(account))
 
     # -- sessions, in the leader

@@ -19,17 +19,17 @@ class PasswordCarriage:
         self._seal = seal
         self._incidents = incidents
 
-    def put_in(self, text: str) -> str:
-        """The text as a call may carry it."""
+    def put_in(self, text: str, purpose: str) -> str:
+        """The text as a call may carry it; `purpose`: the account that it lets in, say."""
         try:
-            return self._seal.close(text)
+            return self._seal.close(text, purpose)
         except StorageError as e:
             raise storage_failed(e, "The storage failed; nobody was asked") from e
 
-    def taken_out(self, sealed: str) -> str:
-        """The text of a call."""
+    def taken_out(self, sealed: str, purpose: str) -> str:
+        """The text of a call, which was put in for the same purpose."""
         try:
-            return self._seal.open(sealed)
+            return self._seal.open(sealed, purpose)
         except StorageError as e:
             raise storage_failed(e, "The storage failed; nobody was asked") from e
         except BadSeal:

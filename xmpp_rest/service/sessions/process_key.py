@@ -9,6 +9,8 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.sessions.core import SessionCore
 from xmpp_rest.service.sessions.password_carriage import PasswordCarriage
 
+PURPOSE = "the key of proofs"  # no address of an account
+
 
 class ProcessKey:
     """Asks for the key once, and again when another process leads."""
@@ -28,14 +30,14 @@ class ProcessKey:
             return self._core.key
         roles, (learnt_at, key) = self._roles, self._learnt
         if learnt_at != roles:
-            key = bytes.fromhex(self._carriage.taken_out(self.of_leader()))
+            key = bytes.fromhex(self._carriage.taken_out(self.of_leader(), PURPOSE))
             self._learnt = roles, key
         return key
 
     @on_leader(repeatable=True)
     def of_leader(self) -> str:
         """The leader's own, in hex."""
-        return self._carriage.put_in(self._core.key.hex())
+        return self._carriage.put_in(self._core.key.hex(), PURPOSE)
 
     def _take_role(self, leads: bool) -> None:
         self._roles += 1
