@@ -85,3 +85,9 @@ def test_a_storage_that_fails_stops_nothing(
     assert nick_after(driver, 5) is None
     assert "the disk is full" in caplog.text
     assert "the disk is gone" in caplog.text
+
+
+def test_what_nobody_foresaw_stops_nothing(driver: Driver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(Occupancy, "raw", raising(RuntimeError("a room changed its size")))
+    handover(driver, entered(), 4).leave()
+    assert "a room changed its size" in caplog.text

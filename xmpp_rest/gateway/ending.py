@@ -17,15 +17,16 @@ def end_parts(parts: Parts, *, has_storage: bool, keeps_rooms: bool = False) -> 
 
     `keeps_rooms`: whether another node leads next, so that occupants stay in their rooms.
     """
-    parts.jobs.stop()  # while there is somebody to whom it can be said
-    parts.streams.stop()
-    if has_storage:
-        parts.hooks.uses.settle()
-    if keeps_rooms:
-        parts.leader.keep_rooms()
-    elif has_storage:
-        parts.leader.leave_rooms()
-    parts.leader.end(has_storage=has_storage)
+    with ExitStack() as last:  # the last one first, each whatever becomes of those before: the link ends in any case
+        last.callback(parts.leader.end, has_storage=has_storage)
+        if keeps_rooms:
+            last.callback(parts.leader.keep_rooms)
+        elif has_storage:
+            last.callback(parts.leader.leave_rooms)
+        if has_storage:
+            last.callback(parts.hooks.uses.settle)
+        last.callback(parts.streams.stop)
+        last.callback(parts.jobs.stop)  # while there is somebody to whom it can be said
 
 
 def end_waiting(parts: Parts) -> None:

@@ -39,7 +39,6 @@ RETRY = 2.0  # seconds between two attempts to start
 OUTLIVED = 60.0  # seconds for which requests may still read by parts that were replaced
 GRACE = 2.0  # seconds for answers to iqs that are under way at a stop: nearly all come within some milliseconds
 
-
 OfferCalls = Callable[["Gateway", Remote], None]
 """Offers what the command line calls in this gateway."""
 
@@ -89,18 +88,13 @@ class Gateway:
         if self._offer_calls is not None:
             self._offer_calls(self, parts.remote)
         if self._loop is not None:
-            self._read_by(parts, self._loop)
+            parts.read_by(self._loop)
         return parts
 
     def read_by(self, loop: SocketLoop) -> None:
         """Have the event loop of the server read what other processes say. Called before `start`, in the process that serves."""
         self._loop = loop
-        self._read_by(self.parts, loop)
-
-    @staticmethod
-    def _read_by(parts: Parts, loop: SocketLoop) -> None:
-        parts.remote.group.read_by(loop)
-        parts.gauges.read_by(loop)
+        self.parts.read_by(loop)
 
     def reload(self) -> Merged:
         """Read the configuration again and put in force what can be. Raises SettingsError, and then all is as it was."""
@@ -169,7 +163,10 @@ class Gateway:
 
     def _start(self) -> None:
         if self._forked_from not in (0, os.getpid()):
-            self.parts, self._forked_from = self._build(), 0  # once, however often the rest is tried
+            try:
+                self.parts, self._forked_from = self._build(), 0  # once, however often the rest is tried
+            except OSError as e:
+                raise GatewayError("link-down", "This node cannot serve now; try again later") from e
         self.parts.lease.join()
         self.prepare()
         self.parts.remote.start()
@@ -269,17 +266,19 @@ class Gateway:
             begun = in_progress.hold()
             try:
                 give_up(parts, loss, lambda seconds: in_progress.wait_for(begun, seconds))
+            except Exception:
+                log.exception("what this process led has not ended as it should")  # but it has ended
+            try:
                 self._pid = 0
                 if loss.kind is LossKind.DISPLACED:
                     self._ended.set()
                 else:
+                    self._forked_from = -1  # no process: from now on whoever starts builds first
                     self.driver = open_storage(self.settings, self.data_dir)  # that of the former parts stays fenced
-                    self.parts, self._forked_from = self._build(), 0
-                    try:
-                        self._start()
-                    except Exception as e:
-                        self._failed, self._failed_at = e, time.monotonic()
-                        self._start_soon(e)
+                    self._start()
+            except Exception as e:
+                self._failed, self._failed_at = e, time.monotonic()
+                self._start_soon(e)
             finally:
                 in_progress.go_on()
         if loss.kind is LossKind.DISPLACED and self._on_loss is not None:

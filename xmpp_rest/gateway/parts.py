@@ -26,6 +26,7 @@ from xmpp_rest.service.rooms.memberships import Memberships
 from xmpp_rest.service.rooms.speaking import Speaking
 from xmpp_rest.service.rooms.stanzas import RoomStanzas
 from xmpp_rest.service.sessions.sending import ForeignSending
+from xmpp_rest.threads.sockets import SocketLoop
 
 
 @dataclass(frozen=True)
@@ -54,3 +55,8 @@ class Parts(ApiParts):
     """Those of answers: each is told of every one."""
     lease: StorageLease
     joined: GroupParts
+
+    def read_by(self, loop: SocketLoop) -> None:
+        """Have the event loop of the server read what other processes say."""
+        self.remote.group.read_by(loop)
+        self.gauges.read_by(loop)

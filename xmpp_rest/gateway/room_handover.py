@@ -53,8 +53,8 @@ class RoomHandover:
             rows += [{"raw": [str(occupant), str(room), nick]} for occupant, room, nick in self._occupancy.raw()]
             rows += self._rooms.rows() if self._rooms is not None else ()
             self._driver.list_store(None, self._domain, STORE, rows)
-        except StorageError as e:
-            self._incidents.report(log, "rooms-left", "who is in rooms is not handed over: %s", e)
+        except Exception as e:  # what ends after this ends all the same
+            self._incidents.report(log, "rooms-left", "who is in rooms is not handed over: %s", e, trace=not isinstance(e, StorageError))
 
     def take(self) -> None:
         """Go on with what the owner before has written down, if that was just now."""
