@@ -137,6 +137,8 @@ class PostgresEngine(Engine):
         pool = self._pools.pop(os.getpid(), None)
         if pool is not None:
             pool.close()
+        if (watch := self._watches.pop(os.getpid(), None)) is not None:
+            watch.stop()
 
     def _committed(self, connection: Connection, work: Callable[[Connection], T]) -> T:
         with timed(self.observer):
@@ -150,7 +152,12 @@ class PostgresEngine(Engine):
                     bound_standstill(connection, self._standstill, local=True)
             return work(connection)
 
-        return transaction(connection, bounded, self._watches.setdefault(os.getpid(), CommitWatch(self._timeout)))
+        return transaction(connection, bounded, self._watch)
+
+    @property
+    def _watch(self) -> CommitWatch:
+        """That of this process."""
+        return self._watches.get(os.getpid()) or self._watches.setdefault(os.getpid(), CommitWatch(self._timeout))
 
     def _again(self, attempt: Callable[[Connection], T], operation: str) -> T:
         """Run an attempt, and run it again after a conflict; never if it may have succeeded."""
