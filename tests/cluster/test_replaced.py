@@ -9,9 +9,8 @@ import pytest
 from tests.cluster.conftest import AddMachine, Machine
 from tests.conftest import register_users
 from tests.link.attached import until
-from xmpp_rest.cluster.identity import NodeIdentity
+from xmpp_rest.cluster.identity import NodeIdentity, identify
 from xmpp_rest.gateway import gateway as module
-from xmpp_rest.gateway import wiring_cluster
 
 
 def goes_on(former: Machine, other: Machine) -> bool:
@@ -56,14 +55,14 @@ def test_an_end_that_fails_is_an_end(
 def test_parts_that_cannot_be_built_at_once_are_built_later(pair: tuple[Machine, Machine], monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = pair
     parts = first.gateway.parts
-    identify, failures = wiring_cluster.identify, [OSError(24, "Too many open files")] * 9
+    failures = [OSError(24, "Too many open files")] * 9
 
     def failing(data_dir: Path, name: str) -> NodeIdentity:
         if failures:
             raise failures.pop()
         return identify(data_dir, name)
 
-    monkeypatch.setattr(wiring_cluster, "identify", failing)
+    monkeypatch.setattr("xmpp_rest.gateway.wiring_cluster.identify", failing)
     answers: list[tuple[int, str | None]] = []
 
     def is_back() -> bool:

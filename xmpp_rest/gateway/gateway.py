@@ -273,7 +273,7 @@ class Gateway:
                 if loss.kind is LossKind.DISPLACED:
                     self._ended.set()
                 else:
-                    self._forked_from = -1  # no process: from now on whoever starts builds first
+                    self._forked_from = -1  # no process: the next start builds first
                     self.driver = open_storage(self.settings, self.data_dir)  # that of the former parts stays fenced
                     self._start()
             except Exception as e:
