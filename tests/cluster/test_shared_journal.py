@@ -75,6 +75,7 @@ class Bench:
     def __init__(self) -> None:
         self.rows = ScriptedRows()
         self.now = 0.0
+        self.step = 1.0
         self.unkept: list[str] = []
         self.late: list[LateEntry] = []
         self.acks = AckWriter()
@@ -86,7 +87,7 @@ class Bench:
         return journal
 
     def clock(self) -> float:
-        self.now += 1.0  # each look takes a while
+        self.now += self.step  # each look takes a while
         return self.now
 
 
@@ -262,6 +263,21 @@ def test_a_doubt_that_stays_is_a_failure_and_what_is_kept_is_reported_before_wha
     assert bench.late == [LateEntry(1, "a", "req-1")]
     assert bench.rows.rows == {1: "req-1\na", 3: "\nc"}
     assert bench.rows.archive == ["1"]
+
+
+def test_what_comes_with_a_failure_that_left_a_doubt_does_not_wait_for_another_one(bench: Bench) -> None:
+    """A commit waits for the standby for as long as a request may; who waited for the batch before has done so."""
+    bench.rows.before = [CommitInDoubt("no answer of the standby")]
+    bench.rows.is_down = StorageError("away")
+    with pytest.raises(OSError, match="away"):
+        bench.journal.append(["a"])
+    commits, bench.step = len(bench.rows.commits), 0.1
+    with pytest.raises(OSError, match="the database has failed"):
+        bench.journal.append(["b"])
+    assert len(bench.rows.commits) == commits
+    bench.rows.is_down, bench.step = None, 1.0
+    assert bench.journal.append(["c"]) == [3]
+    assert bench.rows.rows == {1: "\na", 3: "\nc"}
 
 
 def test_a_doubt_ends_without_another_entry(bench: Bench) -> None:

@@ -31,6 +31,7 @@ log = logging.getLogger("xmpp_rest.link")
 MOST = 256  # entries of one commit, unless one caller has more
 PATIENCE = 5.0  # seconds for which a commit is tried again while the storage is away (many-machines §8: a fast restart costs no 503)
 FIRST, LONGEST = 0.02, 0.5  # seconds between two attempts
+MOMENT = 0.5  # seconds after a failure that left a doubt, for which nothing is tried: what waited elsewhere for that one comes now
 FAILED = "the database has failed"
 ENDED = "the gateway is being stopped"
 
@@ -153,7 +154,8 @@ class SharedJournal:
         """Keep all that several threads append, but for those who have waited while the storage failed. Raises OSError."""
         if entries and self._ending.is_set():
             raise OSError(errno.EBADF, ENDED)
-        fresh = [entry for entry in entries if entry.since > self._failed_at]
+        until = self._failed_at + (MOMENT if self._doubtful is not None else 0.0)
+        fresh = [entry for entry in entries if entry.since > until]
         failure = OSError(errno.EIO, FAILED) if len(fresh) < len(entries) else None
         if fresh or not entries:
             try:
@@ -162,7 +164,7 @@ class SharedJournal:
             except OSError:
                 self._failed_at = self._clock()
                 raise
-        return [None if entry.since > self._failed_at or failure is None else failure for entry in entries]
+        return [None if entry.since > until or failure is None else failure for entry in entries]
 
     def _keep(self, entries: Sequence[SharedEntry]) -> None:
         """Raises StorageError."""
