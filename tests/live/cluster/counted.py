@@ -14,7 +14,7 @@ from .machines import Machines
 
 WHOLE = os.environ.get("WHOLE_COUNTS") == "1"
 """Whether to count as many messages and to freeze for as long as docs/many-machines.md says; less otherwise."""
-EACH = 1_250 if WHOLE else 150
+EACH = 1_250 if WHOLE else 120
 """Messages of each of the four senders, at least."""
 TWICE = 600 if WHOLE else 300
 LASTING = 10.0 if WHOLE else 4.0
