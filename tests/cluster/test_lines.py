@@ -63,7 +63,11 @@ def test_frames_are_packed_up_to_the_size_of_a_payload() -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", ["", "7", "[]", '["a"]', '[["a",1],{}]', '[["a","1","b"]]', '[["a",1,"b"],7]', "[" * 5000, "[[1,2,3]]", '{"a":1}']
+    "payload",
+    [
+        *("", "7", "[]", '["a"]', '[["a",1],{}]', '[["a","1","b"]]', '[["a",1,"b"],7]', "[" * 5000, "[[1,2,3]]", '{"a":1}'),
+        *('[["a",1,"r\\"x"]]', '[["a",1,""]]', '[["a",1,"\u00e9"]]', f'[["a",1,"{"r" * 41}"]]', f'[["{"a" * 41}",1,"b"]]'),
+    ],
 )
 def test_what_is_no_payload_is_refused(payload: str) -> None:
     with pytest.raises(ValueError):
@@ -171,6 +175,16 @@ def test_too_much_is_refused(sender: FrameSender, monkeypatch: pytest.MonkeyPatc
     line.send({"on": "a" * 50})
     with pytest.raises(OSError, match="too much waits"):
         line.send({"on": "a" * 50})
+
+
+def test_of_what_belongs_to_no_line_too_much_is_lost(sender: FrameSender, shared: FakeShared, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender_thread, "MOST_SINGLE", 3)
+    for number in range(5):
+        sender.put_single("all", {"ready": number})
+    line_of(sender).send({"ping": True})
+    sender.start()
+    until(lambda: len(shared.database.sent) == 4)
+    assert shared.database.sent[0][0] == "to"
 
 
 def test_what_nobody_foresaw_ends_a_line_not_the_thread(caplog: pytest.LogCaptureFixture, shared: FakeShared) -> None:

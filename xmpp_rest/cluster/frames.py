@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from xmpp_rest.processes.group import Message
 
 PAYLOAD = 7500  # bytes that a notification carries at most; a longer frame has a payload of its own, which the storage keeps elsewhere
+LONGEST_NAME = 40  # characters of the name of a line or a run: that of a channel in PostgreSQL has 63 at most
 NO_LINE = ""  # of a payload that belongs to no line, and is not counted
 
 # what is said: a frame has one of these keys
@@ -69,10 +70,14 @@ def unpack(payload: str) -> Envelope:
         (line, number, run), *frames = json.loads(payload)
     except (TypeError, RecursionError) as e:
         raise ValueError("a payload is a list that begins with three values") from e
-    is_right = isinstance(line, str) and isinstance(number, int) and isinstance(run, str) and all(isinstance(each, dict) for each in frames)
-    if not is_right:
+    is_right = (line == NO_LINE or _is_name(line)) and isinstance(number, int) and _is_name(run)
+    if not is_right or not all(isinstance(each, dict) for each in frames):
         raise ValueError("a payload has a line, a number, a run, and frames")
     return Envelope(line, number, run, frames)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_NAME and value.isascii() and value.isalnum()
 
 
 def take_each(frames: Iterable[Message], take: Callable[[Message], None]) -> None:

@@ -18,6 +18,7 @@ from xmpp_rest.processes.group import Message
 log = logging.getLogger("xmpp_rest.server")
 
 MOST = 64 << 20  # characters that may wait to be sent; a single message is shorter
+MOST_SINGLE = 10_000  # payloads that belong to no line and may wait
 LAST = 2.0  # seconds for what waits when it stops
 
 
@@ -58,7 +59,8 @@ class FrameSender:
     def put_single(self, to: str, frame: Message) -> None:
         """Send a frame that belongs to no line; it may be lost. Raises nothing."""
         with self._changed:
-            self._single += [(to, payload) for payload in pack(NO_LINE, 0, self._run_name, [frame_text(frame)])]
+            if len(self._single) < MOST_SINGLE:  # a stranger may cause as many as he likes
+                self._single += [(to, payload) for payload in pack(NO_LINE, 0, self._run_name, [frame_text(frame)])]
             self._changed.notify_all()
 
     def _run(self) -> None:
