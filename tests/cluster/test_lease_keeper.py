@@ -178,6 +178,18 @@ def test_of_two_with_one_id_the_later_goes_on(database: SimulatedDatabase, one: 
     assert copy.keeper.may_write()
 
 
+def test_a_look_that_outlasts_the_end_takes_the_next_speaker_for_no_copy(database: SimulatedDatabase, one: SimulatedNode) -> None:
+    pass_time(database, one, seconds=5)
+    former = one.keeper
+    former.stop()
+    one.begin()
+    pass_time(database, one, seconds=5)
+    former.turn()  # the database was slow
+    assert one.losses == []
+    pass_time(database, one, seconds=5)
+    assert owners(one) == ["one"]
+
+
 def test_a_copied_folder_is_known_under_another_name_as_well(database: SimulatedDatabase, one: SimulatedNode, other: SimulatedNode) -> None:
     pass_time(database, one, other, seconds=5)
     copy = SimulatedNode(database, "copy", offset=7, folder="one", lease="3")
