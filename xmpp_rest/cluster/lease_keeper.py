@@ -29,10 +29,6 @@ LOOKS = 6  # in the time of a lease
 HURRY = 5  # times as many, while an owner seems to be gone
 
 
-def _never() -> bool:
-    return False
-
-
 class LeaseKeeper:
     """One life of a speaker. `start` and `stop` are called once each, by who has locked the folder; its thread does the rest.
 
@@ -49,11 +45,11 @@ class LeaseKeeper:
         describe: Callable[[], Mapping[str, Any]],
         incidents: Incidents,
         clock: Callable[[], float] = lasting_clock,
-        drains: Callable[[], bool] = _never,
+        drains: Callable[[], bool] = bool,
     ) -> None:
         """`hosted`: the domain whose lease it is; `hosts`: those whose contents are written under it; `describe`: `info` of the node.
 
-        `drains`: whether the node is to take no lease now.
+        `drains`: whether the node is to take no lease now; `bool`: never.
         """
         self.identity = identity
         self._shared = shared
@@ -232,16 +228,13 @@ class LeaseKeeper:
     def _pause(self) -> float:
         """Seconds until the next look."""
         usual: float = self._settings.lease / LOOKS
-        hurries = not self._ownership.has_begun and self._candidate.suspects(self._clock(), usual)
-        return usual / HURRY if hurries else usual
+        return usual / HURRY if not self._ownership.has_begun and self._candidate.suspects(self._clock(), usual) else usual
 
     def _failed(self, error: Exception) -> None:
         self._candidate.failed()
         self._nodes.failed()
         text = "the database cannot be asked about the lease of %s: %s"
         self._incidents.report(log, "lease-unknown", text, self._hosted, " ".join(str(error).split()))
-
-    # one look
 
     def _look(self) -> None:
         shared = self._shared()
