@@ -7,6 +7,7 @@ PGOPTIONS="-c synchronous_commit=local" psql -v ON_ERROR_STOP=1 -U postgres -d p
     -v gw="$(cat "$secrets/gw-password")" -v standby="$(cat "$secrets/standby-password")" <<'SQL'
 CREATE ROLE gw LOGIN PASSWORD :'gw';
 CREATE DATABASE gw OWNER gw TEMPLATE template0 ENCODING 'UTF8';
+REVOKE CONNECT ON DATABASE gw FROM PUBLIC; -- who is connected may listen to what the nodes say to each other, and speak
 CREATE ROLE standby LOGIN REPLICATION PASSWORD :'standby';
 SELECT pg_create_physical_replication_slot('standby');
 SQL

@@ -235,5 +235,8 @@ def test_the_scripts_make_a_database_that_keeps_two_copies(pair: tuple[Primary, 
     with closing(driver.open_shared("gw.example")) as shared:
         assert shared.standby_settings().copies == 2
     driver.close()
+    for host in (standby, primary):  # a role that may connect hears what nodes say to each other
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            psycopg.connect(f"postgresql://standby:of-standby@{LOOPBACK}:{host.port}/gw")
     with psycopg.connect(f"postgresql://gw:of-gw@{LOOPBACK}:{standby.port}/gw") as connection:
         until(lambda: connection.execute("SELECT COUNT(*) FROM prosody").fetchone() == (1,))
