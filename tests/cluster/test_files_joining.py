@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from tests.processes.memory import MemoryGroup
 from xmpp_rest.cluster import files_joining
 from xmpp_rest.cluster.files_joining import FilesJoining
 from xmpp_rest.cluster.journals import SharedJournals
+from xmpp_rest.cluster.left_files import LeftEntry
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.journal import Journal, NotedEntry
@@ -100,6 +101,18 @@ class OfAnotherNode(MemoryGroup):
         return True
 
 
+def fail_at(monkeypatch: pytest.MonkeyPatch, journals: SharedJournals, text: str, *, times: int) -> None:
+    """Have the storage fail so often for what begins with this entry."""
+    take_left, failures = journals.take_left, [OSError(5, "away")] * times
+
+    def failing(kind: str, name: str, entries: Sequence[LeftEntry]) -> None:
+        if entries[0].text == text and failures:
+            raise failures.pop()
+        take_left(kind, name, entries)
+
+    monkeypatch.setattr(journals, "take_left", failing)
+
+
 def test_a_node_that_does_not_own_hands_its_files_to_the_owner_until_that_takes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +123,7 @@ def test_a_node_that_does_not_own_hands_its_files_to_the_owner_until_that_takes_
     (here := tmp_path / "web2").mkdir()
     leave(here)
     journals = journals_of(database, there)
+    fail_at(monkeypatch, journals, "c", times=2)
     processes: list[MemoryGroup] = []
     owner = Node(there, MemoryGroup(processes), journals)
     newcomer = Node(here, OfAnotherNode(processes), journals_of(database, here, owns=False))

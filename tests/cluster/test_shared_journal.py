@@ -276,8 +276,8 @@ def test_what_comes_with_a_failure_that_left_a_doubt_does_not_wait_for_another_o
         bench.journal.append(["b"])
     assert len(bench.rows.commits) == commits
     bench.rows.is_down, bench.step = None, 1.0
-    assert bench.journal.append(["c"]) == [3]
-    assert bench.rows.rows == {1: "\na", 3: "\nc"}
+    assert bench.journal.append(["c"]) == [2]
+    assert bench.rows.rows == {1: "\na", 2: "\nc"}
 
 
 def test_a_doubt_ends_without_another_entry(bench: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ class FilesJoining:
         self._journals = journals
         self._incidents = incidents
         self._handing_on = threading.Lock()
+        self._taken: Counter[tuple[str, str]] = Counter()  # entries of each file that the owner has; of the thread that has the lock
         self._remote = remote
         remote.offer(self)
         remote.on_role(self._take_role)
@@ -67,8 +69,9 @@ class FilesJoining:
     def _hand_file_on(self, kind: str, name: str, file: LeftFile) -> None:
         if self._remote.follows():  # else this node owns by now, and has read the file
             entries = file.entries()
-            for some in _in_parts(entries):
+            for some in _in_parts(entries[self._taken[kind, name] :]):
                 self.take_left(kind, name, [entry.to_json() for entry in some])
+                self._taken[kind, name] += len(some)  # another attempt goes on behind them
             file.taken(len(entries))
 
     @on_leader

@@ -100,6 +100,8 @@ class SharedJournal:
     def append(self, texts: Sequence[str], notes: Sequence[Any] = (), request_ids: Sequence[str] = ()) -> list[int]:
         """Append these; their numbers, once they are in the storage, with those of `notes` that are an Addition. Raises OSError."""
         count, now = len(texts), self._clock()
+        if self._doubtful is not None and now < self._failed_at + MOMENT:
+            raise OSError(errno.EIO, FAILED)
         each = zip(texts, notes or (None,) * count, request_ids or ("",) * count, strict=True)
         entries = [SharedEntry(written(text, of), note if isinstance(note, Addition) else None, now) for text, note, of in each]
         for error in self._group.run(entries):
@@ -154,8 +156,7 @@ class SharedJournal:
         """Keep all that several threads append, but for those who have waited while the storage failed. Raises OSError."""
         if entries and self._ending.is_set():
             raise OSError(errno.EBADF, ENDED)
-        until = self._failed_at + (MOMENT if self._doubtful is not None else 0.0)
-        fresh = [entry for entry in entries if entry.since > until]
+        fresh = [entry for entry in entries if entry.since > self._failed_at]
         failure = OSError(errno.EIO, FAILED) if len(fresh) < len(entries) else None
         if fresh or not entries:
             try:
@@ -164,7 +165,7 @@ class SharedJournal:
             except OSError:
                 self._failed_at = self._clock()
                 raise
-        return [None if entry.since > until or failure is None else failure for entry in entries]
+        return [None if entry.since > self._failed_at or failure is None else failure for entry in entries]
 
     def _keep(self, entries: Sequence[SharedEntry]) -> None:
         """Raises StorageError."""
