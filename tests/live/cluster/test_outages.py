@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -52,19 +53,22 @@ def test_the_database_is_down(machines: Machines, receiver: Receiver) -> None:
 
 
 def test_the_standby_is_gone(machines: Machines, receiver: Receiver) -> None:
-    """What no standby has confirmed is not said to be kept; it is kept, and sent."""
+    """What no standby has confirmed is not said to be kept; it is kept, and sent. Of many at once none waits for the failures of others."""
     node = machines.other(machines.owner())
     to = f"standby@{RECEIVER}"
-    assert send(node, to, 0) == 202
+    many = [to, *(f"standby{number}@{RECEIVER}" for number in range(5))]
+    for each in many:
+        assert send(node, each, 0) == 202
     machines.databases.lose_standby()
     began = time.monotonic()
-    assert send(node, to, 1) == 503
+    with ThreadPoolExecutor(len(many)) as pool:
+        assert list(pool.map(lambda each: send(node, each, 1), many)) == [503] * len(many)
     assert time.monotonic() - began < 15
     assert node.request("GET", "/data/settings", user="romeo").status == 200
     machines.databases.follow()
     until(lambda: send(node, to, 2) == 202)
-    receiver.wait_for(3, to=to)
-    assert list(dict.fromkeys(receiver.numbers[to])) == [0, 1, 2]
+    until(lambda: 2 in receiver.numbers[to])
+    assert list(dict.fromkeys(receiver.numbers[to])) in ([0, 1, 2], [0, 2])  # of many, some were refused before they were tried
 
 
 def send(node: Node, to: str, number: int) -> int:
