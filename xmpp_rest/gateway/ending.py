@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 from drivers import Driver
 from xmpp_rest.gateway.parts import Parts
@@ -36,14 +37,15 @@ def end_waiting(parts: Parts) -> None:
 
 
 def close_parts(parts: Parts, driver: Driver | None = None, *, have_begun: bool = True) -> None:
-    """End the rest: the part in the group, the threads, the sessions, and the storage, if it is given."""
+    """End the rest: the part in the group, the threads, the sessions, and the storage, if it is given: the process ends."""
     with ExitStack() as last:  # the last one first, each whatever becomes of those before
         if driver is not None:
             last.callback(driver.close)
         if parts.joined.cluster is not None:
             last.callback(parts.joined.cluster.close)
         if have_begun:
-            for end in (parts.streams.close, parts.remote.stop, parts.lease.stop, parts.collection.stop):
+            report = partial(parts.collection.stop, goes_on=driver is None)
+            for end in (parts.streams.close, parts.remote.stop, parts.lease.stop, report):
                 last.callback(end)
 
 

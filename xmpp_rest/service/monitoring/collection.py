@@ -77,7 +77,7 @@ class Collection:
         self._lock = threading.Lock()  # guards the four above
         self._writing = threading.Lock()
         self._has_role = False
-        self._stopped = False
+        self._stopped = self._goes_on = False
         self._collect_in_time: Probe[Totals] = Probe(lambda: self.collect(self._own()), patience=LIMIT, kept=0.0)
         self._hand_over_in_time: Probe[str] = Probe(lambda: self.report(self._own(), 0), patience=LIMIT, kept=0.0)
         self._remote = remote
@@ -106,7 +106,7 @@ class Collection:
             self._incidents.report(log, "metrics-unread", "the metrics of other processes cannot be read: %s", e)
             others = {}
         reports = {**others, own.process: own}
-        living = [report for report in reports.values() if report is own or lives(report.process)]
+        living = [report for report in reports.values() if report is own or (report.member and lives(report.process))]
         return _total(reports.values(), living, len(living))
 
     # the report of this process
@@ -114,9 +114,10 @@ class Collection:
     def _own(self) -> ProcessReport:
         with self._snapshot:
             self._number += 1
-            grows, holds = self._own_figures()
+            grows, holds = no_figures() if self._goes_on else self._own_figures()
             gauges = self._gauges(self._remote.group.is_leader or not self._has_role)
-            return ProcessReport(self._identity(), self._remote.group.id, self._number, self._counts.figures() | grows, holds | gauges)
+            member = "" if self._goes_on else self._remote.group.id
+            return ProcessReport(self._identity(), member, self._number, self._counts.figures() | grows, holds | gauges)
 
     def _identity(self) -> str:
         """The id of this process; made in it, not in one that it was forked off from."""
@@ -163,9 +164,9 @@ class Collection:
         finally:
             self._remote.timers.after(EVERY, lambda: self._remote.pool.submit(self._tick))
 
-    def stop(self) -> None:
-        """Hand over what was counted. Raises nothing."""
-        self._stopped = True
+    def stop(self, *, goes_on: bool = False) -> None:
+        """Hand over what was counted. Raises nothing. `goes_on`: this process does, and counts from zero again."""
+        self._goes_on, self._stopped = goes_on, True
         if not self._counts.enabled:
             return
         try:
@@ -239,7 +240,8 @@ class Collection:
 
     def _join_ended(self) -> list[str]:
         """Where many processes have ended, those that did so first become one; their ids."""
-        ended = [process for process in self._reports if process != self._process and not lives(process)]
+        reports = self._reports.values()
+        ended = [each.process for each in reports if each.process != self._process and not (each.member and lives(each.process))]
         if len(ended) <= MOST_ENDED:
             return []
         joined = [self._reports.pop(process) for process in ended]
