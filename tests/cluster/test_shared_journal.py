@@ -280,6 +280,25 @@ def test_what_comes_with_a_failure_that_left_a_doubt_does_not_wait_for_another_o
     assert bench.rows.rows == {1: "\na", 2: "\nc"}
 
 
+def test_the_end_of_a_journal_in_doubt_holds_up_nobody(bench: Bench) -> None:
+    bench.journal.close()
+    journal = SharedJournal(bench.rows, AckSilence(), lambda *_: None, bench.clock)
+    bench.rows.before = [CommitInDoubt("no answer of the standby")]
+    bench.rows.is_down = StorageError("away")
+    with pytest.raises(OSError, match="away"):
+        journal.append(["a"])
+    commits = len(bench.rows.commits)
+    journal.close()
+    assert len(bench.rows.commits) == commits
+
+
+class AckSilence(AckWriter):
+    """Tries nothing by itself."""
+
+    def wake(self) -> None:
+        """Nobody writes."""
+
+
 def test_a_doubt_ends_without_another_entry(bench: Bench) -> None:
     bench.rows.before = [CommitInDoubt("lost")]
     bench.rows.is_down = StorageError("away")

@@ -137,10 +137,14 @@ class SharedJournal:
             self.forget_notes()
 
     def close(self) -> None:
-        """Write what is collected; what cannot be written is handled again by the next owner. Takes nothing more."""
+        """Write what is collected; what cannot be written is handled again by the next owner. Takes nothing more.
+
+        Where a commit is in doubt, another attempt may take as long as that, and the next owner waits for it: then nothing is tried.
+        """
         self._ending.set()
         try:
-            self.settle()
+            if self._doubtful is None:
+                self.settle()
         except OSError as e:
             log.info("what was confirmed last may be sent again: %s", e)
         finally:
