@@ -160,10 +160,19 @@ def create_app(config: str | None = None, *, start: bool = True) -> Flask:
         if start:
             gateway: Gateway = app.extensions["gateway"]
             atexit.register(gateway.stop)  # other servers than ours tell an application of no end
-            gateway.start_in_time(is_lasting)
+            _start(gateway)
     except STARTING as e:
         raise _as_told(explained(e, settings)) from None
     return app
+
+
+def _start(gateway: Gateway) -> None:
+    """Start it; one that is refused leaves nothing open, which would hold the end of the process up. Raises what is lasting."""
+    try:
+        gateway.start_in_time(is_lasting)
+    except Exception:
+        gateway.stop()
+        raise
 
 
 def _as_told(error: CannotStart) -> Exception:

@@ -62,7 +62,8 @@ def prepare(settings: Settings) -> None:
         if not settings.cluster.is_on or is_lasting(e):
             raise
         log.warning("the processes of this node wait for the database: %s", " ".join(str(e).split()))
-    gateway.stop()
+    finally:
+        gateway.stop()
 
 
 def _code_of(serve: Callable[[], None], parent: int) -> int:

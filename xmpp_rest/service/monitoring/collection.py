@@ -112,10 +112,10 @@ class Collection:
     # the report of this process
 
     def _own(self) -> ProcessReport:
+        gauges = self._gauges(self._remote.group.is_leader or not self._has_role)  # may wait for the storage
         with self._snapshot:
             self._number += 1
             grows, holds = no_figures() if self._goes_on else self._own_figures()
-            gauges = self._gauges(self._remote.group.is_leader or not self._has_role)
             member = "" if self._goes_on else self._remote.group.id
             return ProcessReport(self._identity(), member, self._number, self._counts.figures() | grows, holds | gauges)
 
