@@ -108,7 +108,7 @@ def test_nothing_is_refused_lost_or_heard_twice(add_machine: AddMachine) -> None
         until(lambda had=had: all(len(sender.sent) > before + 5 or sender.refused for sender, before in zip(senders, had, strict=True)))  # type: ignore[misc]
         control = owner.gateway.parts.cluster
         assert control is not None
-        control.move(DOMAIN, other.gateway.settings.cluster.node)
+        assert control.move(DOMAIN, other.gateway.settings.cluster.node) == ""
         until(lambda other=other: other.owns)  # type: ignore[misc]
     for sender in senders:
         sender.end()

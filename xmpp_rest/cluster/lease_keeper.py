@@ -13,6 +13,7 @@ from xmpp_rest.cluster.candidate import Candidate
 from xmpp_rest.cluster.identity import NodeIdentity
 from xmpp_rest.cluster.lasting_clock import lasting_clock
 from xmpp_rest.cluster.lease_term import length_of
+from xmpp_rest.cluster.looks import Looks
 from xmpp_rest.cluster.node_beat import NodeBeat
 from xmpp_rest.cluster.node_list import NodeList, NodeSeen
 from xmpp_rest.cluster.owner import LeaseOwner
@@ -68,6 +69,7 @@ class LeaseKeeper:
         self._on_look: list[Callable[[], None]] = []
         self._on_loss: list[Callable[[Loss], None]] = []
         self._wake = threading.Event()
+        self._looks = Looks()
         self._taken = threading.Event()  # or to be stopped
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=run, name="lease", daemon=True) for run in (self._run, self._watch_term)]
@@ -138,6 +140,11 @@ class LeaseKeeper:
         """Look at once, as the owner may have changed. Any thread may call this."""
         self._wake.set()
 
+    def look_anew(self) -> None:
+        """Return once a look that begins after this call has ended (bounded): who has just come or gone is known then. Any thread may."""
+        if self._threads[0].is_alive():
+            self._looks.wait_for_new(self.look, self._settings.lease)
+
     def withdraw(self) -> None:
         """Take the lease no more, as this process is about to end."""
         self._has_withdrawn = True
@@ -198,16 +205,17 @@ class LeaseKeeper:
 
     def turn(self) -> None:
         """Look once, and do what follows from it. Called by its thread. Raises nothing."""
-        try:
-            self._look()
-            for listener in self._on_look:
-                listener()
-        except StorageError as e:
-            self._failed(e)
-        except Exception as e:
-            self._failed(e)
-            self._incidents.report(log, "lease-look", "the lease could not be looked after: %s", e, level=logging.ERROR, trace=True)
-        self._news.tell(self._known_owner)
+        with self._looks.under_way():
+            try:
+                self._look()
+                for listener in self._on_look:
+                    listener()
+            except StorageError as e:
+                self._failed(e)
+            except Exception as e:
+                self._failed(e)
+                self._incidents.report(log, "lease-look", "the lease could not be looked after: %s", e, level=logging.ERROR, trace=True)
+            self._news.tell(self._known_owner)
 
     def _watch_term(self) -> None:
         """Give up at the end of the term, whatever the database does."""

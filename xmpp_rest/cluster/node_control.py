@@ -129,6 +129,8 @@ class NodeControl:
         keeper = self._speaking()
         if domain not in self._settings.domains:
             return f"{domain} is not hosted here; write one of {', '.join(self._settings.domains)}"
+        if node not in self._living(keeper):
+            keeper.look_anew()  # it may have begun a moment ago
         if node not in (names := self._living(keeper)):
             return f"there is no living node {node}; write one of {', '.join(names)}"
         if keeper.owner is None:
@@ -138,7 +140,10 @@ class NodeControl:
     @on_leader
     def _hand_to(self, node: str) -> str:
         """In the owner: have that node own next."""
-        if self._speaking().move_to(node):
+        keeper = self._speaking()
+        if node not in keeper.others():
+            keeper.look_anew()  # as another node knows it
+        if keeper.move_to(node):
             return ""
         return f"node {node} does not take it: it drains, has [cluster] may_own = no, or the owner is changing already"
 
