@@ -43,11 +43,15 @@ from drivers.batches import result_of
 from drivers.copies import OnCopied, StorageFile, unsaid
 from drivers.errors import BadStorageURL as BadStorageURL
 from drivers.errors import BadValue as BadValue
+from drivers.errors import CommitInDoubt as CommitInDoubt
 from drivers.errors import ItemNotFound as ItemNotFound
 from drivers.errors import NoCopies as NoCopies
 from drivers.errors import StorageError as StorageError
 from drivers.members import changed_members, members_of
+from drivers.node_table import NodeTable
 from drivers.observed import StorageObserver
+from drivers.shared import LeaseLost as LeaseLost
+from drivers.shared import Shared as Shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +283,30 @@ class Driver(ABC):
 
     def read_only(self) -> None:  # noqa: B027  # not every driver can tell
         """From now on write nothing, not even on opening. For a storage that exists; called before any other method but `exists`."""
+
+    shared = False
+    """Whether gateways on several machines can use the storage, and meet in it."""
+
+    def open_shared(self, domain: str, *, url: str = "", notify: bool = True, poll: float = 0.02, lease: float = 3.0) -> Shared:
+        """What the gateways of a domain share: once per process, after the fork. Connects, and makes what is missing, at the first call.
+
+        `url`: another way to the same storage, for what a pooler cannot do. Without `notify`, frames are polled for, each `poll` seconds.
+        `lease`: seconds of silence after which a node counts as gone. Raises StorageError where `shared` is not so.
+        """
+        raise StorageError("this storage is for one machine; for several, [storage] url must name a PostgreSQL database", lasting=True)
+
+    def node_table(self, domain: str) -> NodeTable:
+        """The rows of the gateways of a domain, by the connections that the driver has; made at the first call.
+
+        Raises StorageError where `shared` is not so.
+        """
+        raise StorageError("this storage is for one machine, and knows of no others")
+
+    def in_cluster(self, lease: float) -> None:  # noqa: B027  # for those that are `shared`
+        """From now on others write as well, who do not use this data folder; called before any other method but `read_only`.
+
+        `lease`: as for `open_shared`; a transaction whose process stands still does not hold others up for longer than two thirds of it.
+        """
 
     def observed_by(self, observer: StorageObserver) -> None:  # noqa: B027  # not every driver tells
         """Tell `observer`, and no other one, of each commit and each error from now on."""

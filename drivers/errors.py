@@ -24,6 +24,10 @@ class BadValue(StorageError, ValueError):
     """The value cannot be stored (not in JSON's model, too deep, text that the format cannot hold)."""
 
 
+class CommitInDoubt(StorageError):
+    """The change may have been made: the storage was lost, or took too long, while it was committing."""
+
+
 class NoCopies(StorageError):
     """The driver makes no copies of its storage; the sentence says what does."""
 

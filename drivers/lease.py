@@ -8,7 +8,7 @@ the time of the last renewal. The processes of one gateway are one node. A lease
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from drivers import Driver, StorageError, Table
@@ -58,11 +58,18 @@ class Lease:
     """One process's view of its gateway's leases. Methods raise StorageError, and LeaseTaken as they say."""
 
     def __init__(
-        self, driver: Driver, node: str, where: str, domains: Sequence[str], clock: Callable[[], float] = time.time, *, over: str = ""
+        self,
+        driver: Driver,
+        node: str,
+        where: str,
+        domains: Sequence[str],
+        clock: Callable[[], float] = time.time,
+        *,
+        over: Collection[str] = (),
     ) -> None:
         """`node`: the same for all processes of one gateway, and for no other; `where`: a description for people.
 
-        `over`: another node, of a gateway that is known not to run, so that its leases are as good as free.
+        `over`: other nodes, of gateways that are known not to run, so that their leases are as good as free.
         """
         self._driver = driver
         self._node = node
@@ -80,7 +87,7 @@ class Lease:
             old, now = holdings(table), self._clock()
             for domain in self._domains:
                 holding = old.get(domain)
-                if holding and holding.node not in (self._node, self._over) and holding.is_valid(now):
+                if holding and holding.node not in (self._node, *self._over) and holding.is_valid(now):
                     raise LeaseTaken(_sentence(domain, holding, now))
                 epochs[domain] = holding.epoch + (holding.node != self._node) if holding else 1
             return self._to_table(table, epochs, now)

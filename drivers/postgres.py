@@ -7,15 +7,20 @@ that the engine gives up for a conflict is run again. One trigger keeps counts o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from drivers import BadStorageURL, NoCopies, doubts
+from drivers import Addition, BadStorageURL, BadValue, NoCopies, Shared, StorageError, doubts
 
 try:
     import psycopg
-    from psycopg.conninfo import conninfo_to_dict
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+    from drivers.sql.cluster.connecting import SideConnections
+    from drivers.sql.cluster.shared import PostgresShared
+    from drivers.sql.pooled_nodes import PooledNodes
+    from drivers.sql.postgresadditions import Extension
     from drivers.sql.postgresengine import PostgresEngine
 except ImportError as e:
     raise ImportError(f"psycopg 3 and psycopg_pool are needed ({e}); pip install 'xmpp-rest[postgres]'") from e
@@ -23,6 +28,8 @@ except ImportError as e:
 from drivers.copies import OnCopied, StorageFile, unsaid
 from drivers.generations import Generations
 from drivers.names import checked_key
+from drivers.node_table import NodeTable
+from drivers.shared import COMMIT_WAIT
 from drivers.sql.driver import SQLDriver
 
 CONNECT_TIMEOUT = {False: 10, True: 3}
@@ -36,6 +43,10 @@ DEFAULTS: dict[str, str | int | None] = {
     "tcp_user_timeout": 25_000,
 }
 """Parameters of libpq, unless the URL has them."""
+IN_CLUSTER: dict[str, str | int | None] = {"connect_timeout": 3, "keepalives_idle": 5, "keepalives_interval": 2, "tcp_user_timeout": 10_000}
+"""Others in place of these where several machines meet: requests wait for 10 s."""
+STANDSTILL = 2 / 3
+"""Of the lease: how long a process that stands still inside a transaction holds others up, who want to take over from it."""
 TIMEOUT = 30.0
 """Seconds, unless the URL has a `statement_timeout`."""
 
@@ -43,18 +54,31 @@ TIMEOUT = 30.0
 class Postgres(SQLDriver):
     """Storage in a PostgreSQL database; see `docs/drivers.md`."""
 
+    shared = True
+
     def __init__(self, rest: str, base: Path) -> None:
         """`rest` is `//user@host/database` or `host=… dbname=…`, as libpq reads it. Connects at the first call."""
-        rest, timeout = _without_timeout(rest)
-        conninfo = f"postgresql:{rest}" if rest.startswith("//") else rest
-        try:
-            parameters = conninfo_to_dict(conninfo, connect_timeout=None)
-        except psycopg.ProgrammingError as e:
-            raise BadStorageURL(f"the URL of the PostgreSQL storage cannot be read: {e}") from e
-        several = "," in str(parameters.get("host", ""))
-        parameters = {**DEFAULTS, "connect_timeout": CONNECT_TIMEOUT[several], **parameters}
-        self._postgres = PostgresEngine(parameters, timeout)
+        self._given, self._timeout = _parameters(rest)
+        several = "," in str(self._given.get("host", ""))
+        self._postgres = PostgresEngine({**DEFAULTS, "connect_timeout": CONNECT_TIMEOUT[several], **self._given}, self._timeout)
+        self._alone = True
         super().__init__(self._postgres, Generations(base))
+
+    def in_cluster(self, lease: float) -> None:
+        self._alone = False
+        self._postgres.in_cluster({**DEFAULTS, **IN_CLUSTER, **self._given}, lease * STANDSTILL, min(self._timeout, COMMIT_WAIT))
+
+    def unchanged(self, user: str | None, host: str, store: str) -> Callable[[], bool] | None:
+        return super().unchanged(user, host, store) if self._alone else None  # the numbers are those of one data folder
+
+    def open_shared(self, domain: str, *, url: str = "", notify: bool = True, poll: float = 0.02, lease: float = 3.0) -> Shared:
+        given = _parameters(re.sub(r"^postgres(ql)?:", "", url))[0] if url else self._given
+        conninfo = make_conninfo(**{**DEFAULTS, **IN_CLUSTER, **given})
+        connections = SideConnections(conninfo, self._postgres.translated, notify=notify)
+        return PostgresShared(self._postgres, domain, connections, notify=notify, poll=poll, lease=lease)
+
+    def node_table(self, domain: str) -> NodeTable:
+        return PooledNodes(self._postgres, domain)
 
     def doubts(self) -> Iterator[str]:
         yield from doubts.about_twins(self._postgres.look(doubts.TWINS, "prosody"), "ctid")
@@ -63,9 +87,28 @@ class Postgres(SQLDriver):
     def copies(self, scratch: Path, progress: OnCopied = unsaid) -> Iterator[StorageFile]:
         raise NoCopies("PostgreSQL is backed up by its own program: run `xmpp-rest backup --without-storage` first, then pg_dump")
 
+    def archive_extend_all(self, additions: Sequence[Addition]) -> list[Exception | None]:
+        extension = Extension(additions)
+        try:
+            self._postgres.change(self._postgres.fences.around(extension.write, extension.hosts))
+        except BadValue:
+            return super().archive_extend_all(additions)  # one by one, to learn which of them it was
+        except StorageError as e:
+            return [error or e for error in extension.errors]
+        return extension.errors
+
     def purge(self, user: str, host: str) -> None:
         super().purge(user, host)
         self._postgres.forget(checked_key(user, host, "any"))
+
+
+def _parameters(rest: str) -> tuple[dict[str, Any], float]:
+    """The parameters of libpq in what follows the scheme of a URL, and the seconds of `statement_timeout`. Raises BadStorageURL."""
+    rest, timeout = _without_timeout(rest)
+    try:
+        return conninfo_to_dict(f"postgresql:{rest}" if rest.startswith("//") else rest, connect_timeout=None), timeout
+    except psycopg.ProgrammingError as e:
+        raise BadStorageURL(f"the URL of the PostgreSQL storage cannot be read: {e}") from e
 
 
 def _without_timeout(rest: str) -> tuple[str, float]:

@@ -31,7 +31,8 @@ ALLOWED = {  # layer → layers of the project that it may import, besides itsel
     "xmpp_rest.service": LOWEST | {"processes", "link", "auth", "http.encodings", "http.dates", "__version__", "drivers"},
     "xmpp_rest.importing": LOWEST | {"processes", "auth", "service", "drivers"},
     "xmpp_rest.api": LOWEST | {"processes", "link", "auth", "service", "http", "__version__", "drivers"},
-    "xmpp_rest.gateway": LOWEST | {"processes", "link", "auth", "service", "api", "serving", "http", "__version__", "drivers"},
+    "xmpp_rest.cluster": LOWEST | {"processes", "link.journal", "link.journals", "__version__", "drivers"},
+    "xmpp_rest.gateway": LOWEST | {"processes", "cluster", "link", "auth", "service", "api", "serving", "http", "__version__", "drivers"},
 }
 IMPURE = {"flask", "threading", "socket", "pathlib", "os", "subprocess", "sqlite3"}
 

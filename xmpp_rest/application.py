@@ -42,6 +42,7 @@ from xmpp_rest.config.load import load_settings
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.exit_codes import CannotStart
 from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.gateway.requests_in_progress import RequestsInProgress
 from xmpp_rest.gateway.startup import STARTING, explained, is_lasting
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.request import WholeRequest
@@ -55,6 +56,7 @@ from xmpp_rest.serving.watched import Watched
 log = logging.getLogger("xmpp_rest.server")
 
 PROBED = frozenset({"ops.live", "ops.ready"})  # endpoints
+BEGUN = "xmpp_rest.begun"  # in an environ: with which parts the request began
 SPARED = frozenset({"ops.health", "ops.metrics", "ntfy.ntfyhealth"})  # answered without the storage as well
 
 
@@ -84,6 +86,8 @@ def build(settings: Settings) -> Flask:
     rate_limits.install(app)
     cors.install(app, lambda: gateway.settings.server.origins)
     app.before_request(partial(_begin, gateway))
+    if gateway.in_progress is not None:
+        app.teardown_request(partial(_end, gateway.in_progress))
     answer_failures(app)
     answers = app.extensions[EXTENSION] = gateway.answers
     app.wsgi_app = Watched(_believing(app.wsgi_app, gateway), answers)  # type: ignore[method-assign]
@@ -116,6 +120,8 @@ def _begin(gateway: Gateway) -> Response | None:
         return Response(b"", 200, {"Allow": "GET, HEAD, POST, PUT, DELETE, OPTIONS"})
     if asked.endpoint in PROBED:
         return None
+    if gateway.in_progress is not None:
+        environ[BEGUN] = gateway.in_progress.enter()
     try:
         gateway.start()
         gateway.parts.lease.require()
@@ -128,6 +134,13 @@ def _begin(gateway: Gateway) -> Response | None:
         if asked.endpoint not in SPARED:
             raise
     return None
+
+
+def _end(in_progress: RequestsInProgress, _: BaseException | None) -> None:
+    """After each request."""
+    begun: int | None = request.environ.pop(BEGUN, None)
+    if begun is not None:
+        in_progress.leave(begun)
 
 
 def create_app(config: str | None = None, *, start: bool = True) -> Flask:
@@ -147,10 +160,19 @@ def create_app(config: str | None = None, *, start: bool = True) -> Flask:
         if start:
             gateway: Gateway = app.extensions["gateway"]
             atexit.register(gateway.stop)  # other servers than ours tell an application of no end
-            gateway.start_in_time(is_lasting)
+            _start(gateway)
     except STARTING as e:
         raise _as_told(explained(e, settings)) from None
     return app
+
+
+def _start(gateway: Gateway) -> None:
+    """Start it; one that is refused leaves nothing open, which would hold the end of the process up. Raises what is lasting."""
+    try:
+        gateway.start_in_time(is_lasting)
+    except Exception:
+        gateway.stop()
+        raise
 
 
 def _as_told(error: CannotStart) -> Exception:

@@ -22,10 +22,10 @@ _TAKEN = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 class RequestNotes:
     """What is known of one request. `account`: what its text names; None: nobody has said. `streams`: its answer is an event stream.
 
-    `hook`: the name of the hook that it is to, "" for none.
+    `hook`: the name of the hook that it is to, "" for none; `vain`: whether it has waited in vain for a process that leads.
     """
 
-    __slots__ = ("account", "api", "hook", "request_id", "streams")
+    __slots__ = ("account", "api", "hook", "request_id", "streams", "vain")
 
     def __init__(self, request_id: str, api: str = OTHER) -> None:
         self.request_id = request_id
@@ -33,6 +33,7 @@ class RequestNotes:
         self.account: object = None
         self.hook = ""
         self.streams = False
+        self.vain = False
 
     def is_of(self, api: str) -> None:
         """It is a request to this API."""
@@ -49,6 +50,10 @@ class RequestNotes:
     def is_streamed(self) -> None:
         """Its answer is an event stream."""
         self.streams = True
+
+    def has_waited(self) -> None:
+        """It has waited in vain for a process that leads."""
+        self.vain = True
 
 
 CURRENT: ContextVar[RequestNotes | None] = ContextVar("request", default=None)
@@ -74,6 +79,18 @@ def current_id() -> str | None:
     """The id of the request at hand."""
     notes = CURRENT.get()
     return notes.request_id if notes is not None else None
+
+
+def has_waited_in_vain() -> bool:
+    """Whether the request at hand has waited as long for a process that leads as one may, so that it waits no more."""
+    notes = CURRENT.get()
+    return notes is not None and notes.vain
+
+
+def note_vain_wait() -> None:
+    """No process has led for as long as the request at hand may wait."""
+    if (notes := CURRENT.get()) is not None:
+        notes.has_waited()
 
 
 def note_account(account: object) -> None:

@@ -30,6 +30,12 @@ class CommitWatch:
         self._some = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Let the thread end, once no commit is waited for; no other one comes. Does not wait."""
+        self._stopping = True
+        self._some.set()
 
     @contextmanager
     def watching(self, connection: psycopg.Connection[tuple[object, ...]]) -> Iterator[None]:
@@ -59,6 +65,8 @@ class CommitWatch:
             self._some.clear()
             if self._began:
                 self._some.set()
+            elif self._stopping:
+                return
 
     def _cancel(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
         log.warning("a commit has waited for a synchronous standby for %.0f s", self._seconds)

@@ -15,10 +15,12 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from drivers import StorageError
+from drivers import CommitInDoubt, StorageError
 from drivers.names import Key
 from drivers.observed import READ, WRITE, observed, timed
+from drivers.sql.boundedconnection import BoundedConnection
 from drivers.sql.commitwatch import CommitWatch
+from drivers.sql.fences import Fences
 from drivers.sql.postgreserrors import READ_ONLY, UNKNOWN, OutcomeUnknown, TransactionConflict, is_conflict, storage_error
 from drivers.sql.postgresindexes import PostgresIndexes
 from drivers.sql.postgresschema import TABLES, ensure_schema, ensure_triggers, has_triggers, names
@@ -27,6 +29,7 @@ from drivers.sql.postgressession import (
     Absent,
     Connection,
     PostgresSession,
+    bound_standstill,
     bound_waits,
     empty_table,
     is_pooled,
@@ -39,6 +42,8 @@ CONNECT = 5.0
 """Seconds that a call waits for a connection."""
 POOL = 10
 """Connections per process at most."""
+SILENCE = 3.0
+"""Seconds after which a database that should have said that it took too long, or confirmed the end of a commit's wait, is given up."""
 IDLE = 300.0  # seconds until an unused connection is closed
 PAUSE = (0.002, 0.05)  # seconds before a transaction is run again
 
@@ -53,6 +58,7 @@ class PostgresEngine(Engine):
     def __init__(self, parameters: dict[str, Any], timeout: float) -> None:
         """`timeout`: seconds that a statement may take, and that a write waits for others and is run again after conflicts."""
         self._conninfo = make_conninfo(**parameters)
+        self.fences = Fences()
         self._name = f"PostgreSQL database {parameters.get('dbname', '')!r} at {parameters.get('host', 'localhost')}"
         self._timeout = timeout
         # by process id: a connection must not be used after a fork
@@ -62,6 +68,7 @@ class PostgresEngine(Engine):
         self._closed = False
         self._read_only = False
         self._pooled = False
+        self._standstill: float | None = None
         self._absent = NOTHING_ABSENT
         self.has_summaries = False
         self.indexes = PostgresIndexes(self._connect, self._name)
@@ -84,22 +91,31 @@ class PostgresEngine(Engine):
             raise StorageError("a function given to update() must not write to the same storage")
         self._writing.now = True
         try:
-            return self._change(locked)
+            return self.change(self.fences.around(locked, (key.host,)))
         finally:
             self._writing.now = False
 
     def bulk_write(self, work: Callable[[DatabaseSession], None]) -> None:
-        self._change(work)
+        self.change(self.fences.around(work, None))
 
     def forget(self, key: Key) -> None:
         """Remove the lock rows of a user's stores."""
-        self._change(lambda session: session.run(FORGET, key.host, key.user))
+        self.change(self.fences.around(lambda session: session.run(FORGET, key.host, key.user), (key.host,)))
+
+    def change(self, work: Callable[[DatabaseSession], T]) -> T:
+        """Run `work` in a transaction, without adding fences; it is durable at return. It may be run again."""
+        return self._again(partial(self._committed, work=lambda connection: work(PostgresSession(connection))), WRITE)
 
     def look(self, sql: str, table: str) -> list[Row]:
         """The rows of a query of one table, if that table exists; makes no tables."""
         with self._errors(), self._connect() as connection:
             session = PostgresSession(connection)
             return session.rows(sql) if session.rows("SELECT 1 WHERE to_regclass(?) IS NOT NULL", table) else []
+
+    def make(self, ensure: Callable[[Connection], object]) -> None:
+        """Make what is missing beside the content."""
+        with self._errors(), self._connect() as connection:
+            ensure(connection)
 
     def exists(self) -> bool:
         with self._errors(), self._connect() as connection:
@@ -108,14 +124,21 @@ class PostgresEngine(Engine):
     def read_only(self) -> None:
         self._read_only = True
 
+    def in_cluster(self, parameters: dict[str, Any], standstill: float, timeout: float) -> None:
+        """From now on connect with these parameters, and let the database end transactions that do nothing for so many seconds.
+
+        `timeout`: another one than the constructor's, and also how long an answer is waited for if the database says nothing at all.
+        """
+        self._conninfo = make_conninfo(**parameters)
+        self._standstill, self._timeout = standstill, timeout
+
     def close(self) -> None:
         self._closed = True
         pool = self._pools.pop(os.getpid(), None)
         if pool is not None:
             pool.close()
-
-    def _change(self, work: Callable[[DatabaseSession], T]) -> T:
-        return self._again(partial(self._committed, work=lambda connection: work(PostgresSession(connection))), WRITE)
+        if (watch := self._watches.pop(os.getpid(), None)) is not None:
+            watch.stop()
 
     def _committed(self, connection: Connection, work: Callable[[Connection], T]) -> T:
         with timed(self.observer):
@@ -125,9 +148,16 @@ class PostgresEngine(Engine):
         def bounded(connection: Connection) -> T:
             if self._pooled:
                 bound_waits(connection, self._timeout, local=True)
+                if self._standstill is not None:
+                    bound_standstill(connection, self._standstill, local=True)
             return work(connection)
 
-        return transaction(connection, bounded, self._watches.setdefault(os.getpid(), CommitWatch(self._timeout)))
+        return transaction(connection, bounded, self._watch)
+
+    @property
+    def _watch(self) -> CommitWatch:
+        """That of this process."""
+        return self._watches.get(os.getpid()) or self._watches.setdefault(os.getpid(), CommitWatch(self._timeout))
 
     def _again(self, attempt: Callable[[Connection], T], operation: str) -> T:
         """Run an attempt, and run it again after a conflict; never if it may have succeeded."""
@@ -185,27 +215,34 @@ class PostgresEngine(Engine):
             configure=self._configure,
             check=ConnectionPool.check_connection,
             open=True,
+            connection_class=psycopg.Connection if self._standstill is None else BoundedConnection,
         )
 
     def _configure(self, connection: Connection) -> None:
+        if isinstance(connection, BoundedConnection):
+            connection.limit = self._timeout + SILENCE
         if is_pooled(connection):
             self._pooled = True
         else:
             bound_waits(connection, self._timeout, local=False)
+            if self._standstill is not None:
+                bound_standstill(connection, self._standstill, local=False)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except PoolTimeout as e:
+        except (psycopg.Error, OutcomeUnknown) as e:
+            raise self.translated(e) from e
+
+    def translated(self, error: psycopg.Error | OutcomeUnknown) -> Exception:
+        """The error of the contract, or TransactionConflict."""
+        if isinstance(error, PoolTimeout):
             sentence = f"no connection could be had for {CONNECT:.0f} s"
-            raise StorageError(f"{self._name}: {sentence}", told=sentence) from e
-        except OutcomeUnknown as e:
-            raise StorageError(f"{self._name}: {UNKNOWN} ({e})", told=UNKNOWN) from e
-        except psycopg.Error as e:
-            if is_conflict(e):
-                raise TransactionConflict from e
-            raise storage_error(self._name, e, self._timeout) from e
+            return StorageError(f"{self._name}: {sentence}", told=sentence)
+        if isinstance(error, OutcomeUnknown):
+            return CommitInDoubt(f"{self._name}: {UNKNOWN} ({error})", told=UNKNOWN)
+        return TransactionConflict() if is_conflict(error) else storage_error(self._name, error, self._timeout)
 
 
 @contextmanager

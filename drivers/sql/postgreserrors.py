@@ -22,6 +22,7 @@ SENTENCES = {
     "42": "the tables are not those of this storage",
     "53100": "the database has no space left",
     "53": "the database has run out of something",
+    "25P03": "the process stood still in the midst of a change, which was not made",
     "55P03": "others have been writing the same store for {:.0f} s",
     "57014": "the database took longer than {:.0f} s",
     "57P": "the database is being shut down",

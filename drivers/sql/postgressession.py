@@ -85,13 +85,22 @@ def is_pooled(connection: Connection) -> bool:
 
 def bound_waits(connection: Connection, seconds: float, *, local: bool) -> None:
     """Let no statement wait for longer: in this transaction (`local`), or on this connection."""
-    for setting in ("lock_timeout", "statement_timeout"):
-        sql = f"SET {'LOCAL ' if local else ''}{setting} = {seconds * 1000:.0f}".encode()
-        if local:
-            connection.execute(sql)
-        else:
-            with suppress(psycopg.Error):  # an engine that lacks one has its own limit
-                connection.execute(sql)
+    _bound(connection, ("lock_timeout", "statement_timeout"), seconds, local=local)
+
+
+def bound_standstill(connection: Connection, seconds: float, *, local: bool) -> None:
+    """Have the database end a session that has begun a transaction and says nothing for longer: its process may stand still."""
+    _bound(connection, ("idle_in_transaction_session_timeout",), seconds, local=local)
+
+
+def _bound(connection: Connection, settings: Sequence[str], seconds: float, *, local: bool) -> None:
+    each = [f"SET {'LOCAL ' if local else ''}{setting} = {seconds * 1000:.0f}" for setting in settings]
+    if local:
+        connection.execute("; ".join(each).encode())
+        return
+    for sql in each:
+        with suppress(psycopg.Error):  # an engine that lacks one has its own limit
+            connection.execute(sql.encode())
 
 
 def transaction(connection: Connection, work: Callable[[Connection], T], watch: CommitWatch | None = None) -> T:

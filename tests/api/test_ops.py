@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.cluster.made_up import MadeUpNode
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.gateway import Gateway
 
 
 def test_health_needs_no_credentials(client: FlaskClient) -> None:
@@ -34,6 +40,36 @@ def test_status_says_why_a_stream_is_down(make_app: object) -> None:
             break
     assert [s["domain"] for s in streams] == [DOMAIN, f"muclight.{DOMAIN}", f"conference.{DOMAIN}"]
     assert {(s["reason"], s["accepted"], s["outbox"]) for s in streams} == {("unreachable", 0, 0)}
+
+
+def test_status_tells_of_one_machine_and_of_several(client: FlaskClient, gateway: Gateway) -> None:
+    gateway.start()
+    found = client.get("/status", headers=basic("admin")).json
+    assert found is not None
+    assert found["cluster"] == {"kind": "none"}
+    node = MadeUpNode()
+    gateway.parts = replace(gateway.parts, cluster=node)
+    found = client.get("/status", headers=basic("admin")).json
+    assert found is not None
+    assert found["cluster"] == node.figures()
+    assert found["link"] == {"kind": "none", "streams": []}
+
+
+def test_status_of_a_node_is_there_while_nobody_owns(client: FlaskClient, gateway: Gateway) -> None:
+    """Who looks for the reason must not have to wait for an owner."""
+
+    def nobody() -> list[dict[str, Any]]:
+        raise GatewayError("link-down")
+
+    gateway.start()
+    node = MadeUpNode()
+    node.owner, node.grace = "", 0.0
+    gateway.parts = replace(gateway.parts, cluster=node, link_status=nobody)
+    found = client.get("/status", headers=basic("admin")).json
+    assert found is not None
+    assert found["cluster"] == node.figures()
+    assert found["reasons"] == [{"check": "lease", "reason": "no-owner"}]
+    assert (found["processes"], found["domain"], "link" in found) == (1, DOMAIN, False)
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/health/x"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from flask.testing import FlaskClient
 
 from drivers import StorageError
 from drivers.lease import LeaseTaken
+from tests.cluster.made_up import MadeUpNode
 from tests.conftest import DOMAIN, MakeApp
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway import readiness
@@ -190,3 +192,60 @@ def test_a_storage_that_does_not_answer(client: FlaskClient, gateway: Gateway, m
     answer = client.get("/health")
     assert (answer.status_code, answer.json) == (500, {"status": "ok", "health": "orange", "database": "red"})
     assert client.get("/livez").status_code == 200
+
+
+def test_a_node_that_drains_is_not_ready_and_serves_on(client: FlaskClient, gateway: Gateway) -> None:
+    node = MadeUpNode()
+    gateway.parts = replace(gateway.parts, cluster=node)
+    assert ready(client)[0] == 200
+    node.draining = True
+    assert ready(client) == unavailable({"check": "process", "reason": "draining"})
+    assert client.get("/livez").status_code == 200
+    node.draining = False
+    assert ready(client)[0] == 200
+
+
+def test_a_node_without_an_owner_is_ready_for_as_long_as_requests_wait(gateway: Gateway) -> None:
+    now, answers = [1000.0], [True]
+
+    def ask() -> list[dict[str, Any]]:
+        if not answers[0]:
+            raise GatewayError("link-down")
+        return []
+
+    def lease() -> str:
+        return next(check.reason for check in judged.checks() if check.check == "lease")
+
+    gateway.start()
+    gateway.parts = replace(gateway.parts, cluster=MadeUpNode(), link_status=ask)
+    judged = readiness.Readiness(gateway, lambda: now[0])
+    answers[0] = False
+    assert lease() == "no-owner"  # it has not met one yet
+    answers[0] = True
+    assert lease() == ""
+    answers[0] = False
+    now[0] += 9.9
+    assert lease() == ""
+    now[0] += 0.2
+    assert lease() == "no-owner"
+
+
+def test_a_node_that_knows_that_nobody_owns_says_so(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its calls wait for an owner; one that does not answer is another matter."""
+    going = threading.Event()
+
+    def wait() -> list[dict[str, Any]]:
+        going.wait(30)
+        return []
+
+    gateway.start()
+    node = MadeUpNode()
+    gateway.parts = replace(gateway.parts, cluster=node, link_status=wait)
+    monkeypatch.setattr(readiness, "OWNER_SECONDS", 0.1)
+    try:
+        reasons = []
+        for node.owner in ("web2", ""):
+            reasons += [check.reason for check in readiness.Readiness(gateway).checks() if check.check == "lease"]
+        assert reasons == ["owner-silent", "no-owner"]
+    finally:
+        going.set()

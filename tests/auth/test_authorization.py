@@ -121,7 +121,7 @@ def test_nothing_else_reads_the_field() -> None:
     readers = {str(path.relative_to(root)) for path in root.rglob("*.py") if reading.search(path.read_text("utf-8"))}
     naming_the_fault = {"api/rest/denied.py"}
     of_something_else = {
-        "auth/prosody_tokens.py", "auth/record.py", "cli/file_calls.py", "config/readers.py", "service/files/slots.py", "service/messages/idempotency.py",
+        "auth/prosody_tokens.py", "auth/record.py", "auth/sealing.py", "cli/file_calls.py", "config/readers.py", "service/files/slots.py", "service/messages/idempotency.py",
         "service/hooks/signatures.py", "link/c2s/sasl.py", "link/c2s/scram.py",
     }
     in_the_query = {"api/ntfy/credentials.py"}

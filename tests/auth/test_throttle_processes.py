@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 
 from tests.conftest import DOMAIN, PASSWORD
-from tests.processes.memory import alone, cut, processes
+from tests.link.attached import until
+from tests.processes.memory import MemoryGroup, alone, cut, processes
 from xmpp_rest.auth.caller import Caller, Denial, DenialReason
-from xmpp_rest.auth.throttle import Throttle
+from xmpp_rest.auth.throttle import UNTOLD, Throttle
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 
 Attempt = Callable[[Gateway, str], object]
 JULIET = parse_jid(f"juliet@{DOMAIN}")
+KEY = ("juliet", "192.0.2.1")
 
 
 @pytest.fixture
@@ -88,3 +91,32 @@ def test_an_attempt_counts_here_though_the_leader_has_ended(caplog: pytest.LogCa
     with caplog.at_level("INFO"):
         assert throttles[1].failed(key) > 0
     assert "do not hear" in caplog.text
+
+
+def test_a_machine_that_finds_no_owner_answers_at_once_and_tells_later(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    remotes = processes(2)
+    for remote in remotes:
+        cast(MemoryGroup, remote.group).spans_nodes = True
+    throttles = [Throttle(1, remote) for remote in remotes]
+    for remote in remotes:
+        remote.start()
+    owned, told = threading.Event(), threading.Event()
+    tell = remotes[1].tell_others
+
+    def tell_once_owned(name: str, **arguments: Any) -> None:
+        assert owned.wait(30)
+        tell(name, **arguments)
+        told.set()
+
+    monkeypatch.setattr(remotes[1], "tell_others", tell_once_owned)
+    throttles[1].failed(KEY)
+    assert throttles[1].failed(KEY) > 0
+    assert not throttles[0].charges(KEY)
+    with caplog.at_level("INFO"):
+        for number in range(UNTOLD + 2):
+            throttles[1].failed((f"user{number}", "192.0.2.2"))
+    assert "of so many" in caplog.text
+    owned.set()
+    until(lambda: throttles[0].charges(KEY))
+    for remote in remotes:
+        remote.pool.stop()

@@ -191,6 +191,7 @@ WORDS = {
     "ctl": ["registered_users", "localhost"],
     "listen": ["--count", "1"],
     "status": [],
+    "cluster": [],
 }
 MAKING = {"run", "init", "restore", "migrate"}
 WITHOUT = {"completion"}  # no storage at all
@@ -208,6 +209,8 @@ def test_who_makes_no_storage(run: Run, tmp_path: Path, verb: str, offline: bool
     code, _, err = run(*(["--offline"] if offline else []), verb, *WORDS[verb])
     if verb == "check":
         assert (code, err) == (0, "")
+    elif verb == "cluster":  # this machine is alone
+        assert (code, "[cluster] kind is none" in err) == (78, True)
     else:
         assert code == (3 if verb in ("ctl", "hook") else 69)
         assert f"no storage in {tmp_path}/data ([server] data_dir of {tmp_path}/wsgi.ini): no gateway was ever started there" in err

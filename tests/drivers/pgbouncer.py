@@ -58,3 +58,4 @@ class PgBouncer:
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(30)
+            shutil.rmtree(self._folder)

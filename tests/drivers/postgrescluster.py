@@ -37,7 +37,14 @@ class Cluster:
                 shutil.chown(self.folder, self.user)
             self._run(program("initdb"), "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale", "-N")
         # autovacuum looks at each database once a minute by a process of its own, and a test has one: 100 s of processor time for 1,000 tests
-        options = ["listen_addresses=", f"unix_socket_directories={self.folder}", "fsync=off", "autovacuum=off", "max_connections=200", *settings]
+        options = [
+            "listen_addresses=",
+            f"unix_socket_directories={self.folder}",
+            "fsync=off",
+            "autovacuum=off",
+            "max_connections=200",
+            *settings,
+        ]
         command = [program("postgres") or "", "-D", str(data), *itertools.chain(*(("-c", option) for option in options))]
         log = (self.folder / "log").open("ab")
         with log:
@@ -65,6 +72,14 @@ class Cluster:
             assert time.monotonic() < deadline, f"pg_isready says {code}"
             time.sleep(0.05)
 
+    def backends(self) -> list[int]:
+        """The processes that serve connections."""
+        import psycopg
+
+        with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
+            sql = "SELECT pid FROM pg_stat_activity WHERE backend_type='client backend' AND pid<>pg_backend_pid()"
+            return [pid for (pid,) in connection.execute(sql).fetchall()]
+
     def conninfo(self, database: str) -> str:
         return f"host={self.folder} user=postgres dbname={database}"
 
@@ -77,10 +92,19 @@ class Cluster:
             connection.execute(f'CREATE DATABASE "{name}" {options}'.encode())
         return f"postgresql://postgres@/{name}?host={self.folder}"
 
-    def halt(self) -> None:
-        """End the server, as a power cut would end its connections."""
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self.folder / ".s.PGSQL.5432"
+
+    def promote(self) -> None:
+        """Make a primary of what follows one. Returns once it takes writes."""
+        self._run(program("pg_ctl"), "promote", "-D", self.folder / "data")
+
+    def halt(self, sign: signal.Signals = signal.SIGQUIT) -> None:
+        """End the server, as a power cut would end its connections; with SIGINT as an administrator does who restarts it ("fast")."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGQUIT)
+            self.process.send_signal(sign)
             self.process.wait(TIMEOUT)
             self.process = None
 

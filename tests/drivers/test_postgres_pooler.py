@@ -10,6 +10,7 @@ import pytest
 
 from drivers import Driver, StorageError
 from drivers.lease import Lease, LeaseTaken
+from drivers.shared import NodeRow
 from tests.conftest import OpenDriver
 from tests.drivers.conftest import give_up
 from tests.drivers.contract_base import JULIET
@@ -73,6 +74,18 @@ class TestBehindAPooler(NotesContract, WritersContract, BulkContract):
         with pytest.raises(LeaseTaken):
             ours.keep()
         other.close()
+
+    def test_the_rows_of_nodes(self, driver: Driver) -> None:
+        rows = driver.node_table("gw.example")
+        own = NodeRow("web1", "a", "a", "none", "1.0.0", 0, 0, {"where": "here"})
+        assert rows.enter(own) is None
+        assert rows.beat(own)
+        (row,) = rows.nodes()
+        assert row == own._replace(beat=2)
+        assert driver.node_table("other.example").nodes() == []
+        assert not rows.forget("web1", own)
+        assert rows.forget("web1", row)
+        assert not rows.beat(own)
 
     def test_reading_alone_where_tables_are_missing(self, url: str, tmp_path: Path, open_driver: OpenDriver) -> None:
         import psycopg

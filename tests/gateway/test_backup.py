@@ -20,6 +20,8 @@ import pytest
 
 from drivers import ArchiveItem, ArchiveQuery, Driver, open_driver
 from tests.conftest import DOMAIN, PASSWORD
+from xmpp_rest.cluster.draining import DrainMark
+from xmpp_rest.cluster.identity import identify
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway import backup, backup_file, restore
@@ -67,6 +69,8 @@ def settings(config: Path, storage: str) -> Settings:
     with closing(Journal(data / "callbacks/bot.journal")) as journal:
         journal.append(["delivery"])
     (data / "admin-password").write_text("secret")
+    identify(data, "web1")
+    DrainMark(data).set()
     return settings
 
 
@@ -102,7 +106,7 @@ def test_everything_comes_back_in_another_folder(settings: Settings, tmp_path: P
     assert (there / "data/admin-password").read_text() == "secret"
     with closing(Journal(there / "data/callbacks/bot.journal")) as journal:
         assert [text for _, text in journal.unacknowledged()] == ["delivery"]
-    assert not {"owner.lock", "hub.sock", "node", "processes.lock"} & set(os.listdir(there / "data"))
+    assert not {"owner.lock", "hub.sock", "node", "processes.lock", "node.id", "draining"} & set(os.listdir(there / "data"))
     assert all(not stat.S_IMODE(path.stat().st_mode) & 0o007 for path in there.rglob("*"))
     gateway = Gateway(again)
     gateway.start()  # at once: the lease of the other one is not in the backup

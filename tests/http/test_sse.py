@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from xmpp_rest.http.client_gone import ClientConnection
-from xmpp_rest.http.sse import TICK, EndOfStream, EventStream, Framing, comment, event
+from xmpp_rest.http.sse import HEARTBEAT, TICK, EndOfStream, EventStream, Framing, comment, event
 
 NOBODY = ClientConnection({})
 
@@ -159,3 +159,14 @@ def test_a_stream_of_another_framing() -> None:
     framing = Framing(b"open\n", lambda: b"keepalive\n", lambda text: b"")
     stream = EventStream(Script(clock, (0, b"a\n"), (50, b"b\n")), NOBODY, 45, clock, framing=framing)
     assert list(stream) == [b"open\n", b"a\n", b"keepalive\n", b"b\n", b""]
+
+
+def test_a_client_is_told_when_to_come_back() -> None:
+    class Ended(Script):
+        def next(self, seconds: float) -> bytes | None:
+            raise EndOfStream("another process leads now", 2.5)
+
+    clock = Clock()
+    assert list(EventStream(Ended(clock), NOBODY, 45, clock)) == [HEARTBEAT, b"retry: 2500\n: another process leads now\n\n"]
+    framing = Framing(b"open\n", lambda: b"keepalive\n", lambda text: b"end\n")
+    assert list(EventStream(Ended(clock), NOBODY, 45, clock, framing=framing)) == [b"open\n", b"end\n"]

@@ -15,6 +15,7 @@ from xmpp_rest.config.load import load_settings
 from xmpp_rest.link.component import Component
 from xmpp_rest.link.journal import Journal
 from xmpp_rest.link.outbox import Outbox
+from xmpp_rest.link.transport import MayWrite
 from xmpp_rest.metrics.counts import Counts
 
 
@@ -30,12 +31,13 @@ def start() -> Iterator[Start]:
     running: list[tuple[Component, FakeServer]] = []
 
     def begin(
-        script: Script, journal: Journal | None = None, outbox: Outbox | None = None, **settings: Any
+        script: Script, journal: Journal | None = None, outbox: Outbox | None = None, may_write: MayWrite | None = None, **settings: Any
     ) -> tuple[Component, Recorder, FakeServer]:
         server = FakeServer(script)
         link = replace(load_settings(None, {}).link, kind="component", port=server.port, secret=SECRET, **settings)
         recorder = Recorder()
-        component = Component(DOMAIN, link, recorder, outbox if outbox is not None else Outbox(link.outbox_size, journal), Counts())
+        box = outbox if outbox is not None else Outbox(link.outbox_size, journal)
+        component = Component(DOMAIN, link, recorder, box, Counts(), may_write)
         component.start()
         running.append((component, server))
         return component, recorder, server

@@ -77,6 +77,16 @@ class Child(ABC):
 
     def start(self) -> None:
         """Start and wait until `ready()`. Raises NotStarted."""
+        self.begin()
+        deadline = time.monotonic() + self.start_timeout
+        while not self.ready():
+            if not self.running or time.monotonic() > deadline:
+                self.kill()
+                raise NotStarted(f"{type(self).__name__}:\n{self.tail()}")
+            time.sleep(0.05)
+
+    def begin(self) -> None:
+        """Start, and wait for nothing."""
         assert not self.running
         with self.output.open("ab") as out:
             self._process = subprocess.Popen(
@@ -88,12 +98,6 @@ class Child(ABC):
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # so that kill() reaches its children too
             )
-        deadline = time.monotonic() + self.start_timeout
-        while not self.ready():
-            if not self.running or time.monotonic() > deadline:
-                self.kill()
-                raise NotStarted(f"{type(self).__name__}:\n{self.tail()}")
-            time.sleep(0.05)
 
     def stop(self, timeout: float = 15.0) -> None:
         """End it politely (SIGTERM), and after `timeout` seconds not."""

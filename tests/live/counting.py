@@ -37,16 +37,16 @@ class Receiver(Component):
             return None
         return stanza
 
-    def different(self) -> int:
-        """How many different messages have arrived."""
-        return sum(len(set(numbers)) for numbers in self.numbers.values())
+    def different(self, to: str = "") -> int:
+        """How many different messages have arrived (for this recipient)."""
+        return sum(len(set(numbers)) for recipient, numbers in list(self.numbers.items()) if to in ("", recipient))
 
-    def wait_for(self, count: int, timeout: float = 40.0) -> None:
-        """Until so many different ones have arrived. Raises TimeoutError."""
+    def wait_for(self, count: int, timeout: float = 40.0, to: str = "") -> None:
+        """Until so many different ones have arrived (for this recipient). Raises TimeoutError."""
         deadline = time.monotonic() + timeout
-        while self.different() < count:
+        while self.different(to) < count:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.different()} of {count} arrived")
+                raise TimeoutError(f"{self.different(to)} of {count} arrived{to and f' for {to}'}")
             time.sleep(0.02)
 
 

@@ -49,9 +49,9 @@ class Gateway(Child):
     def environment(self) -> Mapping[str, str]:
         return {"PYTHONUNBUFFERED": "1"}
 
-    def start(self) -> None:
+    def begin(self) -> None:
         self.http = urllib3.HTTPConnectionPool(LOOPBACK, self.port, maxsize=8, retries=False, timeout=30)
-        super().start()
+        super().begin()
 
     def ready(self) -> bool:
         try:

@@ -25,8 +25,8 @@ RULES_TEST = DEPLOY / "prometheus" / "xmpp-rest.rules.test.yml"
 DASHBOARD = DEPLOY / "grafana" / "xmpp-rest.json"
 PAGE = DEPLOY.parent / "docs" / "metrics.md"
 ALERTS = (
-    "XmppRestDown", "XmppRestLinkDown", "XmppRestOutboxFilling", "XmppRestErrors", "XmppRestDeadLetters", "XmppRestHookRefused",
-    "XmppRestWrongPasswords", "XmppRestStorageErrors", "XmppRestSlow",
+    "XmppRestDown", "XmppRestLinkDown", "XmppRestNoOwner", "XmppRestOutboxFilling", "XmppRestErrors", "XmppRestDeadLetters",
+    "XmppRestHookRefused", "XmppRestWrongPasswords", "XmppRestStorageErrors", "XmppRestSlow",
 )  # fmt: skip
 CONFIGURATION = """\
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
@@ -143,7 +143,7 @@ def test_the_gateway_is_scraped(prometheus: Prometheus, gateway: TwoWorkers) -> 
     (target,) = prometheus.ask("targets")["activeTargets"]
     assert (target["health"], target["lastError"]) == ("up", "")
     scraped = set(prometheus.ask("label/__name__/values"))
-    without_sections = ("_callback", "_hook", "_link", "_logins_total", "_rest_sessions")
+    without_sections = ("_callback", "_cluster", "_hook", "_link", "_logins_total", "_rest_sessions")
     assert {name for name in samples() if not any(part in name for part in without_sections)} <= scraped
 
 

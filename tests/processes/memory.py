@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, cast
 
 from drivers import StorageError
@@ -31,6 +31,16 @@ class MemoryGroup:
     @property
     def is_leader(self) -> bool:
         return bool(self.processes) and self.processes[0] is self
+
+    spans_nodes = False
+
+    @property
+    def is_speaker(self) -> bool:
+        return self.is_leader
+
+    @property
+    def node_followers(self) -> list[str]:
+        return self.followers
 
     @property
     def has_others(self) -> bool:
@@ -76,6 +86,12 @@ class MemoryGroup:
     def wait_for_leader(self) -> bool:
         return bool(self.processes)
 
+    def wait_for_speaker(self) -> bool:
+        return bool(self.processes)
+
+    def call_speaker(self, name: str, arguments: Message, wait: Wait) -> Any:
+        return self.call(name, arguments, wait)
+
     def call(self, name: str, arguments: Message, wait: Wait) -> Any:
         if not self.processes:
             raise GatewayError("link-down")
@@ -111,7 +127,10 @@ class MemoryGroup:
         for process in self.processes[1:]:
             process._member.hear(_carried(message))
 
-    def publish(self, message: Message) -> None:
+    def tell_node(self, message: Message) -> None:
+        self.broadcast(message)
+
+    def publish(self, message: Message, audience: Collection[str] | None = None) -> None:
         for process in self.processes[1:]:
             if process.listening:
                 process._member.hear(_carried(message))

@@ -37,6 +37,15 @@ class Process:
     def call(self, name: str, seconds: float = 30, /, **arguments: Any) -> Any:
         return self.group.call(name, arguments, Wait(seconds))
 
+    def await_role(self) -> None:
+        """Only the group of several nodes says so."""
+
+    def is_of_node(self, name: str) -> bool:
+        return False
+
+    def forget_on_node(self, process: str) -> None:
+        """It is told to `forget` as well."""
+
     def is_deferred(self, name: str) -> bool:
         return name in ("promise", "large")
 

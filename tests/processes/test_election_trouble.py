@@ -44,6 +44,15 @@ class Process:
             self.fail_role = False
             raise OSError(errno.EMFILE, "Too many open files")
 
+    def await_role(self) -> None:
+        """Only the group of several nodes says so."""
+
+    def is_of_node(self, name: str) -> bool:
+        return False
+
+    def forget_on_node(self, process: str) -> None:
+        """It is told to `forget` as well."""
+
     def is_deferred(self, name: str) -> bool:
         return name == "hang"
 
@@ -139,11 +148,11 @@ def test_the_leader_hears_that_nobody_waits(pair: Pair, gone: bool) -> None:
     else:
         waiting = threading.Thread(target=call_in_vain, args=(pair.follower,), daemon=True)
         waiting.start()
-        until(lambda: bool(pair.leader.group._followers._under_way))
+        until(lambda: bool(pair.leader.group._followers._calls._under_way))
         pair.follower.group.stop()
         waiting.join(30)
     assert pair.leader.ended.wait(30)
-    assert not pair.leader.group._followers._under_way
+    assert not pair.leader.group._followers._calls._under_way
 
 
 def test_a_process_that_has_not_begun_waits_for_no_leader(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +180,7 @@ def test_a_call_that_comes_as_the_leader_ends_is_refused_as_not_done() -> None:
     followers.admit(theirs, member)
     channel = Channel(ours)
     assert channel.receive() is not None
-    followers._stopped = True  # `stop` ends the connection next
+    followers._calls._stopped = True  # `stop` ends the connection next
     channel.send({"call": "add", "arguments": {"a": 1, "b": 2}, "number": 7})
     answer = channel.receive()
     assert answer is not None

@@ -76,7 +76,9 @@ class EventSource:
             return first
         try:
             happened = self._stream.next(seconds)
-        except (StreamEnded, StorageError) as e:
+        except StreamEnded as e:
+            raise EndOfStream(str(e), e.retry) from e
+        except StorageError as e:
             raise EndOfStream(str(e)) from e
         return None if happened is None else self._write(happened)
 

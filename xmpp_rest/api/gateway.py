@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -14,6 +14,7 @@ from xmpp_rest.config.table import Settings
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.metrics.counts import Counts
+from xmpp_rest.metrics.families import Figures
 from xmpp_rest.processes.census import Census
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.accounts.accounts import Accounts
@@ -53,6 +54,46 @@ from xmpp_rest.service.streams.online import Online
 from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.service.streams.sessions import Sessions
 from xmpp_rest.threads.waits import Waits
+
+
+class ClusterControl(Protocol):
+    """The machines that serve this gateway together, as administrators see and steer them. Methods raise GatewayError."""
+
+    @property
+    def draining(self) -> bool:
+        """Whether this node is about to be taken away: it serves on, and is not ready. Raises nothing."""
+
+    @property
+    def grace(self) -> float:
+        """Seconds without an owner for which a node counts as ready, since requests wait so long."""
+
+    @property
+    def owner_elsewhere(self) -> str:
+        """The node that owns the link, if it is another one and this process speaks for its node; else "". Raises nothing."""
+
+    def gauges(self) -> Figures:
+        """Those of the node; nothing in a process that does not speak for it. Raises nothing."""
+
+    def configure(self, settings: Settings) -> None:
+        """Have the other nodes compare these settings with theirs from now on. Raises nothing."""
+
+    def figures(self) -> dict[str, Any]:
+        """The nodes and owners, as far as this node knows (many-machines §13)."""
+
+    def living(self) -> list[str]:
+        """The names of the nodes that live; none where there is one machine."""
+
+    def move(self, domain: str, node: str) -> str:
+        """Have another node own a domain: "" once that has begun, or why not. `drain`, `undrain` and `forget` likewise."""
+
+    def drain(self) -> str:
+        """Have this node be not ready, own nothing, and end its event streams."""
+
+    def undrain(self) -> str:
+        """Have it be ready again."""
+
+    def forget(self, node: str) -> str:
+        """Remove a node that is silent."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +147,7 @@ class ApiParts:
     hearing: Hearing
     link_status: Callable[[], list[dict[str, Any]]]
     """How the streams of the link are. Raises GatewayError."""
+    cluster: ClusterControl
 
 
 class Check(NamedTuple):
@@ -156,3 +198,9 @@ class Gateway(Protocol):
 
     def reload(self) -> Merged:
         """Read the configuration again and put in force what can be. Raises SettingsError, and then all is as it was."""
+
+    def reload_elsewhere(self, known: Sequence[str]) -> list[str]:
+        """Have the other processes do the same; a sentence for each node where not all is in force. Raises GatewayError.
+
+        `known`: what needs a restart, which is not told again.
+        """

@@ -103,7 +103,9 @@ class PushedEvents:
             text = None
             while not text and (event := self._stream.take()) is not None:
                 text = self._write(event)
-        except (StreamEnded, StorageError) as e:
+        except StreamEnded as e:
+            text, self._ended = self._framing.end(str(e), e.retry), True
+        except StorageError as e:
             text, self._ended = self._framing.note(str(e)), True
         if not text and self._beat_is_due:
             text = self._framing.beat()

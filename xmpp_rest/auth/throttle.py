@@ -13,13 +13,14 @@ import ipaddress
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from threading import Lock
 from typing import NamedTuple
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.remote import Remote
+from xmpp_rest.threads.backlog import Backlog
 from xmpp_rest.threads.tasks import pause
 
 log = logging.getLogger("xmpp_rest.auth")
@@ -33,7 +34,8 @@ TRIED = 8  # wrong ones of one key that are remembered
 SHARE = 0.1  # of a processor that goes into judging attempts for one key, once there have been too many
 LEAST = 0.005  # seconds of processor time that an attempt counts for at least: at most SHARE / LEAST = 20 are checked in a second
 BURST = 1.0  # seconds whose share may be used up at once
-TRIED_ELSEWHERE = "password tried"  # the broadcast of an attempt that counts
+TRIED_ELSEWHERE = "passwords tried"  # the broadcast of attempts that count
+UNTOLD = 1000  # attempts of which other machines have not heard; of more they do not hear
 
 
 class Failures(NamedTuple):
@@ -44,6 +46,13 @@ class Failures(NamedTuple):
     forgiven: bool = False  # whether the right password has reset the count already
     paid: float = 0.0  # monotonic time by which the share makes up for the checks, after there have been too many
     tried: tuple[bytes, ...] = ()  # the latest that were wrong, as digests
+
+
+class Attempted(NamedTuple):
+    """What other processes hear of an attempt."""
+
+    key: Key
+    right: bool
 
 
 class Throttle:
@@ -61,6 +70,7 @@ class Throttle:
         self._failed: OrderedDict[Key, Failures] = OrderedDict()
         self._lock = Lock()
         self._remote = remote
+        self._untold = Backlog(remote.pool, self._tell_all, UNTOLD)
         remote.on_broadcast(TRIED_ELSEWHERE, self._count_elsewhere)
 
     def configure(self, failures: int) -> None:
@@ -139,19 +149,28 @@ class Throttle:
             self._tell_others(key, right=True)
 
     def _tell_others(self, key: Key, *, right: bool) -> None:
-        if not self._remote.group.has_others:
+        """At once; where there are other machines, soon: for nobody may a password wait until one of these leads (many-machines §8, §9)."""
+        group, attempt = self._remote.group, Attempted(key, right)
+        if not group.has_others:
             return
+        if not group.spans_nodes:
+            self._tell_all([attempt])
+        elif not self._untold.takes(attempt):
+            log.info("the other machines do not hear of a password that was tried, of so many")
+
+    def _tell_all(self, tried: Sequence[Attempted]) -> None:
         try:
-            self._remote.tell_others(TRIED_ELSEWHERE, key=key, right=right)
+            self._remote.tell_others(TRIED_ELSEWHERE, tried=list(tried))
         except GatewayError as e:  # the leader has just ended: it counts here at any rate
             log.info("the other processes do not hear of a password that was tried: %s", e)
 
-    def _count_elsewhere(self, key: Key, right: bool) -> None:
-        """Count an attempt of another process."""
-        if right:
-            self._forgive(key)
-        else:
-            self._count(key, None)
+    def _count_elsewhere(self, tried: list[Attempted]) -> None:
+        """Count the attempts of another process."""
+        for key, right in tried:
+            if right:
+                self._forgive(key)
+            else:
+                self._count(key, None)
 
     def unban(self, network: str) -> int:
         """Let an address, or all of a network, try again at once, whatever they tried; how many accounts there were failures for.

@@ -55,7 +55,7 @@ class FileCalls:
     def _remote(self) -> Remote:
         return self._gateway.parts.remote
 
-    @on_leader
+    @on_leader(of_node=True)
     def begin_file(self, file: FileToSend) -> Reply:
         """Have the rooms entered, and begin to take the file: its `name` for the other calls. Raises GatewayError."""
         self._drop_idle()
@@ -75,7 +75,7 @@ class FileCalls:
         self._coming[name] = _Coming(file, list(recipients), incoming, [time.monotonic()])
         return {"name": name}
 
-    @on_leader
+    @on_leader(of_node=True)
     def add_to_file(self, name: str, piece: str) -> Reply:
         """Take the next piece, in base64. Raises GatewayError."""
         coming = self._named(name)
@@ -87,7 +87,7 @@ class FileCalls:
             return _refused(e.status, e.condition, e.detail)
         return {}
 
-    @on_leader
+    @on_leader(of_node=True)
     def send_file(self, name: str, caption: str, seconds: float, wait: Wait) -> Reply:
         """All has come: store and send it. `messages`: what became of each recipient. `wait`: for all of it. Raises GatewayError."""
         coming = self._named(name)
@@ -103,7 +103,7 @@ class FileCalls:
             self.drop_file(name)
         return {"url": offered.url, "messages": [told(result) for result in results]}
 
-    @on_leader
+    @on_leader(of_node=True)
     def drop_file(self, name: str) -> None:
         """Nothing follows."""
         if (coming := self._coming.pop(name, None)) is not None:

@@ -6,6 +6,7 @@ import logging
 import os
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
@@ -25,6 +26,8 @@ from xmpp_rest.processes.calls import LeaderClient
 
 log = logging.getLogger("xmpp_rest.commands")
 SHOWN = 20  # remarks about one storage
+BEGINS_AGAIN = 2.0  # seconds that a node of a cluster may take for it
+PAUSE = 0.05  # seconds between two attempts to reach it
 AUDIT = "audit.log"  # in the data folder: the audit of commands that ran without a gateway
 
 
@@ -43,15 +46,27 @@ def say_place(settings: Settings, program: str, *, asked: bool) -> None:
 def running(settings: Settings) -> Iterator[LeaderClient | None]:
     """The running gateway; None if none runs. Raises CannotStart if this user may not reach it."""
     try:
-        client = LeaderClient(folder_of(settings))
-    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
-        yield None
-        return
+        client = _connected(settings)
     except PermissionError as e:
         raise _not_permitted(settings) from e
+    if client is None:
+        yield None
+        return
     log.info("a gateway runs, and is asked")
     with closing(client):
         yield client
+
+
+def _connected(settings: Settings) -> LeaderClient | None:
+    """A connection to the gateway; None where none runs. A node that has just given up a domain is out of reach for a moment."""
+    until = time.monotonic() + (BEGINS_AGAIN if settings.cluster.is_on else 0.0)
+    while True:
+        try:
+            return LeaderClient(folder_of(settings))
+        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+            if time.monotonic() >= until:
+                return None
+        time.sleep(PAUSE)
 
 
 def require_storage(settings: Settings, offline: bool) -> None:

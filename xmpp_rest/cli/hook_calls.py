@@ -40,7 +40,7 @@ class HookCalls:
     def _hooks(self) -> Hooks:
         return self._gateway.parts.hooks
 
-    @on_leader
+    @on_leader(of_node=True)
     def add(self, members: dict[str, Any]) -> str:
         """Make a hook; its token."""
         parts = self._gateway.parts
@@ -54,25 +54,25 @@ class HookCalls:
         _audit("hook_add", list(members.items()))
         return token
 
-    @on_leader
+    @on_leader(of_node=True)
     def listed(self) -> list[list[str]]:
         """Name, owner, format and targets of each hook, by name."""
         return [[h.name, str(h.owner), h.format, ",".join(map(str, h.targets))] for h in self._hooks.of(None)]
 
-    @on_leader
+    @on_leader(of_node=True)
     def remove(self, name: str) -> None:
         """Remove a hook."""
         self._hooks.remove(self._named(name))
         _audit("hook_remove", [("name", name)])
 
-    @on_leader
+    @on_leader(of_node=True)
     def renew(self, name: str) -> str:
         """A new token of a hook."""
         token = self._hooks.renew(self._named(name))
         _audit("hook_token", [("name", name)])
         return token
 
-    @on_leader
+    @on_leader(of_node=True)
     def test(self, name: str, payload: str | None) -> list[dict[str, Any]]:
         """Send the test message, or this (bytes as Latin-1) as if it had been POSTed; the results."""
         hook = self._named(name)

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.api.ops.figures import figures
 from xmpp_rest.api.rest.stream import is_stanza
+from xmpp_rest.cli.cluster_calls import ClusterCalls
 from xmpp_rest.cli.file_calls import FileCalls
 from xmpp_rest.cli.hook_calls import HookCalls
 from xmpp_rest.cli.listeners import LocalListener
@@ -33,28 +34,28 @@ class LeaderCalls(FileCalls):
         super().__init__(gateway)
         self._listeners: dict[str, LocalListener] = {}
 
-    @on_leader
+    @on_leader(of_node=True)
     def send_many(self, stanzas: OutboundMessages) -> list[Result]:
         """As `Sending.send` for each of these, in order."""
         return self._gateway.parts.sending.send_many(stanzas)
 
-    @on_leader
+    @on_leader(of_node=True)
     def ask(self, iq: Element, wait: Wait) -> list[Element]:
         """The answer to an iq, after the archive results that belong to it. Raises as `Sending.ask`."""
         answer, collected = self._gateway.parts.sending.ask(iq, wait)
         return [*collected, answer]
 
-    @on_leader
+    @on_leader(of_node=True)
     def figures(self) -> dict[str, Any]:
         """The state of the gateway. Raises GatewayError, StorageError."""
         return figures(self._gateway)
 
-    @on_leader
+    @on_leader(of_node=True)
     def last_id(self, account: JID) -> str:
         """The id of the latest event of the account that can be resumed after; "" if there is none. Raises StorageError."""
         return self._gateway.parts.streams.last_id(account)
 
-    @on_leader
+    @on_leader(of_node=True)
     def listen(self, account: JID, after: str) -> str:
         """Open an event stream of an account, from the event `after` on, or from now on; its name for `events`.
 
@@ -71,7 +72,7 @@ class LeaderCalls(FileCalls):
     def _events_deferred(self, reply: Reply, name: str, wait: Wait) -> End:
         return self._listener(name).next(reply, wait.seconds)
 
-    @on_leader(deferred=_events_deferred)
+    @on_leader(deferred=_events_deferred, of_node=True)
     def events(self, name: str, wait: Wait) -> dict[str, Any]:
         """The next events of a stream, at once or within the time; `ended` says why there will be no more."""
         came = OneShot[dict[str, Any]]()
@@ -85,7 +86,7 @@ class LeaderCalls(FileCalls):
             raise GatewayError("event-unknown", "Nobody waits for these events")
         return events
 
-    @on_leader
+    @on_leader(of_node=True)
     def end_listening(self, name: str) -> None:
         """Nobody reads this stream any more."""
         if (listener := self._listeners.get(name)) is not None:
@@ -99,7 +100,8 @@ class LeaderCalls(FileCalls):
 
 
 def offer_calls(gateway: Gateway, remote: Remote) -> None:
-    """Offer what both programs call: this, and the commands of `xmpp-restctl`."""
+    """Offer what both programs call: this, and the commands of `xmpp-restctl`. Of several nodes, the one that is asked does it."""
     remote.offer(LeaderCalls(gateway))
     remote.offer(HookCalls(gateway))
-    remote.answer(line_runner(gateway))
+    remote.offer(ClusterCalls(gateway))
+    remote.answer(line_runner(gateway), of_node=True)

@@ -138,7 +138,7 @@ def _run(settings: Settings, offered: Registry, call: Call, offline: bool) -> Pr
         require_started(settings)
         raise GatewayError("link-down", f"The gateway does not run ({place(settings)})")
     with alone(settings, offline) as itself:
-        services = Services.of(itself, offered.names)
+        services = Services(itself, offered.names)
         printed = Runner(services, offered).run(*call)
         if name in MAKING_ROOMS and printed.code == DONE and not is_kept(services, words[0], words[1]):
             raise GatewayError("link-down", "The gateway does not run, and a room that is not persistent lasts no longer than the gateway")

@@ -116,4 +116,4 @@ def wrong_usage(registry: Registry, name: str, version: int | None, words: Seque
 def line_runner(gateway: Gateway) -> Callable[..., list[Any]]:
     """What runs a line of the command line in this gateway."""
     offered = registry()
-    return Runner(Services.of(gateway, offered.names), offered).run_line
+    return Runner(Services(gateway, offered.names), offered).run_line

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
+from drivers import StorageError
 from drivers.lease import LeaseTaken
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.application import build
@@ -19,11 +20,12 @@ from xmpp_rest.config.check import remarks
 from xmpp_rest.config.live import Merged
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.exit_codes import Exit
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.gateway.link_watch import LinkWatch
 from xmpp_rest.gateway.put_in_force import refreshed, reread_for_new_processes
-from xmpp_rest.gateway.startup import STARTING, explained, require_start
+from xmpp_rest.gateway.startup import STARTING, explained, is_lasting, require_start
 from xmpp_rest.logs.setup import follow, set_up
 
 if TYPE_CHECKING:
@@ -37,9 +39,7 @@ def serve(settings: Settings) -> int:
     require_start(settings)  # what cannot work is said here, once, not by every worker
     set_up(settings.server)
     try:
-        gateway = Gateway(settings)
-        gateway.prepare()
-        gateway.stop()
+        prepare(settings)
         app = build(settings)  # before the fork, so that the workers share its memory
     except STARTING as e:
         raise explained(e, settings) from e
@@ -51,6 +51,19 @@ def serve(settings: Settings) -> int:
 
     server = Server(settings, partial(load, settings, app), on_start=start, on_stop=stop, reread=reread)
     return _code_of(server.run, os.getpid())
+
+
+def prepare(settings: Settings) -> None:
+    """Say here, once, what keeps all workers from serving. A node of several waits, as its workers do, for what may be over in a while."""
+    gateway = Gateway(settings)
+    try:
+        gateway.prepare()
+    except (StorageError, GatewayError) as e:
+        if not settings.cluster.is_on or is_lasting(e):
+            raise
+        log.warning("the processes of this node wait for the database: %s", " ".join(str(e).split()))
+    finally:
+        gateway.stop()
 
 
 def _code_of(serve: Callable[[], None], parent: int) -> int:

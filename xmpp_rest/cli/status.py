@@ -42,6 +42,7 @@ def _lines(figures: dict[str, Any]) -> Iterator[str]:
         yield f"running: xmpp-rest {figures['version']} for {figures['domain']}"
     if "processes" in figures:
         yield f"processes: {figures['processes']}, up {duration(figures['uptime'])}"
+    yield from _cluster(figures.get("cluster", {}))
     link = figures.get("link", {})
     for stream in link.get("streams", []):
         yield f"link {stream['domain']}: {stream['state']}" + (f", {stream['reason']}" if stream.get("reason") else "")
@@ -58,6 +59,15 @@ def _lines(figures: dict[str, Any]) -> Iterator[str]:
     if "files" in figures:
         yield f"files: {figures['files']['count']}, {figures['files']['used']} bytes" + _service(figures["files"])
     yield "ready" if figures.get("ready") else "not ready: " + "; ".join(map(_reason, figures.get("reasons", [])))
+
+
+def _cluster(cluster: dict[str, Any]) -> Iterator[str]:
+    """Which node this is, and who owns what, where there are several."""
+    if "nodes" not in cluster:
+        return
+    yield f"cluster: node {cluster['node']}, {cluster['members']} of {len(cluster['nodes'])} nodes live"
+    for owner in cluster["owners"]:
+        yield f"owner of {owner['domain']}: {owner['node'] or 'none'}" + (", which is this node" if owner["here"] else "")
 
 
 def _service(files: dict[str, Any]) -> str:

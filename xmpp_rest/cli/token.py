@@ -27,7 +27,7 @@ from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.gateway.startup import folder_of
-from xmpp_rest.gateway.storage_lease import node_of
+from xmpp_rest.gateway.storage_lease import node_of, of_cluster
 from xmpp_rest.protocol.jid import JID
 
 SHOWN = 16  # digits of a token's hash that are its id here: nobody meets two of the same
@@ -92,10 +92,12 @@ def _account(text: str) -> JID:
 def _tokens(settings: Settings, options: argparse.Namespace, owner: JID | None = None) -> Iterator[Tokens]:
     """The tokens in the storage; `owner` must have an account there. Raises StorageError, GatewayError, CannotStart."""
     with running(settings) as gateway:
-        require_storage(settings, options.offline or bool(gateway))
+        runs = bool(gateway)
+        require_storage(settings, options.offline or runs)
     domain, folder = settings.gateway.domain, folder_of(settings)
+    holder = of_cluster(domain) if settings.cluster.is_on and runs else node_of(folder)
     with closing(open_driver(settings.storage.url, folder)) as driver:
-        Lease(driver, node_of(folder), "", [domain]).require_free()
+        Lease(driver, holder, "", [domain]).require_free()
         if owner and (owner.domain != domain or driver.load(owner.local, owner.domain, ACCOUNTS) is None):
             raise GatewayError("account-unknown", f"{owner} has no account here, so a token of it would be useless")
         yield Tokens(driver, domain)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xmpp_rest.cli.arguments import completion, hooks, messages, start, storage, tokens
+from xmpp_rest.cli.arguments import cluster, completion, hooks, messages, start, storage, tokens
 from xmpp_rest.cli.parser import Parser
 from xmpp_rest.gateway.exit_codes import Exit
 
@@ -45,6 +45,7 @@ VERBS = {
     "send": Verb("send a message; the exit code tells what became of it", "xmpp_rest.cli.send:run", messages.add_send),
     "listen": Verb("print what reaches an account, or run a program for each message", "xmpp_rest.cli.listen:run", messages.add_listen),
     "status": Verb("say whether the gateway runs and is ready, and what it does", "xmpp_rest.cli.status:run", messages.add_status),
+    "cluster": Verb("list the nodes of a cluster and who owns what, or change that", "xmpp_rest.cli.cluster:run", cluster.add_cluster),
     "token": Verb("make, list and revoke tokens for scripts", "xmpp_rest.cli.token:run", tokens.add_token),
     "hook": Verb("make and manage incoming hooks", "xmpp_rest.cli.hook:run", hooks.add_hook, hooks.WRONG_USAGE),
     "completion": Verb("print the completion of both programs for a shell", "xmpp_rest.cli.completion:run", completion.add_completion),

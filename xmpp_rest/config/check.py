@@ -11,6 +11,7 @@ from typing import Protocol
 
 from drivers import DRIVERS
 from xmpp_rest.config import certificates, descriptors
+from xmpp_rest.config.cluster_check import cluster_problems, cluster_remarks, described_cluster
 from xmpp_rest.config.file_check import described_files, file_problems, file_remarks
 from xmpp_rest.config.hook_check import CheckTemplate, hook_problems
 from xmpp_rest.config.load import SettingsError
@@ -42,6 +43,7 @@ def describe(settings: Settings) -> Iterator[str]:
     yield f"serve {places} with {server.workers} process(es) of {server.threads} threads ({_worker_class(server.worker_class)})"
     yield _connections(settings)
     yield f"keep everything in {data_dir}, accounts by {settings.storage.url.partition(':')[0]}"
+    yield from described_cluster(settings)
     yield f"host {', '.join(settings.domains)}"
     if link.kind == "component":
         yield f"attach each of them as a component to {link.host}:{link.port}" + ("" if link.secret else " WITHOUT A SECRET")
@@ -81,8 +83,8 @@ def require_sense(settings: Settings, commands: Commands, check_template: CheckT
 
 def nonsense(settings: Settings, commands: Commands, check_template: CheckTemplate | None = None) -> list[str]:
     """The problems of values that are each valid, but cannot work together, a sentence each."""
-    beside = (*hook_problems(settings, check_template), *room_problems(settings), *file_problems(settings), *login_problems(settings))
-    return [*_problems(settings), *_rights_problems(settings, commands), *beside]
+    beside = (*room_problems(settings), *file_problems(settings), *login_problems(settings), *cluster_problems(settings))
+    return [*_problems(settings), *_rights_problems(settings, commands), *hook_problems(settings, check_template), *beside]
 
 
 def _problems(settings: Settings) -> list[str]:
@@ -118,6 +120,7 @@ def remarks(settings: Settings) -> Iterator[str]:
     yield from settings.notices
     yield from useless_rooms(settings)
     yield from file_remarks(settings)
+    yield from cluster_remarks(settings)
     for place, value in (("link", settings.link.secret), ("auth", settings.auth.admin_password)):
         if re.fullmatch(r"""(['"]).*\1""", value):
             key = "secret" if place == "link" else "admin_password"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
+from xmpp_rest.config.cluster_tables import ClusterSettings
 from xmpp_rest.config.table import SECTIONS, Settings, key_of
 
 LIVE = {
@@ -46,6 +47,7 @@ FIXED = {
     "gateway": {"domain", "rooms_domain", "conference_domain"},
     "storage": {"url"},
     "files": {"domain", "folder"},
+    "cluster": {key_of(f) for f in fields(ClusterSettings)},
 }
 """Section → keys that stay as they are until a restart, also in the processes that come in place of others."""
 

@@ -191,6 +191,19 @@ def some_of(*words: str) -> Callable[[str], frozenset[str]]:
     return read
 
 
+def some_of_or_auto(*words: str) -> Callable[[str], frozenset[str]]:
+    """As `some_of`; auto: none, and the user of the setting chooses."""
+    fixed = some_of(*words)
+
+    def read(value: str) -> frozenset[str]:
+        try:
+            return frozenset() if value == "auto" else fixed(value)
+        except ValueError as e:
+            raise ValueError(f"{e}, or auto") from None
+
+    return read
+
+
 def split_list(value: str) -> list[str]:
     """The parts of a text separated by commas or blanks."""
     return [part for part in re.split(r"[,\s]+", value) if part]

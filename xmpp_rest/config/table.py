@@ -15,6 +15,7 @@ from typing import Any
 from xmpp_rest.config import readers
 from xmpp_rest.config.binds import Bind
 from xmpp_rest.config.binds import parse as parse_binds
+from xmpp_rest.config.cluster_tables import ClusterSettings
 from xmpp_rest.config.file_tables import FileSettings
 from xmpp_rest.config.hook_tables import (
     AppriseSettings,
@@ -233,7 +234,7 @@ class MetricsSettings:
 class HealthSettings:
     """What `/readyz` tells those who watch the gateway."""
 
-    ready_needs: frozenset[str] = setting("storage, link, outbox, lease", readers.some_of("storage", "link", "outbox", "lease"), "Checks without which `/readyz` answers 503, separated by commas, any of: storage, link, outbox, lease. Leave out link to have messages collected while the link is down.")
+    ready_needs: frozenset[str] = setting("auto", readers.some_of_or_auto("storage", "link", "outbox", "lease"), "Checks without which `/readyz` answers 503, separated by commas, any of: storage, link, outbox, lease. Leave out link to have messages collected while the link is down. auto: all of them; in a cluster storage, lease, as link and outbox would make all nodes unready at once.")
 
 
 @dataclass(frozen=True)
@@ -311,6 +312,7 @@ class Settings:
     files: FileSettings
     limits: LimitSettings
     sessions: SessionsSettings
+    cluster: ClusterSettings
     callbacks: dict[str, CallbackSettings]
     rights: dict[str, RightSettings]
     own_hooks: dict[str, HookSettings]
@@ -326,6 +328,16 @@ class Settings:
     def domains(self) -> list[str]:
         """All hosted domains, the gateway's own first; each has a stream of its own."""
         return list(dict.fromkeys([*self.gateway.domains, *([self.files.domain] if self.files.domain else [])]))
+
+    @property
+    def ready_needs(self) -> frozenset[str]:
+        """The checks without which the gateway is not ready."""
+        return self.health.ready_needs or (READY_IN_CLUSTER if self.cluster.is_on else READY_ALONE)
+
+
+READY_ALONE = frozenset({"storage", "link", "outbox", "lease"})
+READY_IN_CLUSTER = frozenset({"storage", "lease"})
+"""What `[health] ready_needs = auto` stands for."""
 
 
 SECTIONS: dict[str, type] = {
@@ -355,6 +367,7 @@ SECTIONS: dict[str, type] = {
     "files": FileSettings,
     "limits": LimitSettings,
     "sessions": SessionsSettings,
+    "cluster": ClusterSettings,
 }
 FAMILIES: dict[str, type] = {"callback": CallbackSettings, "rights": RightSettings, "hook": HookSettings, "login": LoginSettings}
 """Sections that may occur more than once, such as `[callback.NAME]`: the word before the dot."""

@@ -30,7 +30,8 @@ from xmpp_rest.processes.channel import SOCKET
 from xmpp_rest.processes.election import LOCK
 from xmpp_rest.service.monitoring.kept import FOLDER as REPORTS
 
-OF_PROCESSES = frozenset((LOCK, SOCKET, PROCESSES, NODE, "generations", "unarchived", REPORTS))
+OF_CLUSTER = ("node.id", "draining")  # of one node: with a copy of its id another one would be taken for it
+OF_PROCESSES = frozenset((LOCK, SOCKET, PROCESSES, NODE, *OF_CLUSTER, "generations", "unarchived", REPORTS))
 """Files and folders in the data folder that concern running processes, or this very folder."""
 OUTBOX, CALLBACKS = "outbox", "callbacks"
 JOURNAL = ".journal"

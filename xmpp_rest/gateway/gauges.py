@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from drivers import StorageError
 from xmpp_rest import __version__
+from xmpp_rest.api.gateway import ClusterControl
 from xmpp_rest.config.table import Settings
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.uplink import Uplink
@@ -32,7 +33,7 @@ class Gauges:
     def __init__(
         self, settings: Settings, under_way: Callable[[], int], streams: Streams, pending: Pending, uplink: Uplink | None,
         callbacks: Callbacks, dead: DeadLetters, scheduled: ScheduledRunner, rooms: RoomCalls, files: FileService,
-        sessions: SessionViews,
+        sessions: SessionViews, cluster: ClusterControl,
     ) -> None:  # fmt: skip
         """`under_way`: how many requests are served in threads of the server's own."""
         self._threads = settings.server.threads
@@ -48,6 +49,7 @@ class Gauges:
         self._rooms = rooms
         self._files = files
         self._sessions = sessions
+        self._cluster = cluster
         self._letters: Figures = {}
         self._count_in_time: Probe[Figures] = Probe(self._count, patience=PATIENCE, kept=0.0)
 
@@ -56,8 +58,10 @@ class Gauges:
         self._loop = loop
 
     def __call__(self, leads: bool) -> Figures:
-        """Those of this process; if it `leads`, also those that belong to the gateway as a whole."""
-        return self._own() | (self._shared() | self._of_callbacks() if leads else {})
+        """Those of this process; if it `leads`, also those that belong to the gateway as a whole, or if it speaks for a node, to that."""
+        of_node = self._cluster.gauges()
+        version = {sample("build_info", __version__, platform.python_version()): 1.0} if leads or of_node else {}
+        return self._own() | version | of_node | (self._shared() | self._of_callbacks() if leads else {})
 
     def _own(self) -> Figures:
         busy = self._loop.busy if self._loop is not None else self._under_way()
@@ -70,7 +74,6 @@ class Gauges:
         oldest = self._uplink.oldest() if self._uplink else None
         rooms = self._rooms.own_figures()
         return {
-            sample("build_info", __version__, platform.python_version()): 1.0,
             **{sample("link_up", stream["domain"]): float(stream["state"] == "online") for stream in status},
             "outbox_stanzas": float(sum(stream["outbox"] for stream in status)),
             "outbox_limit": float(self._outbox_size),

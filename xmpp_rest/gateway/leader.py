@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.room_handover import RoomHandover
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
 from xmpp_rest.link.router import Router
@@ -18,7 +19,7 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.files.pruning import FilePruning
 from xmpp_rest.service.hooks.rooms import HookRooms
-from xmpp_rest.service.messages.archive_queue import ArchiveQueue
+from xmpp_rest.service.messages.archived_by_journal import SentArchive
 from xmpp_rest.service.messages.retention import Retention
 from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.rooms.lifecycle import RoomsLifecycle
@@ -28,6 +29,8 @@ from xmpp_rest.service.sessions.lifecycle import SessionsLifecycle
 
 log = logging.getLogger("xmpp_rest.server")
 
+ONLINE_WITHIN = 1.0  # seconds for which calls of other nodes wait for the streams of a new owner
+
 
 class Leader:
     """The work of the leader in one process. `begin` is called once the process leads; a process never gives the role back."""
@@ -35,7 +38,7 @@ class Leader:
     def __init__(
         self,
         uplink: Uplink | None,
-        queue: ArchiveQueue,
+        queue: SentArchive,
         domain: str,
         inbound: InboundQueue,
         callbacks: Callbacks,
@@ -50,8 +53,11 @@ class Leader:
         sessions: SessionsLifecycle,
         incidents: Incidents,
         remote: Remote,
+        handover: RoomHandover | None = None,
     ) -> None:
-        """`domain`: of the accounts, whose archives `queue` writes."""
+        """`domain`: of the accounts, whose archives `queue` writes. `handover`: None: there are no other nodes."""
+        self._handover = handover
+        self._keeps_rooms = False
         self._uplink = uplink
         self._queue = queue
         self._domain = domain
@@ -79,13 +85,16 @@ class Leader:
         """What `begin` calls, in this order: the outboxes first, since one of them may be unreadable."""
         queues: list[Callable[[], None]] = [queue.start for queue in self._callbacks.queues.values()]
         vacancy = [self._conference.vacancy.start] if self._conference else []
+        taken: list[Callable[[], None]] = [self._handover.take] if self._handover else []  # before anything comes in
         rooms: list[Callable[[], None]] = [*vacancy, self._come_into_rooms]  # before the callbacks, as these reply there
         last: list[Callable[[], None]] = [self._retention.start, self._scheduled.start, self._files.start]
         if self._uplink is None:
-            return [lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *rooms, *queues, *last]
+            return [*taken, lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *rooms, *queues, *last]
         uplink = self._uplink
         opened: list[Callable[[], None]] = [partial(uplink.open, self._inbound), partial(self._restore, uplink), self._room_outbox.open]
-        return [*opened, self._queue.start, self._inbound.start, *rooms, *queues, self._uplink.start, *last]
+        if self._handover:  # calls that have waited for an owner find its streams online (many-machines §13)
+            last.append(partial(uplink.wait_tried, ONLINE_WITHIN))
+        return [*taken, *opened, self._queue.start, self._inbound.start, *rooms, *queues, uplink.start, *last]
 
     def _restore(self, uplink: Uplink) -> None:
         self._queue.restore(uplink.noted(self._domain))
@@ -112,6 +121,10 @@ class Leader:
     def status(self) -> list[dict[str, Any]]:
         """How the streams are."""
         return self._uplink.status() if self._uplink else []
+
+    def keep_rooms(self) -> None:
+        """Let occupants stay in their rooms, as another node leads next; instead of `leave_rooms`."""
+        self._stops = self._keeps_rooms = True
 
     def leave_rooms(self) -> None:
         """Leave the rooms of other servers, and tell the occupants of hosted rooms that the service shuts down."""
@@ -142,6 +155,11 @@ class Leader:
         except GatewayError as e:  # there is no leader any more
             log.debug("the leader is not told that this process stops: %s", e)
 
+    def cut_link(self) -> None:
+        """Write nothing to the streams any more: another node owns the domain, or will soon. Does not wait; before `end`."""
+        if self._uplink:
+            self._uplink.cut()
+
     def end(self, *, has_storage: bool = True) -> None:
         """Stop what has started, the link first, so that no more stanzas come in. May be called again.
 
@@ -158,12 +176,15 @@ class Leader:
             self._conference.vacancy.stop()
         if has_storage and self._remote.group.is_leader:  # it may lead since it has begun to stop
             self._room_outbox.stop()
-        self._rooms.end()
+        if not self._keeps_rooms:
+            self._rooms.end()
         self._rooms.stop()
         self._sessions.stop()
         if self._uplink:
             self._uplink.stop()
         self._inbound.stop()
+        if self._keeps_rooms and has_storage and self._handover:
+            self._handover.leave()
         self._queue.stop(archives=has_storage)
         if self._uplink:
             self._room_outbox.close()

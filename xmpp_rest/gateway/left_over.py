@@ -10,7 +10,7 @@ from pathlib import Path
 from drivers import Driver, StorageError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.journal import Journal
-from xmpp_rest.link.uplink import journal_path
+from xmpp_rest.link.journals import journal_path
 from xmpp_rest.processes.election import LOCK
 from xmpp_rest.service.messages.archive import Archive
 from xmpp_rest.service.messages.archive_queue import ArchiveQueue

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from xmpp_rest.api.gateway import Gateway
+from xmpp_rest.errors import GatewayError
 
 log = logging.getLogger("xmpp_rest.server")
 
@@ -14,7 +16,10 @@ PERIOD = 1.0  # seconds between two looks
 
 
 class LinkWatch:
-    """Looks at the streams of this process while it is the leader. `tell` gets a domain, and `online` or why its stream is not up."""
+    """Looks at the streams of this process while it is the leader, and who owns them while another node does.
+
+    `tell` gets a domain, and `online` or why its stream is not up.
+    """
 
     def __init__(self, gateway: Gateway, tell: Callable[[str, str], None]) -> None:
         self._gateway = gateway
@@ -27,21 +32,30 @@ class LinkWatch:
 
     def look(self) -> None:
         """Tell what has changed."""
-        parts = self._gateway.parts
-        if not parts.remote.group.is_leader:
-            return
-        for stream in parts.link_status():
-            state = "online" if stream["state"] == "online" else stream["reason"] or stream["state"]
-            if self._told.get(stream["domain"]) != state:
-                self._told[stream["domain"]] = state
-                self._tell(stream["domain"], state)
+        for domain, state in self._states():
+            if self._told.get(domain) != state:
+                self._told[domain] = state
+                self._tell(domain, state)
+
+    def _states(self) -> list[tuple[str, str]]:
+        parts, settings = self._gateway.parts, self._gateway.settings
+        if parts.remote.group.is_leader:
+            return [(stream["domain"], _state_of(stream)) for stream in parts.link_status()]
+        owner = parts.cluster.owner_elsewhere if settings.link.kind != "none" else ""
+        return [(domain, f"at node {owner}") for domain in settings.domains] if owner else []
 
     def _run(self) -> None:
         wait = threading.Event()
         while not self._gateway.stopping:
             try:
                 self.look()
+            except GatewayError as e:  # it leads no longer, or the parts are just replaced
+                log.debug("the state of the link is not known: %s", e)
             except Exception:
                 log.exception("the state of the link cannot be told")
                 return
             wait.wait(PERIOD)
+
+
+def _state_of(stream: Mapping[str, Any]) -> str:
+    return "online" if stream["state"] == "online" else str(stream["reason"] or stream["state"])

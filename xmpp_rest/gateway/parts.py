@@ -8,6 +8,7 @@ from xmpp_rest.answered import Observer
 from xmpp_rest.api.gateway import ApiParts
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.gateway.gauges import Gauges
+from xmpp_rest.gateway.group_parts import GroupParts
 from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.storage_lease import StorageLease
 from xmpp_rest.logs.access import AccessLog
@@ -25,6 +26,7 @@ from xmpp_rest.service.rooms.memberships import Memberships
 from xmpp_rest.service.rooms.speaking import Speaking
 from xmpp_rest.service.rooms.stanzas import RoomStanzas
 from xmpp_rest.service.sessions.sending import ForeignSending
+from xmpp_rest.threads.sockets import SocketLoop
 
 
 @dataclass(frozen=True)
@@ -52,3 +54,9 @@ class Parts(ApiParts):
     observers: tuple[Observer, ...]
     """Those of answers: each is told of every one."""
     lease: StorageLease
+    joined: GroupParts
+
+    def read_by(self, loop: SocketLoop) -> None:
+        """Have the event loop of the server read what other processes say."""
+        self.remote.group.read_by(loop)
+        self.gauges.read_by(loop)

@@ -55,6 +55,7 @@ def put_in_force(parts: Parts, before: Settings, merged: Merged) -> None:
     parts.memberships.configure(settings.rooms_anywhere)
     parts.speaking.configure(settings.rooms_anywhere, settings.sessions)
     parts.access_log.configure(settings.server.access_log)
+    parts.cluster.configure(settings)
     if any(getattr(settings.server, key) != getattr(before.server, key) for key in LOG):
         follow(settings.server)
     for names, what in ((merged.applied, "in force"), (merged.waiting, "in need of a restart")):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from drivers import BadStorageURL, StorageError, open_driver
+from drivers import BadStorageURL, Driver, StorageError, open_driver
 from drivers.lease import LeaseTaken
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.storage_url import shown_url
@@ -62,20 +62,23 @@ def runs(folder: Path) -> bool:
 
 
 def require_start(settings: Settings) -> None:
-    """Raise CannotStart if serving would fail; nothing is made."""
-    for problem in problems(settings):
+    """Raise CannotStart if serving would fail; nothing is made. A node of several waits for a database that cannot be reached now."""
+    for problem in problems(settings, waits=settings.cluster.is_on):
         raise problem
 
 
-def problems(settings: Settings, *, beside: bool = False) -> Iterator[CannotStart]:
-    """What would make serving fail. `beside`: a gateway of the same folder that listens already is not a problem."""
+def problems(settings: Settings, *, beside: bool = False, waits: bool = False) -> Iterator[CannotStart]:
+    """What would make serving fail. `beside`: a gateway of the same folder that listens already is not a problem.
+
+    `waits`: nor is what may be over in a while.
+    """
     yield from address_problems(settings, beside)
     yield from _worker_problems(settings)
     folder = folder_of(settings)
     if sentence := problem_of(folder, Path(settings.base)):
         yield refused(folder, sentence)
     else:
-        yield from _storage_problems(settings, folder)
+        yield from _storage_problems(settings, folder, waits)
 
 
 def address_problems(settings: Settings, beside: bool) -> Iterator[CannotStart]:
@@ -116,18 +119,40 @@ def _worker_problems(settings: Settings) -> Iterator[CannotStart]:
         yield CannotStart(Exit.CONFIG, f"[server] worker_class = {written}: {reason}; {remedy}")
 
 
-def _storage_problems(settings: Settings, folder: Path) -> Iterator[CannotStart]:
+def _storage_problems(settings: Settings, folder: Path, waits: bool) -> Iterator[CannotStart]:
     try:
         with closing(open_driver(settings.storage.url, folder)) as driver:
             if silent := silent_hosts(settings.storage.url):
-                yield explained(StorageError(f"the database cannot be reached: {silent} does not answer"), settings)
-            elif driver.exists():
+                raise StorageError(f"the database cannot be reached: {silent} does not answer")  # noqa: TRY301 (as what the driver raises)
+            if driver.exists():
                 driver.read_only()
                 driver.check()
+                yield from _cluster_problems(driver, settings) if settings.cluster.is_on and driver.shared else ()
+            elif settings.cluster.is_on and driver.shared:
+                driver.read_only()  # nothing is made, though nothing is there yet
+                yield from _cluster_problems(driver, settings)
             elif (path := storage_path(settings.storage.url, folder)) and (sentence := unwritable(path.parent)):
                 yield explained(StorageError(sentence), settings)
     except StorageError as e:
-        yield explained(e, settings)
+        if not waits or is_lasting(e):
+            yield explained(e, settings)
+
+
+def _cluster_problems(driver: Driver, settings: Settings) -> Iterator[CannotStart]:
+    """Whether the database has what a cluster needs: a direct way, and as many copies as `[cluster] copies` says. Raises StorageError."""
+    cluster = settings.cluster
+    with closing(driver.open_shared(settings.gateway.domain, url=cluster.url, notify=cluster.notify)) as shared:
+        found = shared.standby_settings()
+        try:
+            shared.check()
+        except StorageError as e:
+            sentence = f"[cluster] url: {' '.join(str(e).removeprefix('[cluster] url ').split())}"
+            yield CannotStart(Exit.CONFIG if e.lasting else Exit.UNAVAILABLE, sentence)
+    if found.copies < (cluster.copies or 1):
+        key = "synchronous_commit" if found.names.strip() else "synchronous_standby_names"
+        has = f"{key} = {found.commit}" if found.names.strip() else f"{key} is empty"
+        remedy = f"set {key} there" + ("" if found.names.strip() else ", such as '*' once a standby follows") + ", or write copies = 1"
+        yield CannotStart(Exit.CONFIG, f"[cluster] copies: 2 needs a database that waits for a standby, and of this one {has}; {remedy}")
 
 
 def is_lasting(error: Exception) -> bool:

@@ -14,7 +14,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from drivers import Driver
+from drivers.alone import ALONE, BEAT, SILENCE, AloneInDatabase
 from drivers.lease import LIFE, RENEWAL, Lease, LeaseTaken
+from drivers.shared import NodeRow
+from xmpp_rest import __version__
+from xmpp_rest.config.cluster_tables import ClusterSettings
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.threads.tasks import OrderLock
 
@@ -48,15 +52,42 @@ def make_node(data_dir: Path) -> str:
     return node_of(data_dir)
 
 
-class StorageLease:
-    """The lease in one process: renews it on a thread, and remembers that it is lost."""
+def of_cluster(domain: str) -> str:
+    """The holder of the lease that all nodes of a cluster have together."""
+    return f"cluster-{domain}"
 
-    def __init__(self, driver: Driver, data_dir: Path, domains: Sequence[str], incidents: Incidents) -> None:
+
+def _holder(row: NodeRow, domain: str) -> str:
+    """The holder of the lease that the gateway of this row has."""
+    return row.id if row.kind == ALONE else of_cluster(domain)
+
+
+class StorageLease:
+    """The lease in one process: renews it on a thread, and remembers that it is lost.
+
+    Where several machines can reach the storage, the process that leads also counts up a beat there, so that others know within seconds
+    whether this gateway lives (many-machines §4). All nodes of a cluster are one holder of the lease.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        data_dir: Path,
+        domains: Sequence[str],
+        incidents: Incidents,
+        cluster: ClusterSettings,
+        follows: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`domains`: the gateway's own first; `follows`: whether another process leads those of the gateway."""
         self._driver = driver
         self._data_dir = data_dir
         self._domains = domains
         self._incidents = incidents
+        self._cluster = cluster
+        self._follows = follows
         self._lease: Lease | None = None
+        self._alone: AloneInDatabase | None = None
+        self._beats = driver.shared and not cluster.is_on
         self._stopping = threading.Event()
         self._looking = OrderLock()
         self._looked = 0.0
@@ -76,11 +107,27 @@ class StorageLease:
             fcntl.flock(self._shared, fcntl.LOCK_SH)
 
     def claim(self) -> None:
-        """Take the lease. Raises LeaseTaken, StorageError."""
+        """Take the lease; waits until it is known which others live (bounded). Raises LeaseTaken, StorageError."""
+        own = make_node(self._data_dir)
         where = f"that of {self._data_dir.resolve()} at {socket.gethostname()}"
-        self._lease = Lease(self._driver, make_node(self._data_dir), where, self._domains)
+        alone = self._made_alone(own, where) if self._driver.shared else None
+        dead = alone.require() if alone else []
+        holder = of_cluster(self._domains[0]) if self._cluster.is_on else own
+        self._lease = Lease(self._driver, holder, where, self._domains, over=[_holder(row, self._domains[0]) for row in dead])
         self._lease.claim()
         self._looked = time.clock_gettime(_CLOCK)
+        self._alone = alone
+        if alone is not None:
+            alone.forget(dead)
+            if self._beats:
+                alone.enter()
+        for row in dead:
+            log.warning("the storage is taken over from node %s (%s), which has not been heard of for %.0f s", row.node, row.id, SILENCE)
+
+    def _made_alone(self, own: str, where: str) -> AloneInDatabase:
+        cluster, domain = self._cluster, self._domains[0]
+        row = NodeRow(cluster.node, own, own, cluster.kind, __version__, 0, 0, {"where": where})
+        return AloneInDatabase(self._driver.node_table(domain), row, domain)
 
     def require_free(self) -> None:
         """Raise LeaseTaken if another gateway has the lease, StorageError."""
@@ -94,7 +141,7 @@ class StorageLease:
 
     def require(self) -> None:
         """Raise LeaseTaken if the lease is lost. Looks at once if that has not been done for long, as in a process that was suspended."""
-        if self._lost is None and time.clock_gettime(_CLOCK) - self._looked > LIFE:
+        if self._lost is None and time.clock_gettime(_CLOCK) - self._looked > (SILENCE if self._beats else LIFE):
             self._look()
         if self._lost is not None:
             raise self._lost
@@ -108,13 +155,19 @@ class StorageLease:
             return
         try:
             if self._is_last(self._shared) and self._lost is None and self._lease is not None:
-                self._lease.release()
+                self._release(self._lease)
         except Exception as e:
             log.warning("the lease of the storage could not be given back, and ends by itself: %s", e)
         finally:
             fcntl.flock(self._shared, fcntl.LOCK_UN)  # closing it would not do where a process was forked off, which has it too
             os.close(self._shared)
             self._shared = None
+
+    def _release(self, lease: Lease) -> None:
+        if self._alone is not None and self._beats:
+            self._alone.leave()
+        if self._alone is None or self._beats or not self._alone.others():  # the lease of a cluster is that of all its nodes
+            lease.release()
 
     @staticmethod
     def _is_last(shared: int) -> bool:
@@ -127,7 +180,7 @@ class StorageLease:
         return True
 
     def _run(self, on_loss: Callable[[], None]) -> None:
-        while not self._stopping.wait(RENEWAL):
+        while not self._stopping.wait(BEAT if self._beats else RENEWAL):
             self._look()
             if self._lost is not None:
                 log.critical("the storage is lost, nothing is served any more: %s", self._lost)
@@ -139,6 +192,8 @@ class StorageLease:
             try:
                 if self._lease is not None:
                     self._lease.keep()
+                if self._alone is not None and self._beats and not self._follows():
+                    self._alone.beat()
             except LeaseTaken as e:
                 self._lost = e
             except Exception as e:  # while the storage is unreachable, no other gateway can take the lease

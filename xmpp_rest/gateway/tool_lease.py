@@ -29,7 +29,7 @@ def held_for(driver: Driver, folder: Path | None, domains: Sequence[str], progra
         if holding.node != own:
             raise LeaseTaken(f"a gateway uses the storage for {domain}: {holding.where}; stop it first")
     where = f"{program} into {folder.resolve()}" if folder else program
-    lease = Lease(driver, f"{program}-{secrets.token_hex(8)}", f"{where} at {socket.gethostname()}", domains, over=own)
+    lease = Lease(driver, f"{program}-{secrets.token_hex(8)}", f"{where} at {socket.gethostname()}", domains, over=[own])
     lease.claim()
     log.info("holds the lease of the storage for %s: gateways are kept out", ", ".join(domains))
     renewal = _LeaseRenewal(lease)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from drivers import Driver, StorageError
@@ -16,6 +15,7 @@ from xmpp_rest.config.login_domains import LoginDomains
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.events import Events
 from xmpp_rest.gateway.gauges import Gauges
+from xmpp_rest.gateway.group_parts import OnLoss
 from xmpp_rest.gateway.handlers import handlers
 from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.parts import Parts
@@ -24,10 +24,12 @@ from xmpp_rest.gateway.unbanning import Unbanning
 from xmpp_rest.gateway.wiring_file_sending import build_file_sending
 from xmpp_rest.gateway.wiring_files import build_files
 from xmpp_rest.gateway.wiring_foreign_client import build_foreign_client
+from xmpp_rest.gateway.wiring_group import build_control, build_handover, join_group
 from xmpp_rest.gateway.wiring_hearing import build_hearing
 from xmpp_rest.gateway.wiring_hook_requests import hook_requests as build_hook_requests
 from xmpp_rest.gateway.wiring_hook_sending import hook_sending as build_hook_sending
 from xmpp_rest.gateway.wiring_listening import build_listening
+from xmpp_rest.gateway.wiring_promises import build_promises
 from xmpp_rest.gateway.wiring_rooms import build_rooms
 from xmpp_rest.gateway.wiring_scheduled import build_scheduled
 from xmpp_rest.gateway.wiring_session_sending import build_session_inbound, build_session_sending
@@ -36,12 +38,10 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
-from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.logs.access import AccessLog
 from xmpp_rest.logs.setup import set_level
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.census import Census
-from xmpp_rest.processes.election import LocalGroup
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.accounts.account_ends import AccountEnds
 from xmpp_rest.service.accounts.accounts import Accounts
@@ -75,7 +75,6 @@ from xmpp_rest.service.limits.limits import RateLimits
 from xmpp_rest.service.messages.announcements import Announcements
 from xmpp_rest.service.messages.archive import Archive
 from xmpp_rest.service.messages.archive_keep import KeepSettings
-from xmpp_rest.service.messages.archive_queue import ArchiveQueue
 from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.messages.idempotency import Idempotency
 from xmpp_rest.service.messages.mailbox import Mailbox
@@ -83,8 +82,6 @@ from xmpp_rest.service.messages.offline import Offline
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.messages.retention import Retention
 from xmpp_rest.service.messages.send import Sending
-from xmpp_rest.service.messages.unarchived import Unarchived
-from xmpp_rest.service.messages.unarchived_counts import UnarchivedCounts
 from xmpp_rest.service.monitoring.collection import Collection
 from xmpp_rest.service.monitoring.kept import KeptReports
 from xmpp_rest.service.muc.build import conference as build_conference
@@ -93,17 +90,18 @@ from xmpp_rest.service.rooms.kept_room_messages import KeptRoomMessages
 from xmpp_rest.service.rooms.speaking import TURNS
 from xmpp_rest.service.rooms.verbs import RoomVerbs
 from xmpp_rest.service.streams.online import Online
-from xmpp_rest.service.streams.registry import Streams
+from xmpp_rest.service.streams.registry import Streams, at_once, drawn
 from xmpp_rest.service.streams.sessions import Sessions
 from xmpp_rest.service.streams.timeline import HEARD_STORE, AccountTimeline
 from xmpp_rest.threads.waits import Waits
 
 
 def build(
-    settings: Settings, driver: Driver, data_dir: Path, incidents: Incidents, under_way: Callable[[], int] = lambda: 0, began: float = 0.0
-) -> Parts:
+    settings: Settings, driver: Driver, data_dir: Path, incidents: Incidents, under_way: Callable[[], int] = lambda: 0,
+    began: float = 0.0, on_loss: OnLoss = lambda _: None,
+) -> Parts:  # fmt: skip
     """The parts of one process. `under_way`: how many requests are served in threads of the server's own; `began`: when the gateway was
-    built, before its processes were forked.
+    built, before its processes were forked; `on_loss` is called where another node is to lead, and not this process.
     """
     domain, domains = settings.gateway.domain, settings.domains
     rooms_domain, conference_domain = settings.gateway.rooms_domain, settings.gateway.conference_domain
@@ -113,9 +111,10 @@ def build(
     driver.observed_by(counts)
     events = Events(incidents)
     waits = Waits(settings.server.threads, settings.server.waits_per_account)
-    remote = Remote(LocalGroup(data_dir), waits, StorageError)
+    joined = join_group(settings, driver, data_dir, on_loss, incidents, counts)
+    remote = Remote(joined.group, waits, StorageError)
 
-    own_sessions = build_sessions(settings, data_dir, waits, remote, incidents, counts)
+    own_sessions = build_sessions(settings, data_dir, driver, waits, remote, incidents, counts)
     passwords = Passwords(settings.auth.password_hash, settings.auth.iterations)
     throttle = Throttle(settings.auth.failures, remote, waiting=max(1, settings.server.threads // 8))
     tokens = Tokens(driver, domain)
@@ -130,7 +129,9 @@ def build(
     accounts = Accounts(driver, passwords, domain, events)
 
     outcomes = Outcomes(counts)
-    uplink = Uplink(domains, settings.link, data_dir, outcomes.progress, counts) if settings.link.kind == "component" else None
+    shared = joined.cluster.shared if joined.cluster else None
+    promises = build_promises(settings, driver, data_dir, outcomes, counts, remote, incidents, shared, joined.may_write)
+    uplink = promises.uplink
     pending = Pending(settings.rest.iq_waiting, counts.iq_timed_out)
     own_sessions.accounts.in_use_by(pending.askers)
     router = Router(frozenset(domains), pending, remote, uplink, frozenset(settings.gateway.domains[1:]), (outcomes.observe,), incidents)
@@ -141,25 +142,25 @@ def build(
     guard = Guard(domain, lists, blocks, roster)
     presences = Presences(driver, router, guard.may_go, events)
 
-    unqueued = UnarchivedCounts(data_dir)
-    queue = ArchiveQueue(Archive(driver), unqueued, incidents, partial(uplink.ack_notes, domain) if uplink else _ignored)
-    unarchived = Unarchived(unqueued, queue, partial(uplink.forget_notes, domain) if uplink else _ignored, domain, remote)
-    archive = Archive(driver, unarchived=unarchived)
+    archive = Archive(driver, unarchived=promises.unarchived)
     heard = Archive(driver, HEARD_STORE)
     kept_room_messages = KeptRoomMessages(heard, driver, settings.rooms_anywhere.keep)
-    streams = Streams(AccountTimeline(archive, heard), settings.streams, waits, remote, events, counts, incidents)
+    streams = Streams(
+        AccountTimeline(archive, heard), settings.streams, waits, remote, events, counts, incidents,
+        return_after=drawn if settings.cluster.is_on else at_once,
+    )  # fmt: skip
     online = Online(domain, streams, presences)
     offline = Offline(driver, domain, online, events)
     clock = MonotonicClock()
     hooks_address = HooksAddress(settings.hooks.address, accounts.exists)
-    mailbox = Mailbox(archive, queue, streams, accounts, clock, offline, incidents, hooks_address.is_nobody)
+    mailbox = Mailbox(archive, promises.sent, streams, accounts, clock, offline, incidents, hooks_address.is_nobody)
     announcements = Announcements(driver, domain, router, events, incidents)
 
     privacy = PrivacyQueries(lists, mailbox.show)
     blocking = BlockingQueries(blocks, roster, presences, mailbox.show, accounts.exists)
     bots = frozenset(jid for callback in settings.callbacks.values() for jid in callback.address if jid.local)
     contacts = Contacts(roster, presences, router, accounts, bots=bots, push=mailbox.show, is_listening=online.has_session)
-    rooms = build_rooms(settings, driver, data_dir, router, mailbox, guard, outcomes, waits, events, remote, incidents, began)
+    rooms = build_rooms(settings, driver, promises.journals, router, mailbox, guard, outcomes, waits, events, remote, incidents, began)
     sending = Sending(router, mailbox, contacts, guard, outcomes, rooms.speaking, waits, remote, incidents, counts)
     hooks = Hooks(driver, settings, remote, incidents, authenticator.is_admin)
     hook_sending = build_hook_sending(
@@ -174,7 +175,7 @@ def build(
 
     dead = DeadLetters(driver, domain)
     callbacks = Callbacks(
-        settings.callbacks, router, dead, data_dir / "callbacks", remote, say=rooms.speaking.say_later,
+        settings.callbacks, router, dead, promises.journals, remote, say=rooms.speaking.say_later,
         exists=accounts.exists, is_admin=authenticator.is_admin, incidents=incidents, counts=counts,
     )  # fmt: skip
     hearing, session_hearing = build_hearing(
@@ -198,9 +199,9 @@ def build(
     data_usage = Usage(driver, settings.data)
     data_rights = DataRights(driver, settings.gateway.domains, authenticator.is_admin)
     changed = dict.fromkeys(("blocklist", "privacy"), guard.lists_changed)
-    data = Data(driver, accounts, data_usage, before={"vcard": vcards.require_stored}, changed=changed, unarchived=unarchived)
+    data = Data(driver, accounts, data_usage, before={"vcard": vcards.require_stored}, changed=changed, unarchived=promises.unarchived)
     jobs = Jobs(driver, domain, incidents)
-    filing = build_files(settings, data_dir, accounts, authenticator, remote, incidents)
+    filing = build_files(settings, data_dir, driver, accounts, authenticator, remote, incidents)
     AccountEnds(  # works by signals alone
         events, tokens, hooks, contacts, SharedGroups(driver, domain), sessions, muclight, conference, archive, filing.files
     )  # fmt: skip
@@ -229,14 +230,18 @@ def build(
     build_session_inbound(own_sessions, router, (rooms.stanzas.handle, listening.sessions.handle), incidents, counts)
     own_sessions.observers.subscribe(listening.sessions)
     leader = Leader(
-        uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
+        uplink, promises.sent, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
         rooms.outbox, filing.pruning, own_sessions.lifecycle, incidents, remote,
+        build_handover(joined, settings, driver, conference, router.occupancy, incidents),
     )  # fmt: skip
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)
     remote.on_broadcast("unban", Unbanning(authenticator, own_sessions.accounts).unban)
     access_log = AccessLog(settings.server.access_log)
-    gauges = Gauges(settings, under_way, streams, pending, uplink, callbacks, dead, runner, rooms.calls, filing.files, own_sessions.views)
+    cluster = build_control(joined, settings, streams, uplink, remote, incidents)
+    gauges = Gauges(
+        settings, under_way, streams, pending, uplink, callbacks, dead, runner, rooms.calls, filing.files, own_sessions.views, cluster
+    )  # fmt: skip
     collection = Collection(counts, gauges, KeptReports(data_dir), remote, incidents)
     parts = Parts(
         passwords=passwords, tokens=tokens, authenticator=authenticator, accounts=accounts, last=last, vcards=vcards,
@@ -267,7 +272,8 @@ def build(
         muclight=muclight, muclight_entity=muclight_entity, conference=conference,
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),
         gauges=gauges, collection=collection, counts=counts, leader=leader, link_status=leader.status, remote=remote,
-        census=Census(remote), lease=StorageLease(driver, data_dir, settings.gateway.domains, incidents),
+        census=Census(remote), cluster=cluster, joined=joined,
+        lease=StorageLease(driver, data_dir, settings.gateway.domains, incidents, settings.cluster, remote.follows),
     )  # fmt: skip
     for place, ordered in handlers(parts, settings).items():
         for handler in ordered:

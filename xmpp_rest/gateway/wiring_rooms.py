@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from drivers import Driver
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.events import Events
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.journals import Journals
 from xmpp_rest.link.router import Router
-from xmpp_rest.link.uplink import journal_path
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.contacts.privacy_guard import Guard
@@ -47,8 +46,8 @@ class RoomParts:
 
 
 def build_rooms(
-    settings: Settings, driver: Driver, data_dir: Path, router: Router, mailbox: Mailbox, guard: Guard, outcomes: Outcomes, waits: Waits,
-    events: Events, remote: Remote, incidents: Incidents, began: float,
+    settings: Settings, driver: Driver, journals: Journals, router: Router, mailbox: Mailbox, guard: Guard, outcomes: Outcomes,
+    waits: Waits, events: Events, remote: Remote, incidents: Incidents, began: float,
 ) -> RoomParts:  # fmt: skip
     """The parts of one process."""
     domain, anywhere, link = settings.gateway.domain, settings.rooms_anywhere, settings.link
@@ -59,7 +58,7 @@ def build_rooms(
     router.on_link(memberships.link_changed)
     router.accounts.on_stream(memberships.sessions.changed)
     router.accounts.on_left(memberships.sessions.left)
-    kept = KeptMessages(journal_path(data_dir, f"rooms@{domain}") if link.outbox == "disk" else None)
+    kept = KeptMessages(journals if link.outbox == "disk" else None, domain)
     elsewhere = settings.sessions.queue_size
     outbox = RoomOutbox(SpeechCore(router, memberships, outcomes, kept, anywhere, domain, link.outbox_size, link.share, elsewhere, remote))
     raw = RawOccupants(router, mailbox, outcomes)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from drivers import Driver
+from xmpp_rest.auth.sealing import KeyedSeal, NoSeal
+from xmpp_rest.auth.shared_keys import SharedKeys
 from xmpp_rest.config.login_domains import LoginDomains
 from xmpp_rest.config.table import Settings
 from xmpp_rest.incidents import Incidents
@@ -20,6 +23,7 @@ from xmpp_rest.service.sessions.known_sessions import KnownSessions
 from xmpp_rest.service.sessions.lifecycle import SessionsLifecycle
 from xmpp_rest.service.sessions.logins import Logins
 from xmpp_rest.service.sessions.observers import SessionObservers
+from xmpp_rest.service.sessions.password_carriage import PasswordCarriage
 from xmpp_rest.service.sessions.relogins import Relogins
 from xmpp_rest.service.sessions.resource import SessionResources
 from xmpp_rest.service.sessions.session_views import SessionViews
@@ -37,18 +41,22 @@ class SessionParts:
     lifecycle: SessionsLifecycle
 
 
-def build_sessions(settings: Settings, data_dir: Path, waits: Waits, remote: Remote, incidents: Incidents, counts: Counts) -> SessionParts:
+def build_sessions(
+    settings: Settings, data_dir: Path, driver: Driver, waits: Waits, remote: Remote, incidents: Incidents, counts: Counts
+) -> SessionParts:
     """The parts of one process that let accounts in; they know of no link and no storage."""
     core = SessionCore(LoginDomains(settings.logins, settings.domains), settings.sessions)
     connector = ServerConnector()
     resources = SessionResources(data_dir, lambda: core.settings.resource)
     asking = AskingServers(core, counts)
     observers = SessionObservers(incidents)
+    seal = KeyedSeal(SharedKeys(driver, settings.gateway.domain), settings.link.secret) if settings.cluster.is_on else NoSeal()
+    carriage = PasswordCarriage(seal, incidents)
     thread = SessionsThread(settings.sessions, Relogins(core, connector, asking), incidents)
     known = KnownSessions(core, remote)
     logins = Logins(core, connector, thread, observers, resources, asking, known.publish)
     upkeep = Upkeep(core, logins, counts, known.publish)
     observers.subscribe(upkeep)
-    accounts = ForeignAccounts(core, SessionAdmissions(core, logins, counts), logins, upkeep, known, waits, remote)
+    accounts = ForeignAccounts(core, SessionAdmissions(core, logins, counts), logins, upkeep, known, carriage, waits, remote)
     views = SessionViews(core, logins, remote)
     return SessionParts(accounts, views, observers, SessionsLifecycle(core, logins, upkeep, thread))

@@ -17,6 +17,11 @@ _BAD_FIELD = re.compile("[\r\n\0]")
 class EndOfStream(Exception):
     """There will be no further event; the sentence says why."""
 
+    def __init__(self, sentence: str, retry: float = 0.0) -> None:
+        """`retry`: seconds after which the client is to come back, 0: as it likes."""
+        super().__init__(sentence)
+        self.retry = retry
+
 
 class Source(Protocol):
     """Where events come from, written by `event` already."""
@@ -83,6 +88,16 @@ def comment(text: str) -> bytes:
     return f": {_LINES.sub(' ', text)}\n\n".encode("utf-8", "replace")
 
 
+def retry_line(seconds: float) -> bytes:
+    """The line that says after which time the client is to connect again (WHATWG HTML §9.2.6: in milliseconds)."""
+    return b"retry: %d\n" % round(seconds * 1000)
+
+
+def no_retry(_: float) -> bytes:
+    """What formats say of that time that have no word for it."""
+    return b""
+
+
 HEARTBEAT = comment("ok")
 
 
@@ -95,9 +110,15 @@ class Framing(NamedTuple):
     """What is said after a time of silence."""
     note: Callable[[str], bytes]
     """How it tells why it ends, or begins elsewhere than its reader asked."""
+    retry: Callable[[float], bytes] = no_retry
+    """How it tells, before that, after how many seconds the reader is to come back."""
+
+    def end(self, sentence: str, retry: float) -> bytes:
+        """What is said last. `retry`: 0: the reader comes back when it likes."""
+        return (self.retry(retry) if retry else b"") + self.note(sentence)
 
 
-COMMENTS = Framing(HEARTBEAT, lambda: HEARTBEAT, comment)
+COMMENTS = Framing(HEARTBEAT, lambda: HEARTBEAT, comment, retry_line)
 """That of server-sent events."""
 
 
@@ -128,7 +149,7 @@ class EventStream(Iterator[bytes]):
                 block = self._source.next(max(0.0, min(left, TICK)))
             except EndOfStream as e:
                 self._ended = True
-                return self._framing.note(str(e))
+                return self._framing.end(str(e), e.retry)
             if block is not None or left <= 0:
                 return self._sent(block or self._framing.beat())
         raise StopIteration

@@ -15,7 +15,7 @@ from xmpp_rest.link.errors import REMEDIES, LinkDown
 from xmpp_rest.link.login import log_in
 from xmpp_rest.link.outbox import Outbox
 from xmpp_rest.link.stream import StanzaStream
-from xmpp_rest.link.transport import Transport
+from xmpp_rest.link.transport import MayWrite, Transport
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.namespaces import PING
@@ -29,6 +29,7 @@ STEADY = 30.0  # seconds after which a stream counts as good, and the back-off s
 DRAIN = 0.5  # seconds that a stop waits for what is under way to be confirmed, so that the next stream need not send it again
 FIRST = 0.5  # seconds until the next attempt, after the first failure
 FIRST_REFUSED = 4.0  # the same after a refused login: a configuration has to be changed
+HELD = 0.05  # seconds between two looks whether the stream may be written to again
 PATIENCE = 1.0  # seconds that Process waits at most; a stop is noticed at once through the waker
 
 
@@ -62,17 +63,25 @@ class ComponentEvents(Protocol):
 class Component:
     """Attaches `domain`. `start()` makes the thread, `stop()` ends it; its owner is the Uplink."""
 
-    def __init__(self, domain: str, settings: LinkSettings, events: ComponentEvents, outbox: Outbox, counts: Counts) -> None:
+    def __init__(
+        self, domain: str, settings: LinkSettings, events: ComponentEvents, outbox: Outbox, counts: Counts,
+        may_write: MayWrite | None = None,
+    ) -> None:  # fmt: skip
+        """`may_write`: asked before each write; None: always."""
         self.domain = domain
         self.outbox = outbox
         self.state = State("stopped", time.time())
+        self.tried = threading.Event()
+        """Set once it has been online, or has failed to be."""
         self.stream = 0
         """The number of the stream that is up; 0: none is."""
         self._settings = settings
         self._events = events
         self._counts = counts
         self._incidents = Incidents()
+        self._may_write = may_write
         self._stopping = threading.Event()
+        self._is_cut = False  # nothing may be written any more
         self._thread = threading.Thread(target=self._run, name=f"link {domain}", daemon=True)
         self._transport: Transport | None = None
         self._confirmation = ""  # id of the iq to oneself that is under way
@@ -96,11 +105,21 @@ class Component:
         if self._thread.is_alive():
             self._thread.join(5)
 
+    def cut(self) -> None:
+        """End the stream at once, without another byte: this process owns the domain no more. Does not wait."""
+        self._is_cut = True
+        self._stopping.set()
+        if transport := self._transport:
+            transport.abort()
+
     def _run(self) -> None:
         longest = self._settings.retry_max
         usual, refused = (FIRST, longest), (FIRST_REFUSED, 2 * longest)
         backoff = Backoff()
         while not self._stopping.is_set():
+            if self._is_held:
+                self._stopping.wait(HELD)
+                continue
             self._change("connecting")
             started = time.monotonic()
             try:
@@ -130,12 +149,14 @@ class Component:
         before = self.state
         reason, text = (down.reason, down.text) if down else ("", "") if state == "online" else (before.reason, before.text)
         self.state = State(state, time.time(), reason, text, retry_at, before.accepted + (state == "online"))
+        if state != "connecting":
+            self.tried.set()
 
     def _session(self) -> None:
         """One stream from connecting to its end. Raises LinkDown; returns when the component is stopped."""
         s = self._settings
         server = (s.host, s.port)
-        transport = Transport(s, self.outbox, self._events.congested, self._due_confirmation)
+        transport = Transport(s, self.outbox, self._events.congested, self._due_confirmation, self._may_write)
         self._transport = transport
         try:
             component = log_in(self.domain, s.secret, server, transport)
@@ -161,7 +182,10 @@ class Component:
         until: float | None = None
         while until is None or (len(self.outbox) and time.monotonic() < until):
             component.Process(self._patience())
-            self._confirm(transport)
+            if self._is_cut:
+                raise LinkDown("stopped", "another node owns the domain")
+            if not self._is_held:
+                self._confirm(transport)
             if until is None and self._stopping.is_set():
                 until = time.monotonic() + DRAIN
         transport.end()
@@ -169,11 +193,18 @@ class Component:
 
     def _patience(self) -> float:
         """Seconds to wait for something to happen: not past the time at which a confirmation is to be asked for."""
+        if self._is_held:
+            return HELD
         self._resting = True  # before it looks: a writer from now on wakes it, if it should look again
         if self._confirmation or not self.outbox.unsettled:
             return DRAIN if self._stopping.is_set() else PATIENCE
         self._resting = False
         return max(0.0, self._confirmation_sent + CONFIRM_EVERY - time.monotonic())
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether nothing may be written for now."""
+        return self._may_write is not None and not self._may_write()
 
     def _confirm(self, transport: Transport) -> None:
         """Send an iq to oneself, which the server routes back: after stanzas that are to be confirmed, or after a long silence.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from xmpp_rest.errors import GatewayError
 
 
@@ -70,3 +72,11 @@ class OutboxShare(GatewayError):
         self.senders = senders
         text = f"{share} stanzas of one sender wait for the XMPP server, as many as [link] outbox_share lets; try again later"
         super().__init__("outbox-share", text)
+
+
+def concerns_all(error: Exception) -> TypeGuard[GatewayError]:
+    """Whether stanzas that were sent together, and refused for this, need not be tried one by one.
+
+    A storage that has failed fails each of them, perhaps after as long; and it may have kept them.
+    """
+    return isinstance(error, GatewayError) and error.name == "storage-failed"

@@ -138,6 +138,9 @@ class Journal:
             self._without_note.clear()
         self._group.run(())
 
+    def on_late(self, listener: object) -> None:
+        """Nothing: when `append` has raised, nothing is in the file, as it is cut."""
+
     def _remove(self, numbers: Sequence[int]) -> None:
         if not numbers:
             return

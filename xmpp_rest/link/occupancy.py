@@ -150,6 +150,17 @@ class Occupancy:
             for (sender, room), nick in visits
         ]
 
+    def raw(self) -> list[tuple[JID, JID, str]]:
+        """All raw occupants: full address, room and nick; the oldest of each first."""
+        with self._lock:
+            return [(*key, nick) for visits in self._visits.values() for key, nick in visits.items()]
+
+    def restore(self, occupant: JID, room: JID, nick: str) -> None:
+        """This one came into the room while another process led."""
+        with self._lock:
+            if (occupant, room) not in self._managed:
+                self._remember((occupant, room), nick)
+
     def forget(self, address: JID) -> None:
         """This bare address is in no room any more, whatever its resource."""
         with self._lock:

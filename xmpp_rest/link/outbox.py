@@ -11,7 +11,6 @@ What is *bound to a stream* is kept, and sent again, by who put it: it is in no 
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections import Counter, deque
@@ -20,7 +19,9 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from xmpp_rest.link.errors import OtherStream, OutboxFull, ShareFull
-from xmpp_rest.link.journal import Journal, NotedEntry
+from xmpp_rest.link.journal import NotedEntry
+from xmpp_rest.link.journals import JournalPort, LateEntry
+from xmpp_rest.link.stanza_names import id_in, sender_in
 from xmpp_rest.logs.events import say
 
 log = logging.getLogger("xmpp_rest.link")
@@ -34,9 +35,6 @@ class Progress(Enum):
     ACCEPTED = "accepted"
     WRITTEN = "written"
     CONFIRMED = "confirmed"
-
-
-_FROM = re.compile(rb"<[a-z]+ [^>]*?\bfrom='([^'/]*)")  # of a stanza as `serialise` writes it
 
 
 class Label(NamedTuple):
@@ -69,11 +67,21 @@ class Outbox:
     At most `share` of these are of one sender, so that none fills it for all; 0: no such bound.
     """
 
-    def __init__(self, size: int, journal: Journal | None = None, on_progress: OnProgress | None = None, share: int = 0) -> None:
+    def __init__(
+        self,
+        size: int,
+        journal: JournalPort | None = None,
+        on_progress: OnProgress | None = None,
+        share: int = 0,
+        *,
+        tells_left: bool = False,
+    ) -> None:
+        """`tells_left`: whether the progress of what an earlier process left is told too, as others ask for its outcome."""
         self._size = size
         self._share = share or size
         self._held: Counter[str] = Counter()  # how many stanzas of each sender count
         self._journal = journal
+        self._tells_left = tells_left
         self._on_progress = on_progress or (lambda _entries, _progress: None)
         self._waiting: deque[Entry] = deque()
         self._unconfirmed: deque[Entry] = deque()  # taken by the stream, oldest first
@@ -84,12 +92,30 @@ class Outbox:
         self._lock = threading.Lock()
         self._flush: Callable[[], None] | None = None
         if journal is not None:
-            self._waiting.extend(_restored(text.encode(), number, journal.request_id(number)) for number, text in journal.unacknowledged())
+            journal.on_late(self._add_late)
+            self._waiting.extend(self._left(text, number, journal.request_id(number)) for number, text in journal.unacknowledged())
+            self._on_progress(self._waiting, Progress.ACCEPTED)
         self._hold(self._waiting)
         self._restored = frozenset(e.data for e in self._waiting)
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._unconfirmed) + len(self._unsettled)
+
+    def _left(self, text: str, number: int, request_id: str) -> Entry:
+        """A stanza in the journal that nobody here has put."""
+        data = text.encode()
+        sender = sender_in(data)
+        label = Label(sender, id_in(data)) if self._tells_left else None
+        return Entry(data, label, number, sender=account_of(sender), since=time.time(), request_id=request_id)
+
+    def _add_late(self, late: Sequence[LateEntry]) -> None:
+        """What is in the journal is sent, though who put it was told of a failure."""
+        entries = [self._left(entry.text, entry.number, entry.request_id) for entry in late]
+        with self._lock:
+            self._hold(entries)
+            self._waiting.extend(entries)
+        if flush := self._flush:
+            flush()
 
     def restored(self, text: str) -> bool:
         """Whether an earlier process accepted this stanza."""
@@ -254,13 +280,6 @@ class Outbox:
         """Give the journal back."""
         if self._journal is not None:
             self._journal.close()
-
-
-def _restored(data: bytes, number: int, request_id: str) -> Entry:
-    """A stanza that an earlier process accepted."""
-    sender = _FROM.match(data)
-    account = account_of(sender[1].decode()) if sender else ""
-    return Entry(data, None, number, sender=account, since=time.time(), request_id=request_id)
 
 
 def _log_step(event: str, entries: Iterable[Entry]) -> None:

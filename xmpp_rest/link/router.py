@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.account_streams import AccountRoutes
+from xmpp_rest.link.errors import concerns_all
 from xmpp_rest.link.occupancy import Occupancy
 from xmpp_rest.link.pending import OnOutcome, Pending, WaitingIq, jid_or_none
 from xmpp_rest.link.spoken import Spoken
@@ -243,9 +244,9 @@ class Router:
         if failed:
             results = [failed.get(id(stanza), result) for stanza, result in zip(stanzas, results, strict=True)]
         for domain, numbers in out.items():
-            if not self._are_sent(domain, [stanzas[n] for n in numbers], text):
+            if (error := self._send_together(domain, [stanzas[n] for n in numbers], text)) is not None:
                 for n in numbers:
-                    results[n] = self._result(stanzas[n])
+                    results[n] = error.again() if concerns_all(error) else self._result(stanzas[n])
         return results
 
     def _prepare(self, stanzas: Sequence[Element]) -> None:
@@ -257,14 +258,14 @@ class Router:
                 except Exception as e:  # each of them is read alone
                     log.info("the recipients of a stanza could not be read together: %s", e)
 
-    def _are_sent(self, domain: str, stanzas: Sequence[Element], text: Callable[[Element], str]) -> bool:
-        """Send these to other domains, if all are taken."""
+    def _send_together(self, domain: str, stanzas: Sequence[Element], text: Callable[[Element], str]) -> Exception | None:
+        """Send these to other domains, if all are taken; why they are not."""
         try:
             with self.occupancy.sending(stanzas):
                 self.send_out(domain, stanzas, [text(stanza) for stanza in stanzas])
-        except Exception:  # none is sent: alone some of them may be, and each of the others says what is wrong with it
-            return False
-        return True
+        except Exception as e:  # none is sent: alone some of them may be, and each of the others says what is wrong with it
+            return e
+        return None
 
     def _result(self, stanza: Element) -> Sent:
         try:

@@ -27,18 +27,30 @@ MAX_TAG = 65536  # bytes of a tag of the login; that of a stream has some hundre
 CONGESTED_PAUSE = 0.05  # seconds between two looks whether there is room for received stanzas again
 
 
+MayWrite = Callable[[], bool]
+"""Whether this process may write to the streams now; quick, and called by any thread."""
+
+
 class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
     """One connection to one server. Every method belongs to the thread that owns it, except `flush`, `wake` and `abort`.
 
     `confirmation`: the iq that is to follow stanzas that were just taken out of the outbox, b"" for none; called with `writing` held.
     """
 
-    def __init__(self, settings: LinkSettings, outbox: Outbox, congested: Callable[[], bool], confirmation: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        settings: LinkSettings,
+        outbox: Outbox,
+        congested: Callable[[], bool],
+        confirmation: Callable[[], bytes],
+        may_write: MayWrite | None = None,
+    ) -> None:
         super().__init__((settings.host, settings.port), use_srv=False)
         self._settings = settings
         self._outbox = outbox
         self._congested = congested  # while true, nothing is read, so that the server's TCP window fills
         self._due_confirmation = confirmation
+        self._may_write = may_write  # None: always
         self._selector = selectors.DefaultSelector()
         self.writing = threading.Lock()  # guards what is written, and its order and end; never held while waiting
         self._up = False  # logged in, and not ended
@@ -125,6 +137,8 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
             try:
                 if self._writing or not self._up:  # the owner waits for the kernel; or has closed meanwhile: nothing must be taken
                     return
+                if self._may_write is not None and not self._may_write():  # the owner looks again
+                    return
                 self._write()
             except LinkDown:  # the owner finds that out by itself, and says so
                 self.wake()
@@ -185,6 +199,8 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         return burst
 
     def _write(self) -> None:
+        if self._may_write is not None and not self._may_write():
+            return
         self._writing = self._writing or self._next()
         while self._writing:
             burst = b"".join([e.data for e in self._writing])[self._written :]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -12,8 +11,10 @@ from xmpp_rest.config.table import LinkSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.component import Component, ComponentEvents
 from xmpp_rest.link.errors import OtherStream, OutboxFull, OutboxShare, ShareFull
-from xmpp_rest.link.journal import Journal, NotedEntry
+from xmpp_rest.link.journal import NotedEntry
+from xmpp_rest.link.journals import Journals
 from xmpp_rest.link.outbox import Entry, Label, OnProgress, Outbox, account_of
+from xmpp_rest.link.transport import MayWrite
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.request_notes import current_id
@@ -21,44 +22,62 @@ from xmpp_rest.request_notes import current_id
 NOT_RUNNING = "The gateway does not run, so nothing can be sent to other domains; start it first"
 
 
-def journal_path(folder: Path, domain: str) -> Path:
-    """Where the outbox of `domain` is kept in this data folder."""
-    return folder / "outbox" / f"{domain}.journal"
-
-
 class Uplink:
     """The component streams of `domains`. Owned by the Leader, which calls `open()`, `start()`, `stop()` and `close()`, once each.
 
-    The outboxes are kept in the data folder, unless they live in memory; `on_progress` is called for every stanza that makes progress.
+    The outboxes are kept in `journals`, unless they live in memory; `on_progress` is called for every stanza that makes progress.
     """
 
-    def __init__(self, domains: Sequence[str], settings: LinkSettings, folder: Path, on_progress: OnProgress, counts: Counts) -> None:
-        """`folder`: of the data."""
+    def __init__(
+        self, domains: Sequence[str], settings: LinkSettings, journals: Journals, on_progress: OnProgress, counts: Counts,
+        may_write: MayWrite | None = None, tells_left: bool = False,
+    ) -> None:  # fmt: skip
+        """Nothing is opened yet. `may_write`: asked before each write; None: always.
+
+        `tells_left`: whether `on_progress` is called for what an earlier process left: it is accepted, and goes on.
+        """
+        self._tells_left = tells_left
+        self._may_write = may_write
         self._domains = domains
         self._settings = settings
-        self._folder = folder
+        self._journals = journals
         self._on_progress = on_progress
         self._counts = counts
         self._components: dict[str, Component] = {}
 
     def open(self, events: ComponentEvents) -> None:
-        """Open the outboxes, so that they take stanzas; `events` hears of what comes in. Raises OSError: one of them cannot be read."""
-        self._components = {
-            domain: Component(domain, self._settings, events, self._outbox(domain), self._counts) for domain in self._domains
-        }
+        """Open the outboxes, so that they take stanzas; `events` hears of what comes in. Raises OSError: one of them cannot be read.
+
+        Called again after that.
+        """
+        for domain in self._domains:
+            if domain not in self._components:  # by an attempt that could read this one
+                outbox = self._outbox(domain)
+                self._components[domain] = Component(domain, self._settings, events, outbox, self._counts, self._may_write)
 
     def _outbox(self, domain: str) -> Outbox:
-        journal = Journal(journal_path(self._folder, domain)) if self._settings.outbox == "disk" else None
-        return Outbox(self._settings.outbox_size, journal, self._on_progress, self._settings.share)
+        journal = self._journals.outbox(domain) if self._settings.outbox == "disk" else None
+        return Outbox(self._settings.outbox_size, journal, self._on_progress, self._settings.share, tells_left=self._tells_left)
 
     def start(self) -> None:
         for component in self._components.values():
             component.start()
 
+    def wait_tried(self, seconds: float) -> None:
+        """Wait until each stream has been online, or has failed to be; for so long at most."""
+        until = time.monotonic() + seconds
+        for component in self._components.values():
+            component.tried.wait(max(0.0, until - time.monotonic()))
+
     def stop(self) -> None:
         """End the streams."""
         for component in self._components.values():
             component.stop()
+
+    def cut(self) -> None:
+        """End the streams at once, without another byte. Does not wait; before `stop`."""
+        for component in self._components.values():
+            component.cut()
 
     def close(self) -> None:
         """Give the outboxes back. Raises OSError."""
@@ -147,6 +166,10 @@ class Uplink:
     def oldest(self) -> float | None:
         """Since when the oldest stanza has been waiting (Unix time); None if none does."""
         return min((since for c in self._components.values() if (since := c.outbox.oldest) is not None), default=None)
+
+    def is_up(self) -> bool:
+        """Whether all streams are up."""
+        return all(component.online for component in self._components.values())
 
     def status(self) -> list[dict[str, Any]]:
         """How each stream is, and how many stanzas wait for it or for its confirmation; times are Unix times."""

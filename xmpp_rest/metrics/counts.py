@@ -59,6 +59,7 @@ class Counts:
         self._callback_durations = self._histogram("callback_request_duration_seconds", product(names))
         self._logins = self._counter("logins_total", product(patterns, LOGIN_RESULTS))
         self._login_durations = self._histogram("login_seconds", _WITHOUT_LABELS)
+        self._owner_calls = self._histogram("cluster_call_seconds", ())
         self._resumes = self._counter("session_resumes_total", product(RESUMES))
         self._sessions_refused = self._counter("session_refused_total", product(SESSION_REFUSALS))
         self._hooks = self._counter("hook_requests_total", ())
@@ -145,6 +146,10 @@ class Counts:
         """A login at the server of an account, or a check of its password, is over; `result` is one of LOGIN_RESULTS."""
         self._logins.count(pattern, result if result in LOGIN_RESULTS else OTHER)
         self._login_durations.observe(seconds)
+
+    def called_owner(self, seconds: float) -> None:
+        """A call to the owner on another node was answered, after so long."""
+        self._owner_calls.observe(seconds)
 
     def session_resumed(self, result: str) -> None:
         """It is known what became of a session that broke off: one of RESUMES."""

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from xmpp_rest.errors import GatewayError, Unanswered
-from xmpp_rest.processes.channel import SOCKET, Channel, connect
+from xmpp_rest.processes.channel import SOCKET, connect
 from xmpp_rest.processes.codec import Signature, ValueCodecs, read_error
-from xmpp_rest.processes.group import Message
-from xmpp_rest.processes.server import FORGET, REQUEST
-from xmpp_rest.request_notes import current_id
+from xmpp_rest.processes.follower_calls import REQUEST
+from xmpp_rest.processes.group import CallChannel, Message
+from xmpp_rest.processes.server import FORGET
+from xmpp_rest.request_notes import current_id, new_id
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait
 
@@ -29,11 +30,11 @@ class Calls:
         self._number = 0
         self._lock = threading.Lock()
 
-    def ask(self, leader: Channel, message: Message, wait: Wait) -> Any:
+    def ask(self, leader: CallChannel, message: Message, wait: Wait) -> Any:
         """Call; what the leader answers. Raises as `ProcessGroup.call`."""
         return self.begin(leader, message)(wait)
 
-    def begin(self, leader: Channel, message: Message) -> Callable[[Wait], Any]:
+    def begin(self, leader: CallChannel, message: Message) -> Callable[[Wait], Any]:
         """As `ask`, in two steps: what this returns waits for the answer. Raises GatewayError: link-down."""
         call: OneShot[Message] = OneShot()
         with self._lock:
@@ -47,7 +48,7 @@ class Calls:
             raise GatewayError("link-down", NO_ANSWER) from e
         return partial(self._finish, leader, number, call)
 
-    def _finish(self, leader: Channel, number: int, call: OneShot[Message], wait: Wait) -> Any:
+    def _finish(self, leader: CallChannel, number: int, call: OneShot[Message], wait: Wait) -> Any:
         try:
             answer = call.wait(*wait)
             if answer is None:
@@ -85,7 +86,8 @@ class LeaderClient:
     def call(self, function: Callable[..., Any], /, **arguments: Any) -> Any:
         """Have the leader run a method that Remote offers; what it returned. Raises GatewayError, ConnectionError."""
         signature = Signature(function, self._codecs)
-        self._channel.send({"call": function.__qualname__, "number": 1, "arguments": signature.to_json(arguments)})
+        call: Message = {"call": function.__qualname__, "number": 1, "arguments": signature.to_json(arguments)}
+        self._channel.send(call | {REQUEST: new_id()})  # all that it comes to is one request, as of HTTP
         while (message := self._channel.receive()) is not None:
             if message.get("number") == 1:  # else it is for all processes
                 return signature.result.from_json(_result_of(message))

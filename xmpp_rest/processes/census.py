@@ -1,4 +1,4 @@
-"""The number of processes of the gateway."""
+"""The number of processes of the gateway, or of this node of it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from xmpp_rest.processes.remote import Remote
 
 
 class Census:
-    """Counts the processes; the leader knows them all."""
+    """Counts the processes; the speaker knows them all."""
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
         remote.offer(self)
 
-    @on_leader(repeatable=True)
+    @on_leader(repeatable=True, of_node=True)
     def count(self) -> int:
         """How many serve now, this one included. Raises GatewayError."""
-        return self._remote.group.count
+        return 1 + len(self._remote.group.node_followers)

@@ -44,6 +44,10 @@ class Channel:
         self._is_attached = False  # to a loop: its descriptor must not become another one's
         self._is_free = threading.Event()  # no loop reads, or will read
 
+    @property
+    def trunk(self) -> Channel:
+        return self
+
     def send(self, message: Message, *, last: bool = False) -> None:
         """Send it; nothing can be sent after the `last` one. Raises OSError."""
         data = _packed(message)

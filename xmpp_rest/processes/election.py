@@ -15,7 +15,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.processes.calls import Calls
 from xmpp_rest.processes.channel import SOCKET, Channel, connect, listen
 from xmpp_rest.processes.group import LeadsItself, Member, Message
-from xmpp_rest.processes.server import JOIN, LEFT, LISTEN, Followers
+from xmpp_rest.processes.server import JOIN, LEFT, LISTEN, WELCOME, Followers
 from xmpp_rest.threads.future import Gate
 from xmpp_rest.threads.sockets import SocketLoop
 from xmpp_rest.threads.tasks import pause
@@ -42,14 +42,19 @@ ROLE_TIMEOUT = 10.0  # seconds that a call waits for there to be a leader
 
 
 class LocalGroup:
-    """The processes over one data folder, as one of them sees it; see `group.ProcessGroup`. Owned by Remote."""
+    """The processes over one data folder, as one of them sees it; see `group.ProcessGroup`. Owned by Remote, or by ClusterGroup."""
 
-    def __init__(self, folder: Path) -> None:
+    spans_nodes = False
+
+    def __init__(self, folder: Path, followers: Followers | None = None) -> None:
+        """`followers`: that are connected to this process, should it lead; those of a ClusterGroup know other nodes as well."""
         self._folder = folder
-        self._followers = Followers()
+        self._followers = Followers() if followers is None else followers
+        self._speaks = followers is not None  # for its node, whether or not that leads
         self._calls = Calls()
         self._incidents = Incidents()
         self._stopping = threading.Event()
+        self._connected = Gate()  # there is a process that leads, as this one does, or that this one is connected to
         self._settled = Gate()  # there is a leader that this process is, or can call
         self._leader: Channel | None = None
         """Whom this process calls."""
@@ -60,6 +65,10 @@ class LocalGroup:
         self._loop: SocketLoop | None = None
         self.is_leader = False
         self.id = secrets.token_hex(8)
+
+    @property
+    def is_speaker(self) -> bool:
+        return self.is_leader
 
     @property
     def has_others(self) -> bool:
@@ -75,6 +84,10 @@ class LocalGroup:
 
     @property
     def followers(self) -> list[str]:
+        return self._followers.ids
+
+    @property
+    def node_followers(self) -> list[str]:
         return self._followers.ids
 
     def has_follower(self, process: str) -> bool:
@@ -103,17 +116,33 @@ class LocalGroup:
 
     # calls and messages
 
-    def wait_for_leader(self) -> bool:
+    def wait_for_leader(self, seconds: float | None = None) -> bool:
+        """`seconds`: at most; None: ROLE_TIMEOUT."""
+        return self._wait_for(self._settled, seconds)
+
+    def wait_for_speaker(self) -> bool:
+        return self._wait_for(self._connected)
+
+    def _wait_for(self, gate: Gate, seconds: float | None = None) -> bool:
         """A process that has not begun, or has ended, takes part in no election."""
-        runs = self._thread is not None and self._thread.is_alive()
-        return self._settled.is_set() or (runs and self._settled.wait(ROLE_TIMEOUT))
+        return gate.is_set() or (self._runs and gate.wait(ROLE_TIMEOUT if seconds is None else seconds))
+
+    @property
+    def _runs(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def call(self, name: str, arguments: Message, wait: Wait) -> Any:
         return self.begin(name, arguments)(wait)
 
+    def call_speaker(self, name: str, arguments: Message, wait: Wait) -> Any:
+        return self._begin(self._connected, name, arguments)(wait)
+
     def begin(self, name: str, arguments: Message) -> Callable[[Wait], Any]:
+        return self._begin(self._settled, name, arguments)
+
+    def _begin(self, gate: Gate, name: str, arguments: Message) -> Callable[[Wait], Any]:
         until = time.monotonic() + ROLE_TIMEOUT
-        while self.wait_for_leader():
+        while self._wait_for(gate):
             if self.is_leader:
                 raise LeadsItself
             if (leader := self._leader) is not None:
@@ -134,8 +163,11 @@ class LocalGroup:
     def broadcast(self, message: Message) -> None:
         self._followers.broadcast(message)
 
-    def publish(self, message: Message) -> None:
-        self._followers.publish(message)
+    def tell_node(self, message: Message) -> None:
+        self._followers.broadcast(message)
+
+    def publish(self, message: Message, audience: Collection[str] | None = None) -> None:
+        self._followers.publish(message, audience)
 
     # the election
 
@@ -150,6 +182,7 @@ class LocalGroup:
                 log.exception("the process could not take its place; it tries again in %.0f s", AFTER_FAILURE)
                 self._stopping.wait(AFTER_FAILURE)
             self._settled.clear()
+            self._connected.clear()
             self._stopping.wait(RETRY)
 
     def _take_lock(self) -> bool:
@@ -168,8 +201,9 @@ class LocalGroup:
         except OSError:  # it holds the lock, but does not listen yet
             return
         self._leader = self._channel = leader  # `stop` may close it from here on
+        self._connected.set()
         try:
-            if first := leader.receive():
+            if first := self._await_welcome(leader, member):
                 self.id = secrets.token_hex(8)
                 with contextlib.suppress(OSError):  # it has just ended, as is noticed below
                     leader.send({"call": JOIN, "id": self.id})
@@ -179,9 +213,18 @@ class LocalGroup:
                 leader.each(partial(self._hear, member), self._loop)
         finally:
             self._settled.clear()
+            self._connected.clear()
             self._leader = self._channel = None
             leader.close()
             self._calls.fail()
+
+    def _await_welcome(self, leader: Channel, member: Member) -> Message | None:
+        """The first message for a process that takes part; None: it has ended. What comes before is answers to `call_speaker`."""
+        while (message := leader.receive()) is not None:
+            if message == WELCOME or "message" in message:
+                return message
+            self._hear(member, message)
+        return None
 
     def _hear(self, member: Member, message: Message) -> None:
         """Take what the leader says."""
@@ -208,8 +251,10 @@ class LocalGroup:
         listener = self._listener = listen(self._folder / SOCKET)
         try:
             self.is_leader = True
+            self._connected.set()
             member.take_role(True)
-            log.info("process %d leads and holds the link", os.getpid())
+            if not self._speaks:
+                log.info("process %d leads and holds the link", os.getpid())
             self._settled.set()
             self._accept(listener, member)
         finally:

@@ -15,6 +15,7 @@ class LeaderCaller(Protocol):
     """What a service calls the leader with; `Remote` is one."""
 
     def follows(self) -> bool: ...
+    def follows_speaker(self) -> bool: ...
     def call(self, name: str, /, *args: Any, **kwargs: Any) -> Any: ...
 
 
@@ -36,22 +37,29 @@ class LeaderMethod(NamedTuple):
     method: Callable[..., Any]
     deferred: Callable[..., End | None] | None
     repeatable: bool
+    of_node: bool
 
 
 @overload
 def on_leader(method: Callable[Concatenate[S, P], R], /) -> Callable[Concatenate[S, P], R]: ...
 @overload
 def on_leader(
-    *, deferred: Callable[..., End | None] | None = None, repeatable: bool = False
+    *, deferred: Callable[..., End | None] | None = None, repeatable: bool = False, of_node: bool = False
 ) -> Callable[[Callable[Concatenate[S, P], R]], Callable[Concatenate[S, P], R]]: ...
 def on_leader(
-    method: Callable[..., Any] | None = None, /, *, deferred: Callable[..., End | None] | None = None, repeatable: bool = False
+    method: Callable[..., Any] | None = None,
+    /,
+    *,
+    deferred: Callable[..., End | None] | None = None,
+    repeatable: bool = False,
+    of_node: bool = False,
 ) -> Callable[..., Any]:
     """Run this method in the leader, which may be this process. Its annotations say how arguments and result are carried (`codec`).
 
     A call takes at most `remote.QUICK` seconds, or as long as its argument of type Wait says, and ends when the client of that has gone.
     `deferred`: the method as the leader runs it for a follower where it would hold a thread for long: it gets a Reply before the
     arguments, does not wait, and may return an End. Its callers are counted by Waits already; those of other methods are counted here.
+    `of_node`: where several nodes are one gateway, the speaker of the caller's node runs it, whichever node leads.
     `repeatable`: calling again does no harm, so that a caller whose call was not answered is told to try again.
     Raises what the method does, and GatewayError: link-down, waits-full; unanswered, if nobody knows whether it was done.
     """
@@ -59,11 +67,11 @@ def on_leader(
     def mark(method: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(method)
         def run(self: HasRemote, /, *args: Any, **kwargs: Any) -> Any:
-            if not self._remote.follows():
+            if not (self._remote.follows_speaker() if of_node else self._remote.follows()):
                 return method(self, *args, **kwargs)
             return self._remote.call(method.__qualname__, *args, **kwargs)
 
-        setattr(run, _OFFER, LeaderMethod(method, deferred, repeatable))
+        setattr(run, _OFFER, LeaderMethod(method, deferred, repeatable, of_node))
         return run
 
     return mark if method is None else mark(method)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from types import MethodType
-from typing import Any, NamedTuple
+from typing import Any
 
 from xmpp_rest.errors import ERRORS, GatewayError, Unanswered, storage_failed
 from xmpp_rest.processes.codec import Signature, ValueCodecs
 from xmpp_rest.processes.group import End, LeadsItself, Message, ProcessGroup, Reply
 from xmpp_rest.processes.on_leader import offers_of
+from xmpp_rest.processes.procedure import Procedure
 from xmpp_rest.threads.pool import CompletingPool
 from xmpp_rest.threads.tasks import OrderLock
 from xmpp_rest.threads.timers import Timers
@@ -29,19 +30,7 @@ MARGIN = 5.0  # seconds on top of those that a call waits for somebody else
 HAND_OVER = 2.0  # seconds for the calls of other processes that are under way when this one stops to lead
 THREADS = 32  # for what deferred calls leave to be done
 BROADCAST = "broadcast"  # the call by which a follower has the leader broadcast
-
-
-class _Procedure(NamedTuple):
-    """One function that is called by name, and how its arguments are carried."""
-
-    run: Callable[..., Any]
-    signature: Signature
-    deferred: Callable[..., End | None] | None = None
-    repeatable: bool = False
-
-    def run_carried(self, arguments: Message) -> Any:
-        """Run it with arguments in JSON."""
-        return self.run(**self.signature.from_json(arguments))
+TELL_NODE = "tell-node"  # the same, of the speaker, for the processes of its node
 
 
 class Remote:
@@ -57,11 +46,12 @@ class Remote:
         self._waits = waits
         self._storage_error = storage_error
         self._codecs = ValueCodecs(self._named)
-        self._procedures: dict[str, _Procedure] = {}
-        self._handlers: dict[str, _Procedure] = {}
+        self._procedures: dict[str, Procedure] = {}
+        self._handlers: dict[str, Procedure] = {}
         self._listeners: dict[str, Callable[..., None]] = {}
         self._on_role: list[Callable[[bool], None]] = []
         self._on_left: list[Callable[[str], None]] = []
+        self._on_node_left: list[Callable[[str], None]] = []
         self._follows = False
         self._epoch = 0  # how often the role of this process has changed
         self._listening = -1  # the epoch in which the leader was asked to publish to this process
@@ -70,7 +60,8 @@ class Remote:
         """For deferred calls."""
         self.pool = CompletingPool(THREADS, "deferred call")
         """For what deferred calls leave to be done."""
-        self._procedures[BROADCAST] = _Procedure(self._relay, Signature(self._relay, self._codecs), repeatable=True)
+        self._procedures[BROADCAST] = Procedure(self._relay, Signature(self._relay, self._codecs), repeatable=True)
+        self._procedures[TELL_NODE] = Procedure(self._relay_to_node, Signature(self._relay_to_node, self._codecs), None, True, of_node=True)
 
     # -- called by constructors
 
@@ -78,15 +69,18 @@ class Remote:
         """Let followers call the methods of this service that are marked `on_leader`."""
         for offer in offers_of(type(service)):
             run, deferred = MethodType(offer.method, service), MethodType(offer.deferred, service) if offer.deferred else None
-            self._procedures[run.__qualname__] = _Procedure(run, Signature(run, self._codecs), deferred, offer.repeatable)
+            self._procedures[run.__qualname__] = Procedure(run, Signature(run, self._codecs), deferred, offer.repeatable, offer.of_node)
 
-    def answer(self, function: Callable[..., Any]) -> None:
-        """Let other programs, which reach the leader as followers do, call this function by its qualified name."""
-        self._procedures[function.__qualname__] = _Procedure(function, Signature(function, self._codecs))
+    def answer(self, function: Callable[..., Any], *, of_node: bool = False) -> None:
+        """Let other programs, which reach the leader as followers do, call this function by its qualified name.
+
+        `of_node`: the speaker of their node answers.
+        """
+        self._procedures[function.__qualname__] = Procedure(function, Signature(function, self._codecs), of_node=of_node)
 
     def on_broadcast(self, name: str, handler: Callable[..., Any]) -> None:
         """Have `handler` carry out the broadcasts of this name, in this process."""
-        self._handlers[name] = _Procedure(handler, Signature(handler, self._codecs))
+        self._handlers[name] = Procedure(handler, Signature(handler, self._codecs))
 
     def on_published(self, name: str, listener: Callable[..., None]) -> None:
         """Have `listener` hear what the leader publishes by this name: in order, with arguments that are JSON; it must be quick."""
@@ -99,6 +93,10 @@ class Remote:
     def on_left(self, listener: Callable[[str], None]) -> None:
         """Tell `listener` the id of a follower that has gone; in the leader."""
         self._on_left.append(listener)
+
+    def on_node_left(self, listener: Callable[[str], None]) -> None:
+        """Tell `listener` the id of a process of this node that has gone; in the speaker."""
+        self._on_node_left.append(listener)
 
     # -- the process
 
@@ -122,6 +120,12 @@ class Remote:
             self.group.wait_for_leader()
         return self._follows
 
+    def follows_speaker(self) -> bool:
+        """Whether another process speaks for this node; waits as `follows`."""
+        if not self.group.spans_nodes:
+            return self.follows()
+        return self.group.wait_for_speaker() and not self.group.is_speaker
+
     # -- calls and messages
 
     def call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
@@ -129,7 +133,8 @@ class Remote:
         procedure, arguments, wait = self._carried(name, args, kwargs)
         try:
             with nullcontext() if procedure.deferred else self._waits.calling():
-                return self._result(procedure, lambda: self.group.call(name, arguments, wait))
+                call = self.group.call_speaker if procedure.of_node and self.group.spans_nodes else self.group.call
+                return self._result(procedure, lambda: call(name, arguments, wait))
         except LeadsItself:
             return procedure.run(*args, **kwargs)
 
@@ -142,7 +147,7 @@ class Remote:
             return lambda: procedure.run(*args, **kwargs)
         return lambda: self._result(procedure, lambda: answer(wait))
 
-    def _carried(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[_Procedure, Message, Wait]:
+    def _carried(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Procedure, Message, Wait]:
         """What is called, with which arguments, and how long that may take."""
         procedure = self._procedures[name]
         bound = procedure.signature.bind(args, kwargs)
@@ -150,14 +155,18 @@ class Remote:
         wait = Wait(given.seconds + MARGIN, given.gone) if given else Wait(QUICK)
         return procedure, procedure.signature.to_json(bound), wait
 
-    @staticmethod
-    def _result(procedure: _Procedure, answer: Callable[[], Any]) -> Any:
+    def unanswered(self) -> GatewayError:
+        """The error of what the leader may have done before it ended: 503 on several machines (many-machines §8)."""
+        row = ERRORS["unanswered"]
+        return GatewayError("unanswered", row=row._replace(status=503) if self.group.spans_nodes else row)
+
+    def _result(self, procedure: Procedure, answer: Callable[[], Any]) -> Any:
         try:
             result = answer()
         except Unanswered as e:
             if procedure.repeatable:
                 raise
-            raise GatewayError("unanswered") from e
+            raise self.unanswered() from e
         return procedure.signature.result.from_json(result)
 
     def broadcast(self, name: str, **arguments: Any) -> Any:
@@ -172,11 +181,22 @@ class Remote:
         if self.follows():
             self.call(BROADCAST, name, carried, self.group.id)
         else:
-            self._broadcast(name, carried, self.group.id)
+            self.group.broadcast(_broadcast(name, carried, self.group.id))
 
-    def publish(self, name: str, **arguments: Any) -> None:
-        """Let the processes that listen hear this, in order; in the leader. The arguments are JSON."""
-        self.group.publish({"published": name, "arguments": arguments})
+    def tell_node(self, name: str, **arguments: Any) -> None:
+        """As `tell_others`, for the processes of this node."""
+        carried = self._handlers[name].signature.to_json(arguments)
+        if self.follows_speaker():
+            self.call(TELL_NODE, name, carried, self.group.id)
+        else:
+            self.group.tell_node(_broadcast(name, carried, self.group.id))
+
+    def publish(self, name: str, audience: Collection[str] | None = None, **arguments: Any) -> None:
+        """Let the processes that listen hear this, in order; in the leader. The arguments are JSON.
+
+        `audience`: the ids of the processes for which it is, if that is known. Others may hear it as well.
+        """
+        self.group.publish({"published": name, "arguments": arguments}, audience)
 
     def listen(self) -> int:
         """Hear from now on what is published; the epoch in which that holds. Raises GatewayError."""
@@ -189,6 +209,9 @@ class Remote:
 
     # -- as the group calls it
 
+    def await_role(self) -> None:
+        self._follows = True
+
     def take_role(self, is_leader: bool) -> None:
         self._epoch += 1
         self._follows = self._follows or not is_leader
@@ -198,6 +221,9 @@ class Remote:
 
     def is_deferred(self, name: str) -> bool:
         return self._procedure(name).deferred is not None
+
+    def is_of_node(self, name: str) -> bool:
+        return self._procedure(name).of_node
 
     def perform(self, name: str, arguments: Message) -> Any:
         procedure = self._procedure(name)
@@ -233,7 +259,11 @@ class Remote:
         for listener in self._on_left:
             listener(process)
 
-    def _procedure(self, name: str) -> _Procedure:
+    def forget_on_node(self, process: str) -> None:
+        for listener in self._on_node_left:
+            listener(process)
+
+    def _procedure(self, name: str) -> Procedure:
         try:
             return self._procedures[name]
         except KeyError:
@@ -243,10 +273,12 @@ class Remote:
     def _relay(self, name: str, arguments: dict[str, Any], origin: str) -> None:
         """Carry out the broadcast of a follower, and pass it on; in the leader."""
         self._handlers[name].run_carried(arguments)
-        self._broadcast(name, arguments, origin)
+        self.group.broadcast(_broadcast(name, arguments, origin))
 
-    def _broadcast(self, name: str, arguments: Message, origin: str) -> None:
-        self.group.broadcast({BROADCAST: name, "arguments": arguments, "origin": origin})
+    def _relay_to_node(self, name: str, arguments: dict[str, Any], origin: str) -> None:
+        """As `_relay`, in the speaker."""
+        self._handlers[name].run_carried(arguments)
+        self.group.tell_node(_broadcast(name, arguments, origin))
 
     def _carry_out(self, name: str, arguments: Message) -> None:
         try:
@@ -262,3 +294,7 @@ class Remote:
             return storage_failed(error, ERRORS["storage-failed"].text)
         log.error("a call of another process failed", exc_info=error)
         return GatewayError("internal")
+
+
+def _broadcast(name: str, arguments: Message, origin: str) -> Message:
+    return {BROADCAST: name, "arguments": arguments, "origin": origin}

@@ -233,4 +233,4 @@ def test_a_host_that_is_not_served(gateway: Gateway, name: str) -> None:
     offer = offered.find(name, 3)
     values = take(offer.definition, [*HOST_COMMANDS[name].items(), ("host", "montague.example")])
     with pytest.raises((GatewayError, CommandFailure), match="not hosted"):
-        offer.run(Services.of(gateway, offered.names), *values.values())
+        offer.run(Services(gateway, offered.names), *values.values())

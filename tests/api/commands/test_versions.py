@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from tests.api.commands.conftest import ADMIN, Run
+from tests.cluster.made_up import MadeUpNode
 from tests.conftest import DOMAIN, MakeApp
+from xmpp_rest.gateway.gateway import Gateway
 
 SERVICE = f"conference.{DOMAIN}"
 NAMED = {"name": "registeredusers"}
@@ -130,6 +133,17 @@ def test_the_cluster_is_this_node(run: Run) -> None:
     assert {key: type(value) for key, value in row.items()} == {
         "name": str, "running": str, "status": str, "online_users": int, "processes": int, "uptime_seconds": int, "master_node": str,
     }  # fmt: skip
+
+
+def test_the_nodes_of_a_cluster(client: FlaskClient, gateway: Gateway) -> None:
+    gateway.start()
+    gateway.parts = replace(gateway.parts, cluster=MadeUpNode())
+    for version in ("", "/v0", "/v1", "/v2"):
+        assert post(client, f"/api/list_cluster{version}", {}) == (200, ["web1", "web2"])
+    rows = {row["name"]: row for row in post(client, "/api/list_cluster_detailed", {})[1]}
+    assert {name: row["running"] for name, row in rows.items()} == {"web1": "true", "web2": "true", "web3": "false"}
+    assert "is running in that node" in rows["web1"]["status"]
+    assert (rows["web2"]["status"], rows["web2"]["online_users"]) == ("The node web2 is ready", 2)
 
 
 @pytest.mark.parametrize(("written", "shown"), [(None, "false"), ("no", "false"), ("yes", "true")])

@@ -21,7 +21,7 @@ ACCOUNT_TOKENS = (["ejabberd:user"], ["sasl_auth"], ["sasl_auth", "register", "s
 NARROW_TOKENS: tuple[list[str], ...] = ([], ["send:nurse@*"], ["register"], ["change_password"])
 OWN = ("settings", "callback_notes", "idempotency_notes", "vcard", "roster", "private", "Jobs", "roles_", "accounts_", "hook_once_notes")
 GUARDED = ("roles", "account_roles", "last", "presence", "account_activity", "accounts_cleanup", "data_usage")
-TOKEN_STORES = ("auth_tokens", "oauth_tokens", "oauth_token", "oauth_client", "hook", "hook_token")
+TOKEN_STORES = ("auth_tokens", "oauth_tokens", "oauth_token", "oauth_client", "gateway_keys", "hook", "hook_token")
 INTERNAL = (
     "jobs", "motd", "shared_roster_groups", "muc", "muc_heard", "muc_heard_rooms", "muc_registered", "muclight", "muclight_rooms", "callback_x_dead", "idempotency_a",
     "hooks", "hook_use", "hook_matters", "hook_published", "hook_once_a", "hook_once_fed", "scheduled", "rooms_anywhere",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
@@ -13,6 +15,7 @@ from tests.api.rest.rooms_elsewhere import JULIET, OCCUPANT, Elsewhere
 from tests.api.rest.test_held_messages import LINK, cut
 from tests.conftest import DOMAIN, MakeApp
 from tests.link.attached import until
+from tests.link.late import LateJournals
 from tests.link.network import Network
 from tests.service.rooms.scripted import ROOM, error_presence
 from xmpp_rest.errors import GatewayError
@@ -84,6 +87,18 @@ def test_what_another_version_has_kept_is_left_out(elsewhere: Elsewhere, tmp_pat
     assert elsewhere.wait("Hello").status_code == 200
     assert elsewhere.bodies == ["Hello"]
     until(lambda: read_entries(path) == {})
+
+
+def test_what_turns_out_to_be_kept_is_said(elsewhere: Elsewhere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journals = LateJournals(monkeypatch)
+    folder = tmp_path / "data"
+    elsewhere.start(server_data_dir=str(folder))
+    stanza = f"<message from='{OCCUPANT}' to='{ROOM}' type='groupchat' id='m1'><body>Late</body></message>"
+    journals.tell(f"rooms@{DOMAIN}", ["no JSON", json.dumps([time.time(), stanza, "", False, "", True])])
+    assert elsewhere.wait("Hello").status_code == 200
+    until(lambda: elsewhere.outcome("m1")["state"] == "reflected")
+    assert sorted(filter(None, elsewhere.bodies)) == ["Hello", "Late"]
+    until(lambda: read_entries(folder / "outbox" / f"rooms@{DOMAIN}.journal") == {})
 
 
 def test_an_outbox_in_memory(elsewhere: Elsewhere, tmp_path: Path) -> None:

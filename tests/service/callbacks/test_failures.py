@@ -18,6 +18,7 @@ from drivers import StorageError
 from tests.botapp import BOT, BotApp, MakeBot, eventually
 from tests.conftest import basic
 from tests.link.fake import attach
+from tests.link.late import LateJournals
 from tests.webservice import Answer, Service
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.journal import Journal, read_entries
@@ -209,6 +210,16 @@ def test_what_an_older_version_left(make_bot: MakeBot, service: Service) -> None
     eventually(lambda: waiting(second) == 0)
     second.gateway.stop()
     assert not Journal(first.gateway.data_dir / "callbacks" / "bot.journal").unacknowledged()
+
+
+def test_what_turns_out_to_be_kept_is_delivered(make_bot: MakeBot, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    journals = LateJournals(monkeypatch)
+    app = make_bot(service.url("/"))
+    stanza = f"<message from='{ROMEO}' to='{BOT}'><body>late</body></message>"
+    journals.tell("bot", ["{}", json.dumps(["msg_1", 1.0, False, stanza, ""])])
+    assert service.wait_body("late").headers["webhook-id"] == "msg_1"
+    eventually(lambda: waiting(app) == 0)
+    eventually(lambda: not read_entries(app.gateway.data_dir / "callbacks" / "bot.journal"))
 
 
 def test_what_is_answered_is_on_disk_soon(make_bot: MakeBot, service: Service) -> None:

@@ -19,6 +19,7 @@ from xmpp_rest.config.room_readers import CallbackRoom
 from xmpp_rest.config.table import CallbackSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.journals import FileJournals
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
 from xmpp_rest.metrics.counts import Counts
@@ -43,10 +44,11 @@ class Cell:
         self.service = service
         self.said: list[Element] = []
         self.refuse: Exception | None = None
+        journals = FileJournals(folder)
         self.earlier: list[Element] = []
         self.dead = DeadLetters(driver, "capulet.example")
         router = Router(frozenset(("capulet.example",)), Pending(10), remote := alone())
-        self.queue = CallbackQueue("friar", settings, router, self.say, self.dead, folder, remote.timers, Incidents(), Counts())
+        self.queue = CallbackQueue("friar", settings, router, self.say, self.dead, journals, remote.timers, Incidents(), Counts())
         self.rooms = RoomMessages({"friar": self.queue}, lambda _: NICK, lambda *_: self.earlier)
 
     def say(self, stanza: Element, on_said: OnSaid) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.processes.memory import alone, cut, processes
+from tests.processes.memory import MemoryGroup, alone, cut, processes
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.limits.limits import UNLIMITED, Bucket, RateLimits
@@ -80,6 +81,46 @@ def test_processes_share_the_buckets() -> None:
     start(remotes)
     allowed = [members[n % 3].take([OPS]).allowed for n in range(90)]
     assert allowed == [True] * 60 + [False] * 30
+
+
+def on_machines(count: int) -> list[Remote]:
+    """Processes of as many machines."""
+    remotes = processes(count)
+    for remote in remotes:
+        cast(MemoryGroup, remote.group).spans_nodes = True
+    return remotes
+
+
+def test_another_machine_that_leads_next_goes_by_what_the_others_have_heard() -> None:
+    clock = Clock()
+    remotes = on_machines(3)
+    members = [RateLimits(remote, clock) for remote in remotes]
+    start(remotes)
+    other = Bucket("hook", "other", 60)
+    assert all(members[n % 3].take([OPS]).allowed for n in range(50))
+    assert all(members[2].take([other, OPS]).allowed for n in range(5))
+    remotes[0].group.stop()
+    assert [members[1].take([OPS]).allowed, members[2].take([OPS, other]).allowed] == [True, True]
+    allowed = [members[1 + n % 2].take([OPS]).allowed for n in range(60)]
+    assert sum(allowed) <= 8  # of the 5 that are left, and at most those that the first to ask had not heard of
+    assert members[1].look([other]).left == 54
+    clock.now += 60
+    assert members[2].look([OPS]).left == 60
+
+
+def test_machines_share_a_limit_over_every_change_of_the_owner_within_a_tenth() -> None:
+    clock = Clock()
+    remotes = on_machines(6)
+    members = [RateLimits(remote, clock) for remote in remotes]
+    start(remotes)
+    bucket, allowed = Bucket("hook", "busy", 600), 0
+    for number in range(6000):
+        clock.now += 0.01
+        if number in (1500, 3000, 4500):
+            remotes[number // 1500 - 1].group.stop()
+        allowed += members[5 - number % 3].take([bucket]).allowed
+    most = 600 + 60 * 600 / 60
+    assert 0.9 * most <= allowed <= 1.1 * most
 
 
 def test_what_is_full_again_is_forgotten() -> None:

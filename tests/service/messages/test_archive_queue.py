@@ -15,7 +15,7 @@ from xmpp_rest.link.journal import NotedEntry
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.messages import archive_queue as module
 from xmpp_rest.service.messages.archive import EVERYTHING, Archive
-from xmpp_rest.service.messages.archive_queue import ArchiveQueue, QueuedMessage, note_of
+from xmpp_rest.service.messages.archive_queue import ArchiveQueue, QueuedMessage
 from xmpp_rest.service.messages.unarchived_counts import UnarchivedCounts
 
 ROMEO, NURSE = (parse_jid(f"{name}@gateway.example") for name in ("romeo", "nurse"))
@@ -171,7 +171,7 @@ def test_a_commit_that_was_made_although_it_failed_repeats_nothing(bench: Bench)
 def test_what_an_earlier_process_left_over_is_archived_once_and_in_its_place(bench: Bench) -> None:
     messages = [bench.message(body) for body in "abcd"]
     bench.archive.keep_all({ROMEO: [m.item for m in messages[:2]]})
-    bench.queue.restore([NotedEntry(m.number, m.item.stanza, note_of(m.item)) for m in messages])
+    bench.queue.restore([NotedEntry(m.number, m.item.stanza, bench.queue.note_of(ROMEO, m.item)) for m in messages])
     assert bench.counts.has_some(ROMEO)
     bench.put("e")
     bench.queue.settle(ROMEO)
@@ -183,7 +183,7 @@ def test_what_an_earlier_process_left_over_is_archived_once_and_in_its_place(ben
 
 def test_an_entry_that_cannot_be_read_does_not_keep_the_others_waiting(bench: Bench) -> None:
     good = bench.message("a")
-    bench.queue.restore([NotedEntry(7, "<message", ["x", 1.0]), NotedEntry(8, text("b"), "?"), NotedEntry(9, good.item.stanza, note_of(good.item))])
+    bench.queue.restore([NotedEntry(7, "<message", ["x", 1.0]), NotedEntry(8, text("b"), "?"), NotedEntry(9, good.item.stanza, bench.queue.note_of(ROMEO, good.item))])
     bench.queue.settle(ROMEO)
     assert bench.kept() == ["a"]
     assert bench.acknowledged == [7, 8, 9]

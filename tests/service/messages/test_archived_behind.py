@@ -22,6 +22,7 @@ from xmpp_rest.protocol.stanza import make
 from xmpp_rest.service.accounts.data_rights import StoreKey
 from xmpp_rest.service.messages import archive_queue
 from xmpp_rest.service.messages.archive import EVERYTHING, ArchiveFilter
+from xmpp_rest.service.messages.archive_queue import ArchiveQueue
 from xmpp_rest.service.messages.batch import OutboundMessage
 
 JULIET, ROMEO = parse_jid(f"juliet@{DOMAIN}"), parse_jid("romeo@montague.example")
@@ -151,8 +152,10 @@ def test_beyond_the_bound_messages_are_archived_before_their_answers(gateway: Ga
 
 
 def test_a_storage_that_fails_loses_nothing_and_is_told_to_readers(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = gateway.parts.mailbox._queue
+    assert isinstance(queue, ArchiveQueue)
     with monkeypatch.context() as broken:
-        broken.setattr(gateway.parts.mailbox._queue._archive, "keep_all", lambda items: [StorageError("full") for _ in items])
+        broken.setattr(queue._archive, "keep_all", lambda items: [StorageError("full") for _ in items])
         send(gateway, "a")
         with pytest.raises(StorageError, match="full"):
             read(gateway)

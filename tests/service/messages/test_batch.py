@@ -110,6 +110,25 @@ def test_one_that_does_not_fit_costs_few_commits(gateway: Gateway, juliet: JID) 
     assert len(sent) == 8
 
 
+def test_a_storage_that_fails_is_tried_once_and_each_is_told(gateway: Gateway, juliet: JID) -> None:
+    """An attempt may take as long as a request may wait, and what was tried may be kept: then it would be sent twice."""
+    link = attached(gateway)
+    tried: list[int] = []
+
+    def failing(domain: str, stanzas: Sequence[Element], texts: Sequence[str]) -> None:
+        tried.append(len(stanzas))
+        raise GatewayError("storage-failed", "no standby")
+
+    attach(gateway.parts.router, link.send, failing)
+    results = gateway.parts.sending.send_many([outgoing(juliet, str(n)) for n in range(5)])
+    assert tried == [5]
+    assert [(result.name, result.text) for result in results if isinstance(result, GatewayError)] == [("storage-failed", "no standby")] * 5
+    assert gateway.parts.sending.outcome(juliet, "4") is None
+    each = gateway.parts.router.send_each([outgoing(juliet, str(n)).stanza for n in range(3)])
+    assert tried == [5, 3]
+    assert [getattr(result, "name", None) for result in each] == ["storage-failed"] * 3
+
+
 def test_without_a_link_each_is_refused(gateway: Gateway, juliet: JID) -> None:
     results = gateway.parts.sending.send_many([outgoing(juliet, str(n)) for n in range(3)])
     assert all(isinstance(r, Element) and r.get("type") == "error" for r in results)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from tests.processes.memory import cut, processes
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.metrics.families import Figures
+from xmpp_rest.metrics.own_process import CPU
 from xmpp_rest.processes.remote import Remote
+from xmpp_rest.processes.starts import start_of
 from xmpp_rest.service.monitoring.collection import ENDED, MOST_ENDED, Collection
-from xmpp_rest.service.monitoring.kept import FOLDER, KeptReports, start_of
+from xmpp_rest.service.monitoring.kept import FOLDER, KeptReports
 from xmpp_rest.service.monitoring.report import ProcessReport
 
 TIMEOUTS = "iq_timeouts_total"
@@ -112,3 +115,15 @@ def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     assert [report.process for report in kept.read("s")] == ["1-x"]
     assert [report.process for report in kept.take_over("s")] == ["1-x"]
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == ["1-x.json"]
+
+
+def test_a_process_that_counts_from_zero_again_has_its_processor_time_once_and_few_files(tmp_path: Path) -> None:
+    for n in range(MOST_ENDED + 5):
+        process = Process(processes(1)[0], tmp_path)
+        process.time_out(1)
+        found = process.collection.figures()
+        assert (found[TIMEOUTS], found["processes"], found["threads"]) == (n + 1, 1, 8)
+        assert found[CPU] <= time.process_time() + 0.1
+        process.collection.stop(goes_on=True)
+        process.remote.stop()
+    assert len(list((tmp_path / FOLDER).iterdir())) < MOST_ENDED

@@ -17,10 +17,11 @@ from tests.link.attached import until
 from tests.link.network import Network
 from tests.service.rooms.scripted import ACTOR, ROOM, ScriptedRoom, error_presence
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.link import journals
 from xmpp_rest.link.journal import Journal
 from xmpp_rest.protocol.namespaces import PING
 from xmpp_rest.protocol.stanza import result
-from xmpp_rest.service.rooms import kept_messages, speech_writer, watching
+from xmpp_rest.service.rooms import speech_writer, watching
 from xmpp_rest.service.rooms.refused import RoomRefused
 from xmpp_rest.service.rooms.values import Wish
 
@@ -84,7 +85,7 @@ def test_what_is_not_on_disk_is_not_accepted(elsewhere: Elsewhere, monkeypatch: 
                 raise OSError(28, "No space left on device")
             return super().append(*given)
 
-    monkeypatch.setattr(kept_messages, "Journal", FullDisk)
+    monkeypatch.setattr(journals, "Journal", FullDisk)
     elsewhere.start(link_outbox_size="1")
     full.append(True)
     for _ in range(2):  # what was not accepted takes no place

@@ -9,14 +9,19 @@ from typing import Any
 import pytest
 
 from drivers import StorageError
+from tests.conftest import DOMAIN, OpenDriver
 from tests.service.sessions.scripted import GOOD, HERE, ROMEO, SECONDS, TYBALT, WRONG, Scripted
 from xmpp_rest.auth.foreign_door import WrongPassword
+from xmpp_rest.auth.sealing import KeyedSeal, NoSeal
+from xmpp_rest.auth.shared_keys import SharedKeys
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.processes.election import LocalGroup
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.sessions.foreign_accounts import Entrance, ForeignAccounts
 from xmpp_rest.service.sessions.known_sessions import KnownSessions
+from xmpp_rest.service.sessions.password_carriage import PasswordCarriage
 from xmpp_rest.service.sessions.session_views import SessionViews
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait, Waits
@@ -31,9 +36,12 @@ def remote(tmp_path: Path) -> Iterator[Remote]:
 
 @pytest.fixture
 def accounts(scripted: Scripted, remote: Remote) -> ForeignAccounts:
-    return ForeignAccounts(
-        scripted.core, scripted.admissions, scripted.logins, scripted.upkeep, KnownSessions(scripted.core, remote), Waits(8), remote
-    )
+    return accounts_with(PasswordCarriage(NoSeal(), Incidents()), scripted, remote)
+
+
+def accounts_with(carriage: PasswordCarriage, scripted: Scripted, remote: Remote) -> ForeignAccounts:
+    known = KnownSessions(scripted.core, remote)
+    return ForeignAccounts(scripted.core, scripted.admissions, scripted.logins, scripted.upkeep, known, carriage, Waits(8), remote)
 
 
 def deferred(accounts: ForeignAccounts, password: str, seconds: float = SECONDS) -> tuple[OneShot[Any], Any]:
@@ -58,6 +66,25 @@ def test_who_is_let_in_has_a_session(accounts: ForeignAccounts) -> None:
     assert not accounts.still_good(TYBALT, GOOD)
     with pytest.raises(WrongPassword):
         accounts.admit(ROMEO, WRONG, HERE)
+
+
+def test_a_sealed_password_lets_its_own_account_in_alone(
+    scripted: Scripted, remote: Remote, open_driver: OpenDriver, tmp_path: Path
+) -> None:
+    seal = KeyedSeal(SharedKeys(open_driver("sqlite:x.sqlite", tmp_path), DOMAIN), "component")
+    carriage = PasswordCarriage(seal, Incidents())
+    accounts = accounts_with(carriage, scripted, remote)
+    of_tybalt = carriage.put_in(GOOD, str(TYBALT))
+    for sealed in (of_tybalt, accounts._key.of_leader()):
+        with pytest.raises(GatewayError, match="do not understand each other"):
+            deferred(accounts, sealed)
+        with pytest.raises(GatewayError, match="do not understand each other"):
+            accounts.log_in(ROMEO, sealed, HERE, Wait(SECONDS))
+    assert not scripted.server.asked
+    session = accounts.admit(ROMEO, GOOD, HERE)
+    assert len(scripted.server.asked) == 1
+    answer, _ = deferred(accounts, carriage.put_in(GOOD, str(ROMEO)))
+    assert answer.wait(SECONDS) == Entrance(session)
 
 
 def test_what_is_kept_of_a_refusal_holds_no_frame_of_a_request(accounts: ForeignAccounts, scripted: Scripted) -> None:

@@ -197,3 +197,14 @@ def test_a_stream_that_ends_is_not_listed_any_more() -> None:
     assert of_leader.all() == [CHAMBER]
     close_in(of_follower, BALCONY)
     assert of_leader.all() == [CHAMBER]
+
+
+def test_the_leader_knows_where_somebody_listens_to_an_account() -> None:
+    remotes, (of_leader, one, other) = started(3)
+    open_in(of_leader, GARDEN)
+    open_in(one, BALCONY, CHAMBER)
+    assert of_leader.processes_of(JULIET) == [remotes[1].group.id]
+    assert of_leader.processes_of(NURSE) == []
+    close_in(one, BALCONY, CHAMBER)
+    open_in(other, BALCONY)
+    assert of_leader.processes_of(JULIET) == [remotes[2].group.id]

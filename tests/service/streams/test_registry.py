@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.messages.archive import EVERYTHING, Archive
 from xmpp_rest.service.messages.clock import MonotonicClock
-from xmpp_rest.service.streams.registry import Event, Stream, StreamEnded, Streams
+from xmpp_rest.service.streams.registry import Event, Stream, StreamEnded, Streams, at_once, drawn
 from xmpp_rest.service.streams.stream import PAGE, archive_id
 from xmpp_rest.service.streams.timeline import HEARD_STORE, AccountTimeline
 from xmpp_rest.threads.waits import Waits
@@ -30,7 +31,7 @@ JULIET, NURSE, ROMEO = map(parse_jid, ("juliet@capulet.example", "nurse@capulet.
 class House:
     """An archive with streams over it."""
 
-    def __init__(self, driver: Driver, **bounds: Any) -> None:
+    def __init__(self, driver: Driver, return_after: Callable[[], float] = at_once, **bounds: Any) -> None:
         values = {"total": 20, "per_account": 5, "queue_size": 1000, "heartbeat": 15, "write_timeout": 30} | bounds
         self.archive = Archive(driver)
         self.streams = Streams(
@@ -40,6 +41,7 @@ class House:
             alone(),
             Events(Incidents()),
             Counts(),
+            return_after=return_after,
         )
         self.clock = MonotonicClock()
 
@@ -358,12 +360,29 @@ def test_who_has_left_makes_room(driver: Driver) -> None:
     assert house.streams.count == 2
 
 
+def test_readers_of_many_machines_come_back_one_after_the_other(driver: Driver) -> None:
+    house = House(driver, return_after=drawn, per_account=20)
+    behind = house.say("first")
+    streams = [house.streams.open(JULIET, after=behind if number % 2 else None) for number in range(12)]
+    house.streams.restart("another process leads now")
+    ends = [read_end(stream) for stream in streams]
+    assert all(1 <= end.retry <= 5 for end in ends)
+    assert len({end.retry for end in ends}) == 12
+
+
+def read_end(stream: Stream) -> StreamEnded:
+    with pytest.raises(StreamEnded) as caught:
+        stream.next(30)
+    return caught.value
+
+
 def test_the_end_of_all(house: House) -> None:
     stream = house.streams.open(JULIET)
     house.say("last")
     house.streams.stop()
     assert bodies(read(stream, 1)) == ["last"]
-    with pytest.raises(StreamEnded, match="stops"):
+    with pytest.raises(StreamEnded, match="stops") as caught:
         stream.next(30)
+    assert caught.value.retry == 0
     with pytest.raises(GatewayError):
         house.streams.open(JULIET)

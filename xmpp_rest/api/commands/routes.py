@@ -35,7 +35,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
     """The routes below /api that no other API has taken."""
     routes = Blueprint("commands", __name__)
     offered = registry()
-    services = Services.of(gateway, offered.names)
+    services = Services(gateway, offered.names)
     one, many = Call.as_view("call", services, offered), BatchCall.as_view("batchcall", services, offered)
 
     @wraps(one)

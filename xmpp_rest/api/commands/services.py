@@ -21,25 +21,25 @@ class Services:
     """The services that commands ask, and the words they use of the gateway."""
 
     gateway: Gateway
-    bans: Bans
-    private: PrivateStorage
-    groups: SharedGroups
-    clients: Clients
     names: frozenset[str] = frozenset()  # of all commands; each is a scope that a token may have
     unproven: UnprovenBodies = field(default_factory=UnprovenBodies)
     since: float = field(default_factory=time.monotonic)
 
-    @classmethod
-    def of(cls, gateway: Gateway, names: frozenset[str]) -> Services:
-        driver, domain = gateway.driver, gateway.settings.gateway.domain
-        return cls(
-            gateway=gateway,
-            bans=Bans(driver, domain),
-            private=PrivateStorage(driver),
-            groups=SharedGroups(driver, domain),
-            clients=Clients(driver, domain),
-            names=names,
-        )
+    @property
+    def bans(self) -> Bans:
+        return Bans(self.gateway.driver, self.domain)
+
+    @property
+    def private(self) -> PrivateStorage:
+        return PrivateStorage(self.gateway.driver)
+
+    @property
+    def groups(self) -> SharedGroups:
+        return SharedGroups(self.gateway.driver, self.domain)
+
+    @property
+    def clients(self) -> Clients:
+        return Clients(self.gateway.driver, self.domain)
 
     @property
     def parts(self) -> ApiParts:

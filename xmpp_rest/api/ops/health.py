@@ -44,7 +44,7 @@ class Ready(Live):
 
     def to_json(self) -> dict[str, Any]:
         checks = self.gateway.checks()
-        needed = {"process", *self.gateway.settings.health.ready_needs}
+        needed = {"process", *self.gateway.settings.ready_needs}
         failed = [check for check in checks if check.reason and check.check in needed]
         body: dict[str, Any] = {"status": "unavailable" if failed else "ok"}
         if "verbose" in self.request.args:

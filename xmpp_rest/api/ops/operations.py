@@ -84,10 +84,28 @@ SCHEMAS = {
     "Status": record(
         {
             "version": STRING, "domain": STRING, "waits": record({"count": integer(0), "most": integer(0)}),
+            "processes": integer(0), "uptime": integer(0), "cluster": ref("Cluster"), "ready": {"type": "boolean"},
+        },
+        {
             "link": record({"kind": STRING, "streams": array({"type": "object"})}),
             "rooms": record(dict.fromkeys(("in", "joining", "out", "held"), integer(0))),
         },
         closed=False,
+    ),
+    "Cluster": record(
+        {"kind": choice("none", "postgresql")},
+        {
+            "node": STRING, "copies": integer(1), "members": integer(0),
+            "owners": array(record({"domain": STRING, "node": STRING, "epoch": integer(0), "here": {"type": "boolean"}})),
+            "nodes": array(
+                record(
+                    {
+                        "node": STRING, "version": STRING, "seen": {"type": "number", "minimum": 0}, "streams": integer(0),
+                        "state": choice("ready", "draining", "silent"), "may_own": {"type": "boolean"}, "differs": array(STRING),
+                    }
+                )
+            ),
+        },
     ),
     "Landing": record({"name": STRING, "links": {"type": "object", "additionalProperties": STRING}}),
     "OpenAPI": record({"openapi": STRING, "info": {"type": "object"}, "paths": {"type": "object"}}, closed=False),

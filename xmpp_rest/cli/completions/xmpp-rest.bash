@@ -5,8 +5,9 @@
 #    source ~/.local/share/bash_completion/xmpp-rest
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
+_shtab_xmpp_rest_cluster_subparsers=(move drain undrain forget)
 _shtab_xmpp_rest_hook_subparsers=(add list remove token test)
-_shtab_xmpp_rest_subparsers=(run check init backup restore export import migrate prune send listen status token hook completion ctl)
+_shtab_xmpp_rest_subparsers=(run check init backup restore export import migrate prune send listen status cluster token hook completion ctl)
 
 _shtab_xmpp_rest_run_option_strings=(-h --help --config -v --verbose --offline)
 _shtab_xmpp_rest_check_option_strings=(-h --help --config -v --verbose --offline)
@@ -20,6 +21,11 @@ _shtab_xmpp_rest_prune_option_strings=(-h --help --config -v --verbose --offline
 _shtab_xmpp_rest_send_option_strings=(-h --help --config -v --verbose --offline --to --from --subject --type --wait --room --file --json --quiet --url --token-file)
 _shtab_xmpp_rest_listen_option_strings=(-h --help --config -v --verbose --offline --account --since --count --timeout --json --exec --url --token-file)
 _shtab_xmpp_rest_status_option_strings=(-h --help --config -v --verbose --offline --json --url --token-file)
+_shtab_xmpp_rest_cluster_move_option_strings=(-h --help --config -v --verbose --offline)
+_shtab_xmpp_rest_cluster_drain_option_strings=(-h --help --config -v --verbose --offline)
+_shtab_xmpp_rest_cluster_undrain_option_strings=(-h --help --config -v --verbose --offline)
+_shtab_xmpp_rest_cluster_forget_option_strings=(-h --help --config -v --verbose --offline)
+_shtab_xmpp_rest_cluster_option_strings=(-h --help --config -v --verbose --offline --json)
 _shtab_xmpp_rest_token_option_strings=(-h --help --config -v --verbose --offline --may-send-to --scope --ttl)
 _shtab_xmpp_rest_hook_add_option_strings=(-h --help --url --token-file --to --owner --format --template --nick --rate --secret-file --update --get --config -v --verbose --offline)
 _shtab_xmpp_rest_hook_list_option_strings=(-h --help --url --token-file --config -v --verbose --offline)
@@ -35,10 +41,11 @@ _shtab_xmpp_rest_option_strings=(-h --help --version --config -v --verbose --off
 
 _shtab_xmpp_rest_import___on_conflict_choices=(skip replace fail)
 _shtab_xmpp_rest_send___type_choices=(normal chat headline groupchat)
+_shtab_xmpp_rest_cluster_pos_0_choices=(move drain undrain forget)
 _shtab_xmpp_rest_hook_add___format_choices=(auto text json form slack alertmanager grafana github gitea forgejo gitlab gotify apprise uptime-kuma ntfy)
 _shtab_xmpp_rest_hook_pos_0_choices=(add list remove token test)
 _shtab_xmpp_rest_completion_pos_0_choices=(bash zsh)
-_shtab_xmpp_rest_pos_0_choices=(run check init backup restore export import migrate prune send listen status token hook completion ctl)
+_shtab_xmpp_rest_pos_0_choices=(run check init backup restore export import migrate prune send listen status cluster token hook completion ctl)
 
 _shtab_xmpp_rest_run__h_nargs=0
 _shtab_xmpp_rest_run___help_nargs=0
@@ -115,6 +122,33 @@ _shtab_xmpp_rest_status__v_nargs=0
 _shtab_xmpp_rest_status___verbose_nargs=0
 _shtab_xmpp_rest_status___offline_nargs=0
 _shtab_xmpp_rest_status___json_nargs=0
+_shtab_xmpp_rest_cluster_move__h_nargs=0
+_shtab_xmpp_rest_cluster_move___help_nargs=0
+_shtab_xmpp_rest_cluster_move__v_nargs=0
+_shtab_xmpp_rest_cluster_move___verbose_nargs=0
+_shtab_xmpp_rest_cluster_move___offline_nargs=0
+_shtab_xmpp_rest_cluster_drain__h_nargs=0
+_shtab_xmpp_rest_cluster_drain___help_nargs=0
+_shtab_xmpp_rest_cluster_drain__v_nargs=0
+_shtab_xmpp_rest_cluster_drain___verbose_nargs=0
+_shtab_xmpp_rest_cluster_drain___offline_nargs=0
+_shtab_xmpp_rest_cluster_undrain__h_nargs=0
+_shtab_xmpp_rest_cluster_undrain___help_nargs=0
+_shtab_xmpp_rest_cluster_undrain__v_nargs=0
+_shtab_xmpp_rest_cluster_undrain___verbose_nargs=0
+_shtab_xmpp_rest_cluster_undrain___offline_nargs=0
+_shtab_xmpp_rest_cluster_forget__h_nargs=0
+_shtab_xmpp_rest_cluster_forget___help_nargs=0
+_shtab_xmpp_rest_cluster_forget__v_nargs=0
+_shtab_xmpp_rest_cluster_forget___verbose_nargs=0
+_shtab_xmpp_rest_cluster_forget___offline_nargs=0
+_shtab_xmpp_rest_cluster_pos_0_nargs=A...
+_shtab_xmpp_rest_cluster__h_nargs=0
+_shtab_xmpp_rest_cluster___help_nargs=0
+_shtab_xmpp_rest_cluster__v_nargs=0
+_shtab_xmpp_rest_cluster___verbose_nargs=0
+_shtab_xmpp_rest_cluster___offline_nargs=0
+_shtab_xmpp_rest_cluster___json_nargs=0
 _shtab_xmpp_rest_token__h_nargs=0
 _shtab_xmpp_rest_token___help_nargs=0
 _shtab_xmpp_rest_token__v_nargs=0

@@ -12,6 +12,7 @@ _shtab_xmpp_rest_commands() {
   local _commands=(
     backup:'keep configuration, data and storage in one file'
     check:'validate the configuration, try what it needs, and say what it would do'
+    cluster:'List the nodes of the cluster and who owns what, or change that. Ask it on any node.'
     completion:'print the completion of both programs for a shell'
     ctl:'run a command of /api; the same as xmpp-restctl'
     export:'export the accounts for another server'
@@ -28,6 +29,16 @@ _shtab_xmpp_rest_commands() {
     token:'Make a bearer token that acts as an account, or may only do what is said here: it is shown once, and only its hash is kept. `token list [ACCOUNT]` prints id, account, scopes, and when each was made and expires; `token revoke ID` ends one.'
   )
   _describe 'xmpp-rest commands' _commands
+}
+
+_shtab_xmpp_rest_cluster_commands() {
+  local _commands=(
+    drain:'Have this node be not ready, own nothing, and end its event streams; it goes on answering requests.'
+    forget:'Remove a silent node.'
+    move:'Have another node own a domain, and wait for it.'
+    undrain:'Have this node be ready again.'
+  )
+  _describe 'xmpp-rest cluster commands' _commands
 }
 
 _shtab_xmpp_rest_hook_commands() {
@@ -74,6 +85,60 @@ _shtab_xmpp_rest_check_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_xmpp_rest_check_defaults_added=0
+
+_shtab_xmpp_rest_cluster_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
+  {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
+  "--json[print what \`\/status\` tells of the cluster, as JSON]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_xmpp_rest_cluster_defaults_added=0
+
+_shtab_xmpp_rest_cluster_drain_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
+  {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_xmpp_rest_cluster_drain_defaults_added=0
+
+_shtab_xmpp_rest_cluster_forget_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
+  {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
+  ":the node:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_xmpp_rest_cluster_forget_defaults_added=0
+
+_shtab_xmpp_rest_cluster_move_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
+  {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
+  ":the hosted domain:"
+  ":the node that is to own it:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_xmpp_rest_cluster_move_defaults_added=0
+
+_shtab_xmpp_rest_cluster_undrain_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
+  {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_xmpp_rest_cluster_undrain_defaults_added=0
 
 _shtab_xmpp_rest_completion_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -360,6 +425,7 @@ _shtab_xmpp_rest() {
       case $line[1] in
         backup) _arguments -C -s $_shtab_xmpp_rest_backup_options ;;
         check) _arguments -C -s $_shtab_xmpp_rest_check_options ;;
+        cluster) _shtab_xmpp_rest_cluster ;;
         completion) _arguments -C -s $_shtab_xmpp_rest_completion_options ;;
         ctl) _arguments -C -s $_shtab_xmpp_rest_ctl_options ;;
         export) _arguments -C -s $_shtab_xmpp_rest_export_options ;;
@@ -374,6 +440,32 @@ _shtab_xmpp_rest() {
         send) _arguments -C -s $_shtab_xmpp_rest_send_options ;;
         status) _arguments -C -s $_shtab_xmpp_rest_status_options ;;
         token) _arguments -C -s $_shtab_xmpp_rest_token_options ;;
+      esac
+  esac
+}
+
+_shtab_xmpp_rest_cluster() {
+  local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->cluster'
+
+  # Add default positional/remainder specs only if none exist, and only once per session
+  if (( ! _shtab_xmpp_rest_cluster_defaults_added )); then
+    if (( ${_shtab_xmpp_rest_cluster_options[(I)${(q)one_or_more}*]} +          ${_shtab_xmpp_rest_cluster_options[(I)${(q)remainder}*]} +          ${_shtab_xmpp_rest_cluster_options[(I)${(q)default}]} == 0 )); then
+      _shtab_xmpp_rest_cluster_options+=(': :_shtab_xmpp_rest_cluster_commands' '*::: :->cluster')
+    fi
+    _shtab_xmpp_rest_cluster_defaults_added=1
+  fi
+  _arguments -C -s $_shtab_xmpp_rest_cluster_options
+
+  case $state in
+    cluster)
+      words=($line[1] "${words[@]}")
+      (( CURRENT += 1 ))
+      curcontext="${curcontext%:*:*}:_shtab_xmpp_rest_cluster-$line[1]:"
+      case $line[1] in
+        drain) _arguments -C -s $_shtab_xmpp_rest_cluster_drain_options ;;
+        forget) _arguments -C -s $_shtab_xmpp_rest_cluster_forget_options ;;
+        move) _arguments -C -s $_shtab_xmpp_rest_cluster_move_options ;;
+        undrain) _arguments -C -s $_shtab_xmpp_rest_cluster_undrain_options ;;
       esac
   esac
 }

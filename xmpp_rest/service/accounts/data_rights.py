@@ -13,6 +13,7 @@ from xmpp_rest.auth.prosody_tokens import GRANTS
 from xmpp_rest.auth.record import ACCOUNTS
 from xmpp_rest.auth.roles import ROLES, ROLES_13, administers
 from xmpp_rest.auth.scopes import ADMIN_SCOPE
+from xmpp_rest.auth.shared_keys import STORE as SHARED_KEYS
 from xmpp_rest.auth.tokens import TOKENS
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.hooks.stored import HOOK, HOOK_TOKEN, HOOK_USE, HOOKS_OF, NUMBERS
@@ -54,7 +55,7 @@ STORES = {
     # COMPAT Prosody: activity of accounts, and accounts that are about to be removed
     "account_activity": GUARDED, "accounts_cleanup": GUARDED, "tombstones": GUARDED,
     GRANTS: TOKEN_STORE, TOKENS_OF: TOKEN_STORE,
-    TOKENS: ALL_TOKENS, "oauth_client": ALL_TOKENS,
+    TOKENS: ALL_TOKENS, "oauth_client": ALL_TOKENS, SHARED_KEYS: ALL_TOKENS,
     USAGE: GUARDED, "archive_keep": GUARDED, "jobs": INTERNAL, "motd": INTERNAL, "scheduled": INTERNAL, "shared_roster_groups": INTERNAL,
     HOOK: ALL_TOKENS, HOOK_TOKEN: ALL_TOKENS, HOOK_USE: INTERNAL, HOOKS_OF: INTERNAL, NUMBERS: INTERNAL,
     "hook_matters": INTERNAL, "hook_published": INTERNAL,

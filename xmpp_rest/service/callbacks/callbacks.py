@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.config.table import CallbackSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.journals import Journals
 from xmpp_rest.link.router import NOT_MINE, Router, Unhandled
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.on_leader import on_leader
@@ -27,7 +27,7 @@ MAX_REPLAYED = 10_000  # dead letters, by one call
 class Callbacks:
     """All callbacks. Bots have an address of their own and come before accounts; a whole domain's callback comes after them.
 
-    Owned by the Gateway, which starts each of `queues` and calls `stop()` once. `folder` is where is kept what waits; `exists` tells
+    Owned by the Gateway, which starts each of `queues` and calls `stop()` once. what waits is kept in `journals`; `exists` tells
     accounts, `is_admin` administrators among them; `say` says something in a room on another server.
     """
 
@@ -36,7 +36,7 @@ class Callbacks:
         callbacks: Mapping[str, CallbackSettings],
         router: Router,
         dead: DeadLetters,
-        folder: Path,
+        journals: Journals,
         remote: Remote,
         *,
         say: Say,
@@ -48,7 +48,7 @@ class Callbacks:
         self._exists = exists
         self._is_admin = is_admin
         self.queues = {
-            name: CallbackQueue(name, settings, router, say, dead, folder, remote.timers, incidents, counts)
+            name: CallbackQueue(name, settings, router, say, dead, journals, remote.timers, incidents, counts)
             for name, settings in callbacks.items()
         }
         queues = reversed(self.queues.values())

@@ -7,12 +7,11 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.link.journal import Journal
+from xmpp_rest.link.journals import JournalPort, Journals, LateEntry
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.parse import parse_stored
@@ -82,27 +81,35 @@ Accepted = tuple[int, Delivery]
 class DeliveryJournal:
     """The journal of one callback. Owned by its queue, in the leader; `open()` is called first, `close()` last."""
 
-    def __init__(self, path: Path | None) -> None:
-        """`path`: of the file; None: everything is in memory only."""
-        self._path = path
-        self._journal: Journal | None = None
+    def __init__(self, name: str, journals: Journals | None) -> None:
+        """`name`: of the callback; `journals`: None: everything is in memory only."""
+        self._name = name
+        self._journals = journals
+        self._journal: JournalPort | None = None
 
-    def open(self) -> list[Accepted]:
-        """The deliveries that an earlier process left, oldest first. Raises OSError."""
-        if self._path is None:
+    def open(self, on_late: Callable[[Sequence[Accepted]], None]) -> list[Accepted]:
+        """The deliveries that an earlier process left, oldest first. Raises OSError.
+
+        `on_late` is told of those that turn out to be kept, though `append` has raised; it must not wait.
+        """
+        if self._journals is None:
             return []
-        self._journal = journal = Journal(self._path)
+        self._journal = journal = self._journals.callback(self._name)
+        journal.on_late(lambda late: on_late(self._readable(journal, late)))
+        return self._readable(journal, [LateEntry(number, text, "") for number, text in journal.unacknowledged()])
+
+    def _readable(self, journal: JournalPort, entries: Iterable[LateEntry]) -> list[Accepted]:
         found = []
-        for number, text in journal.unacknowledged():
+        for entry in entries:
             try:
-                found.append((number, read_delivery(text)))
+                found.append((entry.number, read_delivery(entry.text)))
             except UnreadableDelivery as e:
-                log.error("%s: a stanza cannot be read and is dropped: %s", self._path.name, e)
-                journal.ack((number,))
+                log.error("%s.journal: a stanza cannot be read and is dropped: %s", self._name, e)
+                journal.ack((entry.number,))
         return found
 
     def close(self) -> None:
-        """Close the file; deliveries that are not acknowledged stay in it."""
+        """Close the journal; deliveries that are not acknowledged stay in it."""
         if self._journal is not None:
             self._journal.close()
 

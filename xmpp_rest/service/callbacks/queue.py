@@ -12,12 +12,12 @@ import queue
 import threading
 from collections.abc import Sequence
 from enum import Enum
-from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.config.table import CallbackSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.journals import Journals
 from xmpp_rest.link.router import Router
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
@@ -60,7 +60,7 @@ class CallbackQueue:
         router: Router,
         say: Say,
         dead: DeadLetters,
-        folder: Path,
+        journals: Journals,
         timers: Timers,
         incidents: Incidents,
         counts: Counts,
@@ -79,7 +79,7 @@ class CallbackQueue:
         self._worker = DeliveryWorker(name, settings, self.client, replies, self.room_replies, dead, self._reports, self.pool.leave, counts)
         self._hosted = router.domains
         self._afterwards = router.afterwards
-        self._journal = DeliveryJournal(folder / f"{name}.journal" if settings.keep == "disk" else None)
+        self._journal = DeliveryJournal(name, journals if settings.keep == "disk" else None)
         self._received: queue.SimpleQueue[Delivery | Note] = queue.SimpleQueue()  # on the link, not accepted yet
         self._timers = timers
         self._settles = False  # a timer will tell the thread of the journal
@@ -89,11 +89,15 @@ class CallbackQueue:
 
     def start(self) -> None:
         """What an earlier process left goes first, after the probe. Raises OSError: the journal cannot be opened."""
-        for accepted in self._journal.open():
-            self.pool.restore(accepted[1].sender.bare, self._job(accepted))
+        self._restore(self._journal.open(self._restore))
         self.pool.pause()
         self.pool.start()
         self._writer.start()
+
+    def _restore(self, kept: Sequence[Accepted]) -> None:
+        """Queue what is in the journal, however many wait."""
+        for accepted in kept:
+            self.pool.restore(accepted[1].sender.bare, self._job(accepted))
 
     def stop(self) -> None:
         """Stop; waiting deliveries stay on disk, and running attempts get a moment to end."""

@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element
 
 from drivers import StorageError
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.errors import concerns_all
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.element import serialise
@@ -135,5 +136,7 @@ class ReplySender:
         try:
             self._router.send_out(domain, stanzas, [serialise(stanza) for stanza in stanzas])
         except Exception as e:  # all or none
+            if concerns_all(e):
+                return [e.again() for _ in stanzas]
             return [e] if len(stanzas) == 1 else [error for stanza in stanzas for error in self._send_all(domain, (stanza,))]
         return [None] * len(stanzas)

@@ -8,9 +8,8 @@ import contextlib
 import hmac
 import json
 import os
-import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,15 @@ from xmpp_rest.protocol.jid import InvalidJID, parse_jid
 from xmpp_rest.service.files.store import ID, make_folder
 from xmpp_rest.service.files.values import Slot, SlotClaims
 
-KEY = "files.key"
-"""The name of the key's file in the data folder."""
-KEY_BYTES = 32
 LONGEST = 4096  # characters of a token
 
 
 class SlotTokens:
     """Signs and reads tokens. The key is made by the process that first needs it."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self._path = data_dir / KEY
+    def __init__(self, key: Callable[[], bytes]) -> None:
+        """`key` is asked for once. Raises OSError."""
+        self._ask = key
         self._key = b""
 
     def sign(self, slot: Slot) -> str:
@@ -51,31 +48,8 @@ class SlotTokens:
         return SlotClaims(str(file_id), str(name), int(size), str(media_type), float(until))
 
     def _signature(self, payload: bytes) -> bytes:
-        self._key = self._key or self._read_key()
+        self._key = self._key or self._ask()
         return hmac.digest(self._key, payload, "sha256")
-
-    def _read_key(self) -> bytes:
-        while True:
-            with contextlib.suppress(FileNotFoundError):
-                if len(key := self._path.read_bytes()) == KEY_BYTES:
-                    return key
-            self._make_key()
-
-    def _make_key(self) -> None:
-        """One whole key for all processes."""
-        part = self._path.with_name(f"{KEY}.{secrets.token_hex(4)}.part")
-        try:
-            with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
-                file.write(secrets.token_bytes(KEY_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
-            try:
-                os.link(part, self._path)  # one process is first, and all take its key
-            except FileExistsError:
-                if self._path.stat().st_size != KEY_BYTES:
-                    part.replace(self._path)
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def _text(data: bytes) -> str:

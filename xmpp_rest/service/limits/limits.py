@@ -52,53 +52,99 @@ class Allowance(NamedTuple):
 
 
 UNLIMITED = Allowance()
+UNKNOWN = -1.0
+
+
+class Spending(NamedTuple):
+    """What came of a request. `levels`: how full each of the buckets is now, where a process of another machine may lead next."""
+
+    allowance: Allowance
+    levels: list[float]
 
 
 class _Level(NamedTuple):
-    """How full a bucket is, and when that was (monotonic time)."""
+    """How full a bucket is, and when that was (monotonic time). `roles`: how often the leader had changed by then."""
 
     tokens: float
     at: float
+    roles: int
 
     def now(self, bucket: Bucket, now: float) -> float:
         return min(float(bucket.per_minute), self.tokens + (now - self.at) * bucket.per_minute / WINDOW)
 
 
 class RateLimits:
-    """The buckets. In memory only: full after a restart, and where another process leads."""
+    """The buckets. In memory only: full after a restart, and where another process of one machine leads.
+
+    Where many machines are one gateway, each process remembers what the leader said last of the buckets it asked for, and says so to the
+    next one, or goes by it, if it leads (many-machines §9).
+    """
 
     def __init__(self, remote: Remote, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._levels: OrderedDict[tuple[str, str], _Level] = OrderedDict()  # the one that was used last is at the end
+        self._roles = 0
         self._lock = threading.Lock()
         self._remote = remote
         remote.offer(self)
+        remote.on_role(self._take_role)
 
     def take(self, buckets: Sequence[Bucket]) -> Allowance:
         """Take one request out of all of these, or none out of any. Raises GatewayError where there is no leader to ask."""
         limited = [bucket for bucket in buckets if bucket.per_minute > 0]
-        return self.spend(limited, 1) if limited else UNLIMITED
+        return self._ask(limited, 1) if limited else UNLIMITED
 
     def look(self, buckets: Sequence[Bucket]) -> Allowance:
         """As `take`, but nothing is taken: for the answer to a request that costs nothing."""
         limited = [bucket for bucket in buckets if bucket.per_minute > 0]
-        return self.spend(limited, 0) if limited else UNLIMITED
+        return self._ask(limited, 0) if limited else UNLIMITED
+
+    def _ask(self, buckets: list[Bucket], cost: int) -> Allowance:
+        if not self._remote.group.spans_nodes:
+            return self.spend(buckets, cost, []).allowance
+        with self._lock:
+            now, roles = self._clock(), self._roles
+            known = [self._heard(bucket, now) for bucket in buckets]
+        spending = self.spend(buckets, cost, known)
+        with self._lock:
+            for bucket, level in zip(buckets, spending.levels, strict=True):
+                self._keep(bucket, _Level(level, self._clock(), roles))
+            self._forget_full(self._clock())
+        return spending.allowance
+
+    def _heard(self, bucket: Bucket, now: float) -> float:
+        """What the leader does not know yet: how full the bucket was for the one before it."""
+        level = self._levels.get(bucket[:2])
+        return UNKNOWN if level is None or level.roles == self._roles else level.now(bucket, now)
 
     @on_leader(repeatable=True)
-    def spend(self, buckets: list[Bucket], cost: int) -> Allowance:
-        """Take so many requests out of all of these, which have a limit, or none out of any."""
+    def spend(self, buckets: list[Bucket], cost: int, known: list[float]) -> Spending:
+        """Take so many requests out of all of these, which have a limit, or none out of any.
+
+        `known`: how full each was for another leader, as far as the caller knows; or nothing.
+        """
         with self._lock:
             now = self._clock()
             levels = [self._level(bucket, now) for bucket in buckets]
+            for place, level in enumerate(known):
+                levels[place] = levels[place] if level == UNKNOWN else min(levels[place], level)
             allowed = all(level >= cost for level in levels)
             if allowed and cost:
                 levels = [level - cost for level in levels]
                 for bucket, level in zip(buckets, levels, strict=True):
-                    self._levels[bucket[:2]] = _Level(level, now)
-                    self._levels.move_to_end(bucket[:2])
+                    self._keep(bucket, _Level(level, now, self._roles))
             self._forget_full(now)
         told = [_allowance(bucket, level, allowed) for bucket, level in zip(buckets, levels, strict=True)]
-        return min(told, key=lambda allowance: (-allowance.retry_after, allowance.left, -allowance.full_in))
+        tightest = min(told, key=lambda allowance: (-allowance.retry_after, allowance.left, -allowance.full_in))
+        return Spending(tightest, levels if self._remote.group.spans_nodes else [])
+
+    def _take_role(self, leads: bool) -> None:
+        with self._lock:
+            self._roles += 1
+
+    def _keep(self, bucket: Bucket, level: _Level) -> None:
+        self._levels[bucket[:2]] = level
+        self._levels.move_to_end(bucket[:2])
 
     def _level(self, bucket: Bucket, now: float) -> float:
         known = self._levels.get(bucket[:2])

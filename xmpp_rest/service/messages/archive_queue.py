@@ -40,12 +40,7 @@ class QueuedMessage(NamedTuple):
     """Whether an earlier process accepted it, and may have archived it already."""
 
 
-def note_of(item: ArchiveItem) -> Any:
-    """What the journal keeps of an item besides the stanza."""
-    return [item.id, item.when]
-
-
-def _left_over(entry: NotedEntry) -> QueuedMessage:
+def left_over(entry: NotedEntry) -> QueuedMessage:
     """What an earlier process accepted, and may not have archived."""
     stanza, (identifier, when) = parse_stored(entry.text), entry.note
     owner, partner = (parse_jid(stanza.attrib[name]).bare for name in ("from", "to"))
@@ -74,6 +69,10 @@ class ArchiveQueue:
     def __len__(self) -> int:
         return self._count
 
+    def note_of(self, _owner: JID, item: ArchiveItem) -> Any:
+        """What the journal keeps of an item besides the stanza."""
+        return [item.id, item.when]
+
     def has_room(self, count: int) -> bool:
         """Whether so many more may be queued."""
         return self._count + count <= ROOM
@@ -83,7 +82,7 @@ class ArchiveQueue:
         messages = []
         for entry in entries:
             try:
-                messages.append(_left_over(entry))
+                messages.append(left_over(entry))
             except Exception as e:  # another program has changed the journal; the others are not to wait forever
                 self._incidents.report(log, "sent-unkept", "entry %d of the outbox cannot be archived: %r", entry.number, e)
                 self._on_archived([entry.number])

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.link.errors import OutboxShare
+from xmpp_rest.link.errors import OutboxShare, concerns_all
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
@@ -140,6 +140,8 @@ class BatchSender:
             self._outcomes.forget(begun)
             if len(members) == 1:
                 return [e]
+            if concerns_all(e):
+                return [e.again() for _ in members]
             full = e.senders if isinstance(e, OutboxShare) else frozenset()
             return self._apart(domain, members, full)
         return [None] * len(members)

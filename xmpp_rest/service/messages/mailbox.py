@@ -20,8 +20,9 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts.accounts import Accounts
 from xmpp_rest.service.messages.archive import Archive, ArchiveFilter
 from xmpp_rest.service.messages.archive_policy import is_archivable, without_forged_ids
-from xmpp_rest.service.messages.archive_queue import ArchiveQueue, QueuedMessage, note_of
+from xmpp_rest.service.messages.archive_queue import QueuedMessage
 from xmpp_rest.service.messages.archive_writer import ArchiveWrite, ArchiveWriter
+from xmpp_rest.service.messages.archived_by_journal import SentArchive
 from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.messages.offline import Offline
 from xmpp_rest.service.streams.registry import Event, Streams
@@ -53,7 +54,7 @@ class Mailbox:
     def __init__(
         self,
         archive: Archive,
-        queue: ArchiveQueue,
+        queue: SentArchive,
         streams: Streams,
         accounts: Accounts,
         clock: MonotonicClock,
@@ -145,7 +146,7 @@ class Mailbox:
         with self._streams.orders({write.owner for write in kept.values()}):
             for write in kept.values():
                 write.set_time(self._clock)
-            numbers = send([note_of(kept[n].item) if n in kept else None for n in range(len(messages))])
+            numbers = send([self._queue.note_of(kept[n].owner, kept[n].item) if n in kept else None for n in range(len(messages))])
             if numbers:
                 self._queue.put([QueuedMessage(write.owner, write.item, numbers[n]) for n, write in kept.items()])
                 for write in kept.values():

@@ -163,6 +163,10 @@ class Outcomes:
     def progress(self, entries: Iterable[Entry], progress: Progress) -> None:
         """Record progress of the link with these entries."""
         named = [(entry.label, entry.request_id) for entry in entries if entry.label is not None]
+        if progress is Progress.ACCEPTED:  # by an earlier owner (many-machines §9)
+            with self._lock:
+                self._begin([label for label, _ in named], Outcome("accepted", time.time()))
+            return
         if progress is Progress.WRITTEN:
             with self._lock:
                 self._request_ids.update((label, request_id) for label, request_id in named if request_id and label in self._known)

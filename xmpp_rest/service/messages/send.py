@@ -243,7 +243,7 @@ class Sending:
         try:
             return self.send_again(stanzas)
         except GatewayError:
-            return [GatewayError("unanswered") for _ in stanzas]
+            return [self._remote.unanswered() for _ in stanzas]
 
     def _send_batch_deferred(self, reply: Reply, stanzas: OutboundMessages) -> None:
         self._batch_sender.submit(stanzas, reply, self._remote.pool.submit)

@@ -1,6 +1,6 @@
-"""Collects the figures of all processes: the leader asks the others, adds, and keeps what it was told.
+"""Collects the figures of all processes of a node: their speaker asks the others, adds, and keeps what it was told.
 
-No counter falls while a process lives: what a scrape has shown is in the data folder before it is answered, so the next leader knows it.
+No counter falls while a process lives: what a scrape has shown is in the data folder before it is answered, so the next speaker knows it.
 Decision 0048.
 """
 
@@ -19,23 +19,24 @@ from xmpp_rest.metrics.families import Figures, added, merged
 from xmpp_rest.metrics.own_process import no_figures, own_figures
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
-from xmpp_rest.service.monitoring.kept import KeptReports, lives, start_of
+from xmpp_rest.processes.starts import start_of
+from xmpp_rest.service.monitoring.kept import KeptReports, lives
 from xmpp_rest.service.monitoring.report import ProcessReport, Totals
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.probe import Probe
 
 log = logging.getLogger("xmpp_rest.server")
 
-EVERY = 10.0  # seconds between two reports of a process, and two writes of the leader
+EVERY = 10.0  # seconds between two reports of a process, and two writes of the speaker
 LIMIT = 1.0  # seconds that collecting may take
-PATIENCE = 0.7  # seconds of them that the leader waits for the others
+PATIENCE = 0.7  # seconds of them that the speaker waits for the others
 MOST_ENDED = 64  # ended processes whose reports are kept each by itself
 ASKED = "report metrics"  # the broadcast
 ENDED = "ended"  # what stands for those that ended longest ago
 
 
 class Asking:
-    """One question of the leader to all others."""
+    """One question of the speaker to all others."""
 
     def __init__(self, awaited: Iterable[str]) -> None:
         self._awaited = set(awaited)
@@ -69,21 +70,21 @@ class Collection:
         self._start = ""
         self._number = 0
         self._snapshot = threading.Lock()  # of this process: a later report has no less
-        self._reports: dict[str, ProcessReport] = {}  # the latest of each process, in the leader
+        self._reports: dict[str, ProcessReport] = {}  # the latest of each process, in the speaker
         self._unkept: set[str] = set()  # those that are not in the data folder
         self._askings: dict[int, Asking] = {}
         self._asked = 0
         self._lock = threading.Lock()  # guards the four above
         self._writing = threading.Lock()
         self._has_role = False
-        self._stopped = False
+        self._stopped = self._goes_on = False
         self._collect_in_time: Probe[Totals] = Probe(lambda: self.collect(self._own()), patience=LIMIT, kept=0.0)
         self._hand_over_in_time: Probe[str] = Probe(lambda: self.report(self._own(), 0), patience=LIMIT, kept=0.0)
         self._remote = remote
         remote.offer(self)
         remote.on_broadcast(ASKED, self._answer)
         remote.on_role(self._take_role)
-        remote.on_left(self._left)
+        remote.on_node_left(self._left)
 
     # for who asks this process
 
@@ -96,7 +97,7 @@ class Collection:
             return self._without_leader()
 
     def _without_leader(self) -> Figures:
-        """What is known where no leader answers: this process now, the others as they were when they were kept."""
+        """What is known where no speaker answers: this process now, the others as they were when they were kept."""
         own = self._own()
         self._keep([own])
         try:
@@ -105,17 +106,18 @@ class Collection:
             self._incidents.report(log, "metrics-unread", "the metrics of other processes cannot be read: %s", e)
             others = {}
         reports = {**others, own.process: own}
-        living = [report for report in reports.values() if report is own or lives(report.process)]
+        living = [report for report in reports.values() if report is own or (report.member and lives(report.process))]
         return _total(reports.values(), living, len(living))
 
     # the report of this process
 
     def _own(self) -> ProcessReport:
+        gauges = self._gauges(self._remote.group.is_leader or not self._has_role)  # may wait for the storage
         with self._snapshot:
             self._number += 1
-            grows, holds = self._own_figures()
-            gauges = self._gauges(self._remote.group.is_leader or not self._has_role)
-            return ProcessReport(self._identity(), self._remote.group.id, self._number, self._counts.figures() | grows, holds | gauges)
+            grows, holds = no_figures() if self._goes_on else self._own_figures()
+            member = "" if self._goes_on else self._remote.group.id
+            return ProcessReport(self._identity(), member, self._number, self._counts.figures() | grows, holds | gauges)
 
     def _identity(self) -> str:
         """The id of this process; made in it, not in one that it was forked off from."""
@@ -124,27 +126,27 @@ class Collection:
         return self._process
 
     def _report(self) -> None:
-        """Tell the leader, or keep it, if this is the leader."""
+        """Tell the speaker, or keep it, if this is the speaker."""
         self._answer(0)
 
     def _answer(self, number: int) -> None:
-        """Tell the leader, which may have asked. The next report says all that one which is lost would have said."""
+        """Tell the speaker, which may have asked. The next report says all that one which is lost would have said."""
         try:
             self._start = self.report(self._own(), number)
         except GatewayError as e:
             log.debug("the leading process was not told what was counted: %s", e)
 
-    def _take_role(self, leads: bool) -> None:
+    def _take_role(self, _leads: bool) -> None:
         if not self._counts.enabled:
             return
         self._identity()
         is_first, self._has_role = not self._has_role, True
-        if leads:
+        if self._remote.group.is_speaker:
             self._take_over()
         self._remote.pool.submit(self._tick if is_first else self._report)
 
     def _take_over(self) -> None:
-        """Know what the leader before has kept."""
+        """Know what the speaker before has kept."""
         try:
             kept = self._kept.take_over(self._start)
         except OSError as e:
@@ -162,9 +164,9 @@ class Collection:
         finally:
             self._remote.timers.after(EVERY, lambda: self._remote.pool.submit(self._tick))
 
-    def stop(self) -> None:
-        """Hand over what was counted. Raises nothing."""
-        self._stopped = True
+    def stop(self, *, goes_on: bool = False) -> None:
+        """Hand over what was counted. Raises nothing. `goes_on`: this process does, and counts from zero again."""
+        self._goes_on, self._stopped = goes_on, True
         if not self._counts.enabled:
             return
         try:
@@ -173,9 +175,9 @@ class Collection:
             log.debug("the leading process was not told what was counted: %s", e)
             self._keep([self._own()])
 
-    # in the leader
+    # in the speaker
 
-    @on_leader(repeatable=True)
+    @on_leader(repeatable=True, of_node=True)
     def report(self, report: ProcessReport, number: int) -> str:
         """Take the report of a process, which may be the answer to a question; which start of the gateway this is."""
         self._take(report)
@@ -185,15 +187,15 @@ class Collection:
             self._keep_all()
         return self._start
 
-    @on_leader(repeatable=True)
+    @on_leader(repeatable=True, of_node=True)
     def collect(self, asker: ProcessReport) -> Totals:
         """The figures of all processes; `asker`: those of the one that was asked for them."""
         self._take(asker)
-        others = set(self._remote.group.followers)
+        others = set(self._remote.group.node_followers)
         self._ask(others - {asker.member})
         own = asker if asker.process == self._process else self._own()
         self._take(own)
-        if self._remote.group.is_leader:
+        if self._remote.group.is_speaker:
             self._keep_all()
         with self._lock:
             reports = list(self._reports.values())
@@ -209,7 +211,7 @@ class Collection:
             number = self._asked
             self._askings[number] = asking
         try:
-            self._remote.tell_others(ASKED, number=number)
+            self._remote.tell_node(ASKED, number=number)
             asking.wait()
         finally:
             del self._askings[number]
@@ -238,7 +240,8 @@ class Collection:
 
     def _join_ended(self) -> list[str]:
         """Where many processes have ended, those that did so first become one; their ids."""
-        ended = [process for process in self._reports if process != self._process and not lives(process)]
+        reports = self._reports.values()
+        ended = [each.process for each in reports if each.process != self._process and not (each.member and lives(each.process))]
         if len(ended) <= MOST_ENDED:
             return []
         joined = [self._reports.pop(process) for process in ended]

@@ -66,20 +66,6 @@ def _read(path: Path) -> tuple[str, ProcessReport | None]:
         return "", None
 
 
-def start_of(built: int) -> str:
-    """The start that this process belongs to, where nobody has told it. `built`: the process that has built the gateway.
-
-    Where the server forks its workers, that is the start of their parent process.
-    """
-    forked = os.getpid() != built or os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn/")
-    process = os.getppid() if forked else os.getpid()
-    try:
-        began = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]  # man 5 proc: starttime
-    except (OSError, IndexError):
-        began = ""
-    return f"{process}-{began}"
-
-
 def lives(process: str) -> bool:
     """Whether the process with this id, which begins with its number, is there."""
     try:

@@ -12,8 +12,8 @@ from xmpp_rest.metrics.families import Figures
 class ProcessReport:
     """The figures of one process at one time. `counts` only grow; `gauges` hold as long as the process lives.
 
-    `process`: its id, as long as it lives; `member`: that of its group, another one under each leader; `number`: later reports of it have
-    a greater one.
+    `process`: its id, as long as it lives; `member`: that of its group, another one under each leader, "" once the process counts from zero
+    again, by another id; `number`: later reports of it have a greater one.
     """
 
     process: str

@@ -19,6 +19,7 @@ from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
 from xmpp_rest.service.muc.affiliations import AffiliationChange, Affiliations
 from xmpp_rest.service.muc.broadcast import Broadcaster, OccupantChange
 from xmpp_rest.service.muc.configure import Configuration
+from xmpp_rest.service.muc.handed_over import HandedOverRooms
 from xmpp_rest.service.muc.join import JoinHandler
 from xmpp_rest.service.muc.nicks import Nicks, prepared
 from xmpp_rest.service.muc.notices import SHUTDOWN, direct_invitation
@@ -57,6 +58,7 @@ class Conference:
         self._unused = UnusedRooms(rooms)
         self._broadcaster = broadcaster
         self._nicks = nicks
+        self.handed_over = HandedOverRooms(rooms, parts[0].visits)
         self._join_handler, self._configuration, self._affiliations, self._subscriptions = parts
 
     # -- rooms

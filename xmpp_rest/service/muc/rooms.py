@@ -177,6 +177,15 @@ class MucRooms:
                 self._save_new(room)
                 self._unload(room)
 
+    def adopt(self, room: Room | None) -> None:
+        """Hold a room that is not persistent, as the process that has held it before hands it over."""
+        if room is None:
+            return
+        room.stored, room.indexed = False, frozenset()
+        with self._order(room.jid.local):
+            if self._live.setdefault(room.jid.local, room) is room:
+                self._memory_index.put(room.jid.local, room.users)
+
     def _save_new(self, room: Room) -> None:
         """Store a room that is being made; if that fails there is none, unless somebody is in it already."""
         try:

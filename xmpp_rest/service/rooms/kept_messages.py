@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.link.journal import Journal
+from xmpp_rest.link.journals import JournalPort, Journals, LateEntry, rooms_outbox
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import InvalidJID, parse_jid
 from xmpp_rest.protocol.parse import parse_stored
@@ -31,24 +30,29 @@ class KeptMessage(NamedTuple):
 
 
 class KeptMessages:
-    """A journal beside those of the outbox. `open` and `close` are called once each, by the leader; without a path nothing is kept."""
+    """A journal beside those of the outbox. `open` and `close` are called once each, by the leader; without `journals` nothing is kept."""
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._journal: Journal | None = None
+    def __init__(self, journals: Journals | None, domain: str) -> None:
+        """`domain`: of the accounts."""
+        self._journals = journals
+        self._name = rooms_outbox(domain)
+        self._journal: JournalPort | None = None
 
-    def open(self) -> Iterator[KeptMessage]:
-        """What an earlier process has left, in the order in which it was accepted. Raises OSError."""
-        if self._path is None:
+    def open(self, on_late: Callable[[KeptMessage], None]) -> Iterator[KeptMessage]:
+        """What an earlier process has left, in the order in which it was accepted. Raises OSError.
+
+        `on_late` is told of each that turns out to be kept, though `append` has raised; it must not wait.
+        """
+        if self._journals is None:
             return
-        self._journal = journal = Journal(self._path)
-        unreadable = []
-        for number, text in journal.unacknowledged():
-            try:
-                yield _read(number, text, journal.request_id(number))
-            except (ValueError, TypeError, KeyError, BadXML, InvalidJID):  # another version has written it
-                unreadable.append(number)
-        journal.ack(unreadable)
+        self._journal = journal = self._journals.outbox(self._name)
+
+        def told(late: Sequence[LateEntry]) -> None:
+            for message in _readable(journal, late):
+                on_late(message)
+
+        journal.on_late(told)
+        yield from _readable(journal, [LateEntry(number, text, journal.request_id(number)) for number, text in journal.unacknowledged()])
 
     def append(self, messages: Sequence[SpokenMessage]) -> Sequence[int]:
         """Their numbers, once they are on disk. Raises GatewayError, storage-failed, and then none is kept."""
@@ -76,6 +80,17 @@ class KeptMessages:
         """Give the journal back. Raises OSError."""
         if self._journal is not None:
             self._journal.close()
+
+
+def _readable(journal: JournalPort, entries: Iterable[LateEntry]) -> Iterator[KeptMessage]:
+    """The messages in these entries."""
+    unreadable = []
+    for entry in entries:
+        try:
+            yield _read(*entry)
+        except (ValueError, TypeError, KeyError, BadXML, InvalidJID):  # another version has written it
+            unreadable.append(entry.number)
+    journal.ack(unreadable)
 
 
 def _written(message: SpokenMessage, now: float) -> str:

@@ -16,6 +16,7 @@ from xmpp_rest.config.room_tables import RoomsAnywhereSettings
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.rooms.joining import session_broke
+from xmpp_rest.service.rooms.kept_messages import KeptMessage
 from xmpp_rest.service.rooms.refused import RoomRefusal, message_refused
 from xmpp_rest.service.rooms.room_queue import RoomQueue
 from xmpp_rest.service.rooms.said import NobodyListens, SpeechListener
@@ -52,16 +53,24 @@ class RoomOutbox:
 
     def open(self) -> None:
         """Know what an earlier process has left. Raises OSError."""
+        for left in self._core.kept.open(self._hear_late):
+            self._take_over(left)
+
+    def _take_over(self, left: KeptMessage) -> RoomQueue:
         core = self._core
-        for left in core.kept.open():
-            message = SpokenMessage(left.place, left.stanza, left.wish, NobodyListens(), left.request_id)
-            with core.lock:
-                queue = core.queue(left.place)
-                core.count((message,), 1)
-                core.keep(queue, message, left.number)
-                message.wait(left.since + core.settings.hold)
-            core.outcomes.of_rooms([label_of(message)])
-            self._deadlines.set(queue, self._writer.pump)
+        message = SpokenMessage(left.place, left.stanza, left.wish, NobodyListens(), left.request_id)
+        with core.lock:
+            queue = core.queue(left.place)
+            core.count((message,), 1)
+            core.keep(queue, message, left.number)
+            message.wait(left.since + core.settings.hold)
+        core.outcomes.of_rooms([label_of(message)])
+        self._deadlines.set(queue, self._writer.pump)
+        return queue
+
+    def _hear_late(self, late: KeptMessage) -> None:
+        """It is kept, though its sender was told of a failure."""
+        self._core.later(lambda: self._writer.pump(self._take_over(late)))
 
     def stop(self) -> None:
         """The occupants are about to leave their rooms, as the gateway stops: what waits is left to the next process."""

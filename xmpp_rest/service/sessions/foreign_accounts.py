@@ -19,6 +19,7 @@ from xmpp_rest.service.sessions.core import SessionCore
 from xmpp_rest.service.sessions.holds import SessionHold
 from xmpp_rest.service.sessions.known_sessions import KnownSessions
 from xmpp_rest.service.sessions.logins import Logins
+from xmpp_rest.service.sessions.password_carriage import PasswordCarriage
 from xmpp_rest.service.sessions.process_key import ProcessKey
 from xmpp_rest.service.sessions.proofs import is_same, proof_of
 from xmpp_rest.service.sessions.session_table import KeptSession
@@ -47,16 +48,19 @@ class ForeignAccounts:
         logins: Logins,
         upkeep: Upkeep,
         known: KnownSessions,
+        carriage: PasswordCarriage,
         waits: Waits,
         remote: Remote,
     ) -> None:
+        """`carriage`: of passwords, to the leader."""
         self._core = core
         self._admissions = admissions
         self._logins = logins
         self._upkeep = upkeep
         self._waits = waits
         self._remote = remote
-        self._key = ProcessKey(core, remote)
+        self._carriage = carriage
+        self._key = ProcessKey(core, carriage, remote)
         self._known = known
         remote.offer(self)
 
@@ -81,7 +85,8 @@ class ForeignAccounts:
         entrance = self.enter(account, proof.hex(), address)
         if not entrance.is_known:
             with self._waits.holding(str(account)):
-                entrance = self.log_in(account, password, address, Wait(TURNS * self._core.settings.login_timeout))
+                sealed, wait = self._carriage.put_in(password, str(account)), Wait(TURNS * self._core.settings.login_timeout)
+                entrance = self.log_in(account, sealed, address, wait)
         return entrance.session
 
     def still_good(self, jid: JID, password: str) -> bool:
@@ -108,7 +113,8 @@ class ForeignAccounts:
         self._upkeep.wake()
         self._admissions.begin(account, password, address, give)
 
-    def _log_in_deferred(self, reply: Reply, account: JID, password: str, address: str, wait: Wait) -> End:
+    def _log_in_deferred(self, reply: Reply, account: JID, sealed: str, address: str, wait: Wait) -> End:
+        password = self._carriage.taken_out(sealed, str(account))  # its key is known: that of proofs came by it
         ended: OneShot[bool] = OneShot()
 
         def answer(admitted: Admitted) -> None:
@@ -130,10 +136,10 @@ class ForeignAccounts:
         return give_up
 
     @on_leader(deferred=_log_in_deferred, repeatable=True)
-    def log_in(self, account: JID, password: str, address: str, wait: Wait) -> Entrance:
-        """Have the server asked, if need be. Raises GatewayError."""
+    def log_in(self, account: JID, sealed: str, address: str, wait: Wait) -> Entrance:
+        """Have the server asked, if need be. `sealed`: the password, as it is carried. Raises GatewayError."""
         ended: OneShot[Admitted] = OneShot()
-        self._begin_log_in(account, password, address, ended.give)
+        self._begin_log_in(account, self._carriage.taken_out(sealed, str(account)), address, ended.give)
         return _entrance(ended.wait(*wait) or _late(account))
 
     # -- sessions, in the leader

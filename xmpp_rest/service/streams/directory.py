@@ -122,6 +122,10 @@ class Directory:
         """Whether the account has a stream in another process; called in the leader, for each message."""
         return any(listing.count(account) for listing in tuple(self._elsewhere.values()))
 
+    def processes_of(self, account: JID) -> list[str]:
+        """The other processes in which the account has a stream; called in the leader, for each message."""
+        return [process for process, listing in tuple(self._elsewhere.items()) if listing.count(account)]
+
     def opened(self, stream: OpenStream) -> int:
         """Report a stream that is open here; the number of those that its account has in other processes.
 

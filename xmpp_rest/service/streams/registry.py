@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -37,6 +38,7 @@ __all__ = ["Event", "Reader", "Stream", "StreamEnded", "Streams"]
 STRIPES = 256
 THREADS = 4  # that read archives for streams which resume, report closed streams, and look at credentials
 MAX_LATE = 50  # events before the one after which a reader resumes that may not have reached this process yet
+EARLIEST, LATEST = 1.0, 5.0  # seconds after which readers come back where many machines are one gateway (many-machines §10)
 DROP_TIMEOUT = 0.2  # seconds that other processes get to end the streams of readers that have left
 EVENT, DROP_GONE, END = "event", "drop gone streams", "end stream"  # what is published, and broadcasts
 LEADER_CHANGED = "another process leads now: resume"  # events in between are in the archive
@@ -44,6 +46,15 @@ LEADER_CHANGED = "another process leads now: resume"  # events in between are in
 
 def everything(_: Event) -> bool:
     return True
+
+
+def at_once() -> float:
+    return 0.0
+
+
+def drawn() -> float:
+    """Seconds between EARLIEST and LATEST, another number for each reader: so not all of them come back in the same moment."""
+    return random.uniform(EARLIEST, LATEST)  # noqa: S311  # nobody gains by knowing it
 
 
 class Streams:
@@ -54,12 +65,16 @@ class Streams:
 
     def __init__(
         self, timeline: AccountTimeline, bounds: StreamSettings, waits: Waits, remote: Remote, events: Events, counts: Counts,
-        incidents: Incidents | None = None,
+        incidents: Incidents | None = None, return_after: Callable[[], float] = at_once,
     ) -> None:  # fmt: skip
-        """`waits`: counts the streams whose readers hold a thread."""
+        """`waits`: counts the streams whose readers hold a thread.
+
+        `return_after`: draws the seconds after which the reader of a stream that is ended for all is to come back.
+        """
         self._timeline = timeline
         self._size = bounds.queue_size
         self._incidents = incidents or Incidents()
+        self._return_after = return_after
         self._events = events
         self._orders = Stripes(STRIPES)
         self._stopped = False
@@ -98,8 +113,10 @@ class Streams:
     @on_leader
     def _publish(self, owner: JID, event: Event) -> None:
         self.hear(owner, event)
-        if self._remote.group.has_listeners:
-            self._remote.publish(EVENT, owner=str(owner), event=event.to_json())
+        group = self._remote.group
+        if group.has_listeners:
+            audience = self.directory.processes_of(owner) if group.spans_nodes else None  # each node costs a transaction
+            self._remote.publish(EVENT, audience, owner=str(owner), event=event.to_json())
 
     def _hear_published(self, owner: str, event: list[Any]) -> None:
         jid = parse_jid(owner)
@@ -107,7 +124,7 @@ class Streams:
             self.hear(jid, Event.from_json(event))
 
     def _leader_changed(self, leads: bool) -> None:
-        if not leads:
+        if not leads or self._remote.group.spans_nodes:  # the node before may have archived what nobody here was told of
             self.restart(LEADER_CHANGED)
 
     @property
@@ -277,7 +294,7 @@ class Streams:
     def restart(self, reason: str) -> None:
         """End the streams that are open, so that their readers come back and resume."""
         for stream in self._open.all_now():
-            stream.end(reason, ended_as="stopping")
+            stream.end(reason, ended_as="stopping", retry=self._return_after())
 
     def stop(self) -> None:
         """End all streams, and let none begin: the process ends."""

@@ -74,6 +74,11 @@ class Event:
 class StreamEnded(Exception):
     """There is no further event on this stream; the sentence says why."""
 
+    def __init__(self, sentence: str, retry: float = 0.0) -> None:
+        """`retry`: seconds after which the reader is to come back, 0: as it likes."""
+        super().__init__(sentence)
+        self.retry = retry
+
 
 class StreamRegistry(Protocol):
     """What a stream is registered with; `Streams` is one."""
@@ -125,6 +130,7 @@ class Stream:
         self._replayed = dict.fromkeys(replay.before) if replay else {}
         self._queue: deque[Event] = deque()
         self._end = ""
+        self._retry = 0.0
         self.ended_as = "closed"
         """In what way it has ended, by the names in metrics: closed, slow, credentials or stopping."""
         self._lock = threading.Lock()  # guards the two above, and when the replay is over
@@ -196,14 +202,17 @@ class Stream:
             if self._queue:
                 return self._identified(self._queue.popleft())
             if self._end:
-                raise StreamEnded(self._end)
+                raise StreamEnded(self._end, self._retry)
         return None
 
-    def end(self, reason: str, *, at_once: bool = False, ended_as: str = "closed") -> None:
-        """End the stream: the reader gets the waiting events, unless `at_once`, then StreamEnded. The first reason counts."""
+    def end(self, reason: str, *, at_once: bool = False, ended_as: str = "closed", retry: float = 0.0) -> None:
+        """End the stream: the reader gets the waiting events, unless `at_once`, then StreamEnded. The first reason counts.
+
+        `retry`: seconds after which the reader is to come back, 0: as it likes.
+        """
         with self._lock:
             if not self._end:
-                self._end, self.ended_as = reason, ended_as
+                self._end, self.ended_as, self._retry = reason, ended_as, retry
             if at_once:
                 self._queue.clear()
         self._tell()
@@ -220,7 +229,7 @@ class Stream:
 
     def _replayed_event(self, replay: ArchiveReplay) -> Event | None:
         if self._end:
-            raise StreamEnded(self._end)
+            raise StreamEnded(self._end, self._retry)
         for event in replay:
             self._last = event.id
             if self._wanted(event):

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from xmpp_rest.api.commands.errors import internal_error, rejected
 from xmpp_rest.api.commands.registry import command
@@ -19,15 +20,25 @@ LEVELS = {"none": 60, "emergency": 56, "alert": 53, "critical": 50, "error": 40,
 
 @command("list_cluster")
 def list_cluster(services: Services) -> list[str]:
-    """The processes of the gateway are one node."""
-    return [services.node]
+    """The nodes that live, of a cluster; else the processes of the gateway are one node."""
+    return services.parts.cluster.living() or [services.node]
 
 
 @command("list_cluster_detailed")
 def list_cluster_detailed(services: Services) -> list[tuple[str, str, str, int, int, int, str]]:
     figures = [OF_SERVER[name](services) for name in ("onlineusersnode", "processes", "uptimeseconds")]
     online, processes, uptime = figures
-    return [(services.node, "true", _status(services), online, processes, uptime, "none")]
+    here = (services.node, "true", _status(services), online, processes, uptime, "none")
+    cluster = services.parts.cluster.figures()
+    return [_of_node(node, here, is_here=node["node"] == cluster["node"]) for node in cluster.get("nodes", ())] or [here]
+
+
+def _of_node(
+    node: Mapping[str, Any], here: tuple[str, str, str, int, int, int, str], *, is_here: bool
+) -> tuple[str, str, str, int, int, int, str]:
+    """A node of a cluster; `here`: what is known of this one. Of the others their streams are known."""
+    name, runs = node["node"], "false" if node["state"] == "silent" else "true"
+    return (name, *here[1:]) if is_here else (name, runs, f"The node {name} is {node['state']}", node["streams"], 0, 0, "none")
 
 
 @command("registered_vhosts")
@@ -103,9 +114,12 @@ def reload_config(services: Services) -> bool:
     except SettingsError as e:
         shown = str(e).replace(services.gateway.settings.base + os.sep, "")  # which file it is, not where
         raise rejected(f"Nothing was changed: {shown}") from e
-    services.parts.remote.broadcast("reload")
-    if waiting:
-        raise rejected(f"These need a restart: {', '.join(waiting)}. All else is in force")
+    elsewhere = services.gateway.reload_elsewhere(waiting)
+    restart = f"These need a restart: {', '.join(waiting)}. All else is in force" if waiting else ""
+    if elsewhere:
+        raise rejected("; ".join((f"It is not in force everywhere: {elsewhere[0]}", *elsewhere[1:], *([restart] if restart else ()))))
+    if restart:
+        raise rejected(restart)
     return True
 
 

@@ -1,0 +1,1 @@
+"""What gateways on several machines share, in a PostgreSQL database."""

@@ -1,0 +1,58 @@
+"""Builds what joins a process to the others: those of one machine, or of all nodes of a cluster."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from drivers import Driver
+from xmpp_rest.api.gateway import ClusterControl
+from xmpp_rest.config.table import Settings
+from xmpp_rest.gateway.group_parts import ClusterParts, GroupParts, OnLoss
+from xmpp_rest.gateway.room_handover import RoomHandover, Term
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.occupancy import Occupancy
+from xmpp_rest.link.uplink import Uplink
+from xmpp_rest.metrics.counts import Counts
+from xmpp_rest.processes.election import LocalGroup
+from xmpp_rest.processes.remote import Remote
+from xmpp_rest.service.monitoring.one_machine import OneMachine
+from xmpp_rest.service.muc.conference import Conference
+from xmpp_rest.service.streams.registry import Streams
+
+
+def join_group(
+    settings: Settings, driver: Driver, data_dir: Path, on_loss: OnLoss, incidents: Incidents, counts: Counts
+) -> GroupParts:
+    """The group that is configured. Nothing is started."""
+    if not settings.cluster.is_on:
+        return GroupParts(LocalGroup(data_dir))
+    from xmpp_rest.gateway.wiring_cluster import join_cluster  # one machine has no use for it
+
+    return join_cluster(settings, driver, data_dir, on_loss, incidents, counts)
+
+
+def build_control(
+    joined: GroupParts, settings: Settings, streams: Streams, uplink: Uplink | None, remote: Remote, incidents: Incidents
+) -> ClusterControl:
+    """What administrators see of the cluster, and do to this node."""
+    if joined.cluster is None:
+        return OneMachine()
+    from xmpp_rest.gateway.wiring_cluster import build_control as build
+
+    return build(joined.cluster, settings, streams, uplink, remote, incidents)
+
+
+def build_handover(
+    joined: GroupParts, settings: Settings, driver: Driver, conference: Conference | None, occupancy: Occupancy, incidents: Incidents
+) -> RoomHandover | None:
+    """What an owner leaves for the next; None: there are no other nodes."""
+    if (cluster := joined.cluster) is None:
+        return None
+    rooms = conference.handed_over if conference else None
+    term = partial(_term, cluster)
+    return RoomHandover(driver, settings.gateway.domain, rooms, occupancy, term, incidents)
+
+
+def _term(cluster: ClusterParts) -> Term:
+    return Term(cluster.keeper.epoch, cluster.shared().clock())
