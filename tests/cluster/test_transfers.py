@@ -1,0 +1,206 @@
+"""What crosses from the owner of one hosted domain to that of another: kept, in order, none lost (many-machines §11)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from drivers import CommitInDoubt, StorageError
+from drivers.shared import EVERYBODY, JournalChange, JournalRow, JournalRows, LeaseLost, TransferRow, channel_of
+from tests.cluster.fake_shared import FakeDatabase, FakeShared
+from tests.link.attached import until
+from xmpp_rest.cluster.frames import PASSED, unpack
+from xmpp_rest.cluster.transfer_in import ATTEMPTS, IncomingTransfers, TransferredStanza
+from xmpp_rest.cluster.transfer_out import OutgoingTransfers, PassedOnRows
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.incidents import Incidents
+
+ACCOUNTS, ROOMS = "capulet.example", "conference.capulet.example"
+RUN = "one"
+
+
+class Taker:
+    """Notes what it is handed, and fails as it is told to."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.request_ids: list[str] = []
+        self.refused: list[str] = []
+        self.failing: dict[str, Exception] = {}
+
+    def take(self, passed: Sequence[TransferredStanza]) -> list[Exception | None]:
+        errors = [self.failing.get(each.text) for each in passed]
+        self.taken += [each.text for each, error in zip(passed, errors, strict=True) if error is None]
+        self.request_ids += [each.request_id for each, error in zip(passed, errors, strict=True) if error is None]
+        return errors
+
+    def refuse(self, passed: TransferredStanza) -> None:
+        self.refused.append(passed.text)
+
+
+class Crossing:
+    """The owner of accounts, on one node, and that of rooms on another."""
+
+    def __init__(self) -> None:
+        self.database = FakeDatabase()
+        self.one, self.other = FakeShared(self.database), FakeShared(self.database)
+        own(self.one, ACCOUNTS, RUN)
+        own(self.other, ROOMS, "two")
+        self.out = OutgoingTransfers(ACCOUNTS, lambda: self.one, {ROOMS: lambda: self.one}, RUN, lambda: 1)
+        self.taker = Taker()
+        self.bell = threading.Event()
+        self.incoming = self.next_owner()
+
+    def next_owner(self) -> IncomingTransfers:
+        return IncomingTransfers(ROOMS, lambda: self.other, self.taker, self.bell, Incidents())
+
+    def pass_on(self, *texts: str) -> None:
+        self.out.pass_on(ROOMS, texts, ["req-1"] * len(texts))
+
+
+def own(shared: FakeShared, hosted: str, run: str) -> None:
+    epoch = shared.take(hosted, run, run, shared.leases().get(hosted))
+    assert epoch is not None
+    shared.fence(hosted, run, epoch, (hosted,), lambda: None)
+
+
+@pytest.fixture
+def crossing() -> Crossing:
+    crossing = Crossing()
+    crossing.out.open()
+    return crossing
+
+
+def test_what_is_passed_on_is_kept_in_order_and_removed_once_it_is_handled(crossing: Crossing) -> None:
+    crossing.pass_on("<a/>", "<b/>")
+    crossing.pass_on("<c/>")
+    kept = [(row.hosted, row.source, row.number) for row in crossing.database.transferred]
+    assert kept == [(ROOMS, f"{ACCOUNTS}>{ROOMS}/{RUN}/1", number) for number in (1, 2, 3)]
+    assert not crossing.incoming.turn()
+    assert (crossing.taker.taken, crossing.taker.request_ids) == (["<a/>", "<b/>", "<c/>"], ["req-1"] * 3)
+    assert crossing.database.transferred == []
+    crossing.out.close()
+
+
+def test_the_other_owner_is_told_and_takes_it_by_itself(crossing: Crossing) -> None:
+    listener = crossing.other.listen([channel_of(ROOMS, EVERYBODY)])
+    crossing.pass_on("<a/>")
+    ((_, payload),) = listener.receive(10)
+    assert unpack(payload).frames == [{PASSED: True}]
+    crossing.incoming.start()
+    until(lambda: crossing.taker.taken == ["<a/>"] and not crossing.database.transferred)
+    crossing.pass_on("<b/>")
+    crossing.bell.set()
+    until(lambda: crossing.taker.taken == ["<a/>", "<b/>"])
+    crossing.incoming.stop()
+    crossing.out.close()
+
+
+def test_the_next_owner_goes_on_with_what_is_left(crossing: Crossing) -> None:
+    crossing.pass_on("<a/>", "<b/>")
+    crossing.taker.failing["<b/>"] = StorageError("the disk is full")
+    crossing.incoming.turn()
+    assert [row.text.partition("\n")[2] for row in crossing.database.transferred] == ["<b/>"]
+    crossing.taker.failing.clear()
+    crossing.next_owner().turn()
+    assert crossing.taker.taken == ["<a/>", "<b/>"]
+    assert crossing.database.transferred == []
+
+
+def test_what_cannot_be_removed_is_not_handled_twice(crossing: Crossing, monkeypatch: pytest.MonkeyPatch) -> None:
+    crossing.pass_on("<a/>")
+    with monkeypatch.context() as failing:
+
+        def fail(*_: object) -> JournalRows:
+            raise StorageError("the database is away")
+
+        failing.setattr(crossing.other, "journal", fail)
+        with pytest.raises(StorageError):
+            crossing.incoming.turn()
+    crossing.pass_on("<b/>")
+    crossing.incoming.turn()
+    assert crossing.taker.taken == ["<a/>", "<b/>"]
+    assert crossing.database.transferred == []
+
+
+def test_what_its_source_has_kept_twice_is_handled_once(crossing: Crossing) -> None:
+    crossing.pass_on("<a/>", "<b/>")
+    repeated = crossing.database.transferred[0]
+    crossing.incoming.turn()
+    crossing.database.transferred.append(repeated._replace(seq=10))
+    crossing.incoming.turn()
+    assert crossing.taker.taken == ["<a/>", "<b/>"]
+    assert crossing.database.transferred == []
+
+
+def test_a_stanza_that_cannot_be_handled_is_refused_in_the_end(crossing: Crossing) -> None:
+    crossing.pass_on("<a/>", "<b/>")
+    crossing.taker.failing["<a/>"] = ValueError("no")
+    for _ in range(ATTEMPTS - 1):
+        crossing.incoming.turn()
+    assert (crossing.taker.taken, crossing.taker.refused) == (["<b/>"], [])
+    crossing.incoming.turn()
+    assert crossing.taker.refused == ["<a/>"]
+    assert crossing.database.transferred == []
+
+
+def test_an_owner_that_has_lost_its_lease_takes_nothing_away(crossing: Crossing) -> None:
+    crossing.pass_on("<a/>")
+    own(FakeShared(crossing.database), ROOMS, "three")
+    with pytest.raises(LeaseLost):
+        crossing.incoming.turn()
+    assert len(crossing.database.transferred) == 1
+
+
+def test_a_handler_that_finds_the_lease_lost_leaves_all_that_follows(crossing: Crossing) -> None:
+    crossing.pass_on("<a/>", "<b/>")
+    crossing.taker.failing["<a/>"] = LeaseLost("the lease is another's")
+    with pytest.raises(LeaseLost):
+        crossing.incoming.turn()
+    assert len(crossing.database.transferred) == 2
+
+
+def test_an_owner_that_has_lost_its_lease_passes_nothing_on(crossing: Crossing) -> None:
+    own(FakeShared(crossing.database), ACCOUNTS, "three")
+    with pytest.raises(GatewayError, match="cannot be kept"):
+        crossing.pass_on("<a/>")
+    assert crossing.database.transferred == []
+
+
+def test_nothing_is_passed_on_before_the_beginning() -> None:
+    with pytest.raises(GatewayError, match="does not serve yet"):
+        Crossing().pass_on("<a/>")
+
+
+class DoubtfulRows(JournalRows):
+    """Rows whose first commit is made, and said to be in doubt."""
+
+    def __init__(self) -> None:
+        self.kept: list[TransferRow] = []
+        self.commits = 0
+
+    def read(self) -> list[JournalRow]:
+        return [JournalRow(7, "of somebody else")]
+
+    def commit(self, change: JournalChange) -> list[Exception | None]:
+        self.commits += 1
+        self.kept += [row for row in change.passed_on if row not in self.kept]
+        if self.commits == 1:
+            raise CommitInDoubt("the connection broke")
+        return []
+
+
+def test_a_commit_in_doubt_is_repeated_with_the_same_numbers() -> None:
+    rows = DoubtfulRows()
+    told: list[int] = []
+    tell: Callable[[], None] = lambda: told.append(rows.commits)  # noqa: E731
+    passed = PassedOnRows(rows, ROOMS, "source", tell)
+    assert passed.read() == []
+    change = JournalChange(added=[JournalRow(1, "\n<a/>")])
+    with pytest.raises(CommitInDoubt):
+        passed.commit(change)
+    assert passed.commit(change) == []
+    assert rows.kept == [TransferRow(0, ROOMS, "source", 1, "\n<a/>")]
+    assert told == [2]

@@ -1,0 +1,140 @@
+"""IncomingTransfers: takes what the owners of other hosted domains have passed on to the owner of one, in the order of each of them."""
+
+# many-machines §11
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from drivers import StorageError
+from drivers.shared import JournalChange, LeaseLost, Shared, TransferRow
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.journals import parted
+from xmpp_rest.threads.backoff import Backoff
+
+log = logging.getLogger("xmpp_rest.link")
+
+MOST = 256  # stanzas that are taken at once
+EVERY = 1.0  # seconds between two looks where nobody tells that something is there
+FIRST, LONGEST = 0.05, 2.0  # seconds between two attempts after a failure
+ATTEMPTS = 10  # at one stanza, while the storage answers: then its sender is told
+SOURCES = 1000  # whose last number is remembered
+END = 5.0  # seconds for the batch under way at the end
+
+
+class TransferredStanza(NamedTuple):
+    """A stanza that was passed on, with the id of the request that it is of."""
+
+    text: str
+    request_id: str
+
+    def __repr__(self) -> str:
+        return f"TransferredStanza({self.request_id!r})"  # the text has what people write
+
+
+class PassedTaker(Protocol):
+    """Handles what was passed on; `link.passed_stanzas.PassedStanzas` is one."""
+
+    def take(self, passed: Sequence[TransferredStanza]) -> Sequence[Exception | None]:
+        """Handle these in order; the exception of each that is to be handled again."""
+        ...
+
+    def refuse(self, passed: TransferredStanza) -> None:
+        """It cannot be handled: tell its sender, if an error is due. Raises nothing."""
+        ...
+
+
+class IncomingTransfers:
+    """Of the owner of one domain. One thread, from `start` to `stop`.
+
+    A stanza is removed once it is handled; an owner that dies in between leaves it to the next one, who handles it again.
+    """
+
+    def __init__(
+        self, hosted: str, shared: Callable[[], Shared], taker: PassedTaker, bell: threading.Event, incidents: Incidents
+    ) -> None:
+        """`bell` is set by others when something may be there."""
+        self._hosted = hosted
+        self._shared = shared
+        self._taker = taker
+        self._bell = bell
+        self._incidents = incidents
+        self._handled: set[int] = set()  # `seq` of what is to be removed
+        self._last: OrderedDict[str, int] = OrderedDict()  # source → the number that was handled last
+        self._failed: dict[int, int] = {}  # `seq` → attempts
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"transfer {hosted}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the batch that is under way (bounded)."""
+        self._stopping.set()
+        self._bell.set()
+        if self._thread.is_alive():
+            self._thread.join(END)
+
+    def _run(self) -> None:
+        backoff = Backoff()
+        while not self._stopping.is_set():
+            self._bell.clear()
+            try:
+                goes_on = self.turn()
+            except LeaseLost as e:
+                log.info("what was passed on to %s is taken by its next owner: %s", self._hosted, e)
+                return
+            except Exception as e:
+                is_known = isinstance(e, StorageError)
+                self._incidents.report(log, "transfer", "what was passed on to %s waits: %s", self._hosted, e, trace=not is_known)
+                self._stopping.wait(backoff.next(FIRST, LONGEST))
+                continue
+            if self._failed:
+                self._stopping.wait(backoff.next(FIRST, LONGEST))
+            else:
+                backoff.reset()
+                if not goes_on:
+                    self._bell.wait(EVERY)
+
+    def turn(self) -> bool:
+        """Take what is there; whether there may be more at once. Called by its thread. Raises StorageError."""
+        rows = self._shared().transfers(self._hosted, MOST)
+        if not rows:
+            return False
+        self._handle([row for row in rows if self._is_due(row)])
+        done = [row.seq for row in rows if row.seq not in self._failed]
+        if done:
+            self._shared().journal("", self._hosted).commit(JournalChange(taken=done))
+            self._handled.difference_update(done)
+        return len(rows) == MOST and bool(done)
+
+    def _is_due(self, row: TransferRow) -> bool:
+        """What was handled and could not be removed is not, nor what its source has kept twice, in doubt."""
+        return row.seq in self._failed or (row.seq not in self._handled and row.number > self._last.get(row.source, 0))
+
+    def _handle(self, rows: Sequence[TransferRow]) -> None:
+        passed = [TransferredStanza(text, request_id) for request_id, text in (parted(row.text) for row in rows)]
+        for row, each, error in zip(rows, passed, self._taker.take(passed) if passed else (), strict=True):
+            if error is not None and self._fails(row, each, error):
+                continue
+            self._failed.pop(row.seq, None)
+            self._handled.add(row.seq)
+            self._last[row.source] = max(row.number, self._last.get(row.source, 0))
+            self._last.move_to_end(row.source)
+            if len(self._last) > SOURCES:
+                self._last.popitem(last=False)
+
+    def _fails(self, row: TransferRow, passed: TransferredStanza, error: Exception) -> bool:
+        """Whether it is handled again. Raises LeaseLost, after which nothing more is to be done here."""
+        if isinstance(error, LeaseLost):
+            raise error
+        attempts = self._failed[row.seq] = self._failed.get(row.seq, 0) + 1
+        if attempts < ATTEMPTS:
+            return True
+        self._incidents.report(log, "transfer-failed", "a stanza that was passed on to %s cannot be handled: %r", self._hosted, error)
+        self._taker.refuse(passed)
+        return False

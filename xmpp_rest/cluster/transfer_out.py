@@ -1,0 +1,114 @@
+"""OutgoingTransfers: what the owner of one hosted domain passes on to those of the others, kept before it counts as sent."""
+
+# many-machines §11
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from drivers import Addition
+from drivers.shared import EVERYBODY, JournalChange, JournalRow, JournalRows, Shared, TransferRow, channel_of
+from xmpp_rest.cluster.ack_writer import AckWriter
+from xmpp_rest.cluster.frames import PASSED
+from xmpp_rest.cluster.sender_thread import FrameSender
+from xmpp_rest.cluster.shared_journal import SharedJournal
+from xmpp_rest.errors import GatewayError
+
+log = logging.getLogger("xmpp_rest.link")
+
+NOT_OPEN = "The owner of this domain does not serve yet, or not any more; try again later"
+
+
+class PassedOnRows(JournalRows):
+    """A journal whose entries are taken away by another owner: nothing is left in it, and nothing acknowledged."""
+
+    def __init__(self, rows: JournalRows, hosted: str, source: str, on_passed: Callable[[], None]) -> None:
+        """`rows`: of the domain that passes on; `hosted`: to whose owner; `source`: the name of the one who numbers.
+
+        `on_passed` is called after each commit, and must not wait.
+        """
+        self._rows = rows
+        self._hosted = hosted
+        self._source = source
+        self._on_passed = on_passed
+
+    def read(self) -> list[JournalRow]:
+        return []
+
+    def commit(self, change: JournalChange) -> list[Exception | None]:
+        passed_on = [TransferRow(0, self._hosted, self._source, row.number, row.text) for row in change.added]
+        errors = self._rows.commit(JournalChange(additions=change.additions, passed_on=passed_on))
+        self._on_passed()
+        return errors
+
+
+class OutgoingTransfers:
+    """Of one owner. `open` and `close` are called once each, by the process that owns; `pass_on` by any thread meanwhile."""
+
+    def __init__(
+        self,
+        own: str,
+        shared: Callable[[], Shared],
+        others: Mapping[str, Callable[[], Shared]],
+        run: str,
+        epoch: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`own`: the domain that passes on; `others`: the domains that have owners of their own, with what the nodes share for each.
+
+        `run` and `epoch` name the one who owns `own`.
+        """
+        self._own = own
+        self._shared = shared
+        self._others = others
+        self._run = run
+        self._epoch = epoch
+        self._clock = clock
+        self._acks = AckWriter()
+        self._senders = {domain: FrameSender(at, run) for domain, at in others.items()}
+        self._journals: dict[str, SharedJournal] = {}
+
+    def open(self) -> None:
+        """Begin to pass on. Raises OSError."""
+        for domain, sender in self._senders.items():
+            if domain not in self._journals:  # by an attempt that failed later on
+                self._journals[domain] = self._opened(domain, sender)
+                sender.start()
+
+    def _opened(self, domain: str, sender: FrameSender) -> SharedJournal:
+        to, source = channel_of(domain, EVERYBODY), f"{self._own}>{domain}/{self._run}/{self._epoch()}"
+
+        def tell() -> None:
+            sender.put_single(to, {PASSED: True})
+
+        rows = PassedOnRows(self._shared().journal("", self._own), domain, source, tell)
+        journal = SharedJournal(rows, self._acks, _unkept, self._clock)
+        self._acks.add(journal)
+        return journal
+
+    def pass_on(self, domain: str, texts: Sequence[str], request_ids: Sequence[str]) -> None:
+        """Pass stanzas on to the owner of this domain, in order; they are kept when this returns. All or none.
+
+        Raises GatewayError: storage-failed; link-down.
+        """
+        journal = self._journals.get(domain)
+        if journal is None:
+            raise GatewayError("link-down", NOT_OPEN)
+        try:
+            journal.append(texts, (), request_ids)
+        except OSError as e:
+            raise GatewayError("storage-failed", f"What is for {domain} cannot be kept: {e.strerror or e}") from e
+
+    def close(self) -> None:
+        """Pass nothing on any more."""
+        for journal in self._journals.values():
+            journal.close()
+        for sender in self._senders.values():
+            sender.stop()
+
+
+def _unkept(addition: Addition, error: Exception) -> None:
+    """Nothing of archives is passed on."""
+    log.error("an item of %s was to be archived with what is passed on: %r", addition.host, error)

@@ -1,0 +1,84 @@
+"""OtherOwners: the hosted domains that have owners of their own, as the router of one owner sees them (many-machines §11)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.router_ports import Crossing
+from xmpp_rest.link.spoken import Spoken
+from xmpp_rest.processes.group import End, Reply
+from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.protocol.stanza import is_request
+from xmpp_rest.request_notes import current_id
+from xmpp_rest.threads.pool import CompletingPool
+from xmpp_rest.threads.waits import Wait
+
+
+class PeerRouter(Protocol):
+    """The router of another owner, as any process has it; calls of it run there."""
+
+    def send(self, stanza: Element) -> Element | None: ...
+    def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]: ...
+
+
+class OtherOwners:
+    """None of them, where one owner has all domains."""
+
+    def __init__(self, domains: frozenset[str], crossing: Crossing | None, spoken: Spoken, pool: CompletingPool) -> None:
+        """`domains`: theirs; `crossing`: the way to them, if there are any; `spoken` is told what is passed on."""
+        self.domains = domains
+        self._crossing = crossing
+        self._spoken = spoken
+        self._pool = pool
+        self._routers: Mapping[str, PeerRouter] = {}
+
+    def are(self, routers: Mapping[str, PeerRouter]) -> None:
+        """These send what is from their domains. Called while building."""
+        self._routers = routers
+
+    def router(self, domain: str) -> PeerRouter:
+        """The one that sends what is from this domain."""
+        return self._routers[domain]
+
+    def sender(self, iq: Element) -> str | None:
+        """The domain of who sends this, if it is one of these."""
+        domain = parse_jid(iq.get("from", "")).domain if self.domains else ""
+        return domain if domain in self.domains else None
+
+    def send_from(self, domain: str, stanzas: Sequence[Element]) -> Sequence[int]:
+        """Have the owner of the domain send these, which are from there; nothing is in a journal here. Raises as `Router.send`."""
+        for stanza in stanzas:
+            self._routers[domain].send(stanza)
+        return ()
+
+    def pass_on(self, domain: str, stanzas: Sequence[Element], text: Callable[[Element], str] = serialise) -> None:
+        """Keep these for the owner of the domain. Raises BadXML; GatewayError: storage-failed, link-down."""
+        if self._crossing is None:
+            raise GatewayError("link-down")
+        if any(is_request(stanza) for stanza in stanzas):  # worth nothing later
+            self._crossing.require_owner(domain)
+        request_id = current_id() or ""
+        self._crossing.pass_on(domain, [text(stanza) for stanza in stanzas], [request_id] * len(stanzas))
+        self._spoken.sent(stanzas)
+
+    def begin_ask(self, domain: str, reply: Reply, iq: Element, wait: Wait) -> End:
+        """As `Router.begin_ask`, of an iq that is from there."""
+        self._pool.submit(partial(_ask, self._routers[domain], reply, iq, wait))
+        return _nothing
+
+
+def _ask(router: PeerRouter, reply: Reply, iq: Element, wait: Wait) -> None:
+    try:
+        outcome: Any = router.ask(iq, wait)
+    except Exception as e:  # the caller's to raise
+        outcome = e
+    reply(outcome)
+
+
+def _nothing() -> None:
+    """The other owner ends the wait."""
