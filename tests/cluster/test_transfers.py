@@ -13,7 +13,7 @@ from tests.cluster.fake_shared import FakeDatabase, FakeShared
 from tests.link.attached import until
 from xmpp_rest.cluster.frames import PASSED, unpack
 from xmpp_rest.cluster.transfer_in import ATTEMPTS, IncomingTransfers, TransferredStanza
-from xmpp_rest.cluster.transfer_out import OutgoingTransfers, PassedOnRows
+from xmpp_rest.cluster.transfer_out import Destination, OutgoingTransfers, PassedOnRows
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 
@@ -48,7 +48,8 @@ class Crossing:
         self.one, self.other = FakeShared(self.database), FakeShared(self.database)
         own(self.one, ACCOUNTS, RUN)
         own(self.other, ROOMS, "two")
-        self.out = OutgoingTransfers(ACCOUNTS, lambda: self.one, {ROOMS: lambda: self.one}, RUN, lambda: 1)
+        self.out = OutgoingTransfers(ACCOUNTS, lambda: self.one, {ROOMS: Destination(ROOMS, lambda: self.one, lambda: self.rooms_are_owned)}, RUN, lambda: 1)
+        self.rooms_are_owned = True
         self.taker = Taker()
         self.bell = threading.Event()
         self.incoming = self.next_owner()
@@ -172,6 +173,13 @@ def test_an_owner_that_has_lost_its_lease_passes_nothing_on(crossing: Crossing) 
 def test_nothing_is_passed_on_before_the_beginning() -> None:
     with pytest.raises(GatewayError, match="does not serve yet"):
         Crossing().pass_on("<a/>")
+
+
+def test_what_is_worth_nothing_later_needs_an_owner(crossing: Crossing) -> None:
+    crossing.out.require_owner(ROOMS)
+    crossing.rooms_are_owned = False
+    with pytest.raises(GatewayError, match=f"Nobody owns {ROOMS} now"):
+        crossing.out.require_owner(ROOMS)
 
 
 class DoubtfulRows(JournalRows):

@@ -167,7 +167,7 @@ class LeaseKeeper:
 
     def keep(self) -> None:
         """Have the next life of this node take what it holds, and no other node meanwhile. Called before `stop`."""
-        if self.holds:
+        if self.holds and self._takes:
             self._presence.pass_on(self.epoch, self.identity.node)
 
     def move_to(self, node: str) -> bool:

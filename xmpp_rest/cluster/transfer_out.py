@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
-from drivers import Addition
+from drivers import Addition, StorageError
 from drivers.shared import EVERYBODY, JournalChange, JournalRow, JournalRows, Shared, TransferRow, channel_of
 from xmpp_rest.cluster.ack_writer import AckWriter
 from xmpp_rest.cluster.frames import PASSED
@@ -44,6 +46,17 @@ class PassedOnRows(JournalRows):
         return errors
 
 
+class Destination(NamedTuple):
+    """The owner of other hosted domains: `hosted` is the one that names them, `shared` what the nodes share for these.
+
+    `has_owner` waits for there to be one (bounded).
+    """
+
+    hosted: str
+    shared: Callable[[], Shared]
+    has_owner: Callable[[], bool]
+
+
 class OutgoingTransfers:
     """Of one owner. `open` and `close` are called once each, by the process that owns; `pass_on` by any thread meanwhile."""
 
@@ -51,12 +64,12 @@ class OutgoingTransfers:
         self,
         own: str,
         shared: Callable[[], Shared],
-        others: Mapping[str, Callable[[], Shared]],
+        others: Mapping[str, Destination],
         run: str,
         epoch: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`own`: the domain that passes on; `others`: the domains that have owners of their own, with what the nodes share for each.
+        """`own`: the domain that passes on; `others`: where what is for an address at each other hosted domain goes.
 
         `run` and `epoch` name the one who owns `own`.
         """
@@ -67,33 +80,42 @@ class OutgoingTransfers:
         self._epoch = epoch
         self._clock = clock
         self._acks = AckWriter()
-        self._senders = {domain: FrameSender(at, run) for domain, at in others.items()}
+        self._senders = {at.hosted: FrameSender(at.shared, run) for at in others.values()}
         self._journals: dict[str, SharedJournal] = {}
 
     def open(self) -> None:
-        """Begin to pass on. Raises OSError."""
-        for domain, sender in self._senders.items():
-            if domain not in self._journals:  # by an attempt that failed later on
-                self._journals[domain] = self._opened(domain, sender)
+        """Begin to pass on. Raises OSError; called again after that."""
+        for hosted, sender in self._senders.items():
+            if hosted not in self._journals:
+                self._journals[hosted] = self._opened(hosted, sender)
                 sender.start()
 
-    def _opened(self, domain: str, sender: FrameSender) -> SharedJournal:
-        to, source = channel_of(domain, EVERYBODY), f"{self._own}>{domain}/{self._run}/{self._epoch()}"
+    def _opened(self, hosted: str, sender: FrameSender) -> SharedJournal:
+        to, source = channel_of(hosted, EVERYBODY), f"{self._own}>{hosted}/{self._run}/{self._epoch()}"
 
         def tell() -> None:
             sender.put_single(to, {PASSED: True})
 
-        rows = PassedOnRows(self._shared().journal("", self._own), domain, source, tell)
+        try:
+            own = self._shared().journal("", self._own)
+        except StorageError as e:
+            raise OSError(errno.EIO, e.told or "the database has failed") from e
+        rows = PassedOnRows(own, hosted, source, tell)
         journal = SharedJournal(rows, self._acks, _unkept, self._clock)
         self._acks.add(journal)
         return journal
+
+    def require_owner(self, domain: str) -> None:
+        """Raise GatewayError, link-down, where nobody owns the domain; waits for a change of owner (bounded)."""
+        if not self._others[domain].has_owner():
+            raise GatewayError("link-down", f"Nobody owns {domain} now; try again later")
 
     def pass_on(self, domain: str, texts: Sequence[str], request_ids: Sequence[str]) -> None:
         """Pass stanzas on to the owner of this domain, in order; they are kept when this returns. All or none.
 
         Raises GatewayError: storage-failed; link-down.
         """
-        journal = self._journals.get(domain)
+        journal = self._journals.get(self._others[domain].hosted)
         if journal is None:
             raise GatewayError("link-down", NOT_OPEN)
         try:

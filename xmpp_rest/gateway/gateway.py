@@ -18,7 +18,7 @@ from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.data_folder import ready_folder
-from xmpp_rest.gateway.ending import close_parts, end_parts, end_waiting, give_up, has_successor
+from xmpp_rest.gateway.ending import close_parts, cut_links, end_parts, end_waiting, give_up, hand_over, has_successor
 from xmpp_rest.gateway.node_reloads import NodeReloads, Reloaded
 from xmpp_rest.gateway.open_storage import open_storage
 from xmpp_rest.gateway.parts import Parts
@@ -169,7 +169,8 @@ class Gateway:
                 raise GatewayError("link-down", "This node cannot serve now; try again later") from e
         self.parts.lease.join()
         self.prepare()
-        self.parts.remote.start()
+        for remote in self.parts.remotes:
+            remote.start()
         self.parts.lease.start(self._lose)
         self._pid = self._forked_from = os.getpid()
 
@@ -212,7 +213,7 @@ class Gateway:
         self._stopping = True
         if self._pid == os.getpid():
             self.parts.leader.stops_soon()
-            if (cluster := self.parts.joined.cluster) is not None:
+            for cluster in self.parts.clusters:
                 cluster.keeper.withdraw()  # another process of this node ends next
         self.parts.streams.stop()
         self._ended.wait(GRACE)
@@ -221,7 +222,7 @@ class Gateway:
     def hand_over(self) -> None:
         """Before `stop`, while the event loop goes on: if this process leads, no call of another one is lost (bounded)."""
         if self._pid == os.getpid() and not self.parts.lease.lost:
-            self.parts.remote.hand_over()
+            hand_over(self.parts)
 
     @property
     def stopping(self) -> bool:
@@ -259,7 +260,7 @@ class Gateway:
         in_progress, driver = self.in_progress, self.driver
         assert in_progress is not None
         if loss.kind is not LossKind.GIVEN_UP:
-            parts.leader.cut_link()
+            cut_links(parts)
         with self._lock:
             if self._ended.is_set() or self._pid != os.getpid() or self.parts is not parts:
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,6 +32,8 @@ class ClusterParts(NamedTuple):
     """Raises CannotStart where a node that lives says that this one must not serve; StorageError."""
     close: Callable[[], None]
     """Closes what was opened, after all else has ended."""
+    bell: threading.Event
+    """Set when another owner has passed something on to that of this domain."""
 
 
 class GroupParts(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Any
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.room_handover import RoomHandover
+from xmpp_rest.gateway.transfers import Transfers
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
 from xmpp_rest.link.router import Router
@@ -54,8 +55,13 @@ class Leader:
         incidents: Incidents,
         remote: Remote,
         handover: RoomHandover | None = None,
+        transfers: Transfers | None = None,
     ) -> None:
-        """`domain`: of the accounts, whose archives `queue` writes. `handover`: None: there are no other nodes."""
+        """`domain`: of the accounts, whose archives `queue` writes. `handover`: None: there are no other nodes.
+
+        `transfers`: None: no other hosted domain has an owner of its own.
+        """
+        self._transfers = transfers
         self._handover = handover
         self._keeps_rooms = False
         self._uplink = uplink
@@ -83,11 +89,13 @@ class Leader:
 
     def _steps(self) -> list[Callable[[], None]]:
         """What `begin` calls, in this order: the outboxes first, since one of them may be unreadable."""
-        queues: list[Callable[[], None]] = [queue.start for queue in self._callbacks.queues.values()]
+        queues: list[Callable[[], None]] = [queue.start for queue in self._callbacks.own.values()]
         vacancy = [self._conference.vacancy.start] if self._conference else []
         taken: list[Callable[[], None]] = [self._handover.take] if self._handover else []  # before anything comes in
+        taken += [self._transfers.outgoing.open] if self._transfers else []
         rooms: list[Callable[[], None]] = [*vacancy, self._come_into_rooms]  # before the callbacks, as these reply there
         last: list[Callable[[], None]] = [self._retention.start, self._scheduled.start, self._files.start]
+        last += [self._transfers.incoming.start] if self._transfers else []
         if self._uplink is None:
             return [*taken, lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *rooms, *queues, *last]
         uplink = self._uplink
@@ -172,6 +180,8 @@ class Leader:
         self._scheduled.stop()
         self._files.stop()
         self._retention.stop()
+        if self._transfers:
+            self._transfers.incoming.stop()
         if self._conference:
             self._conference.vacancy.stop()
         if has_storage and self._remote.group.is_leader:  # it may lead since it has begun to stop
@@ -190,3 +200,5 @@ class Leader:
             self._room_outbox.close()
             self._uplink.close()
         self._callbacks.stop()
+        if self._transfers:
+            self._transfers.outgoing.close()

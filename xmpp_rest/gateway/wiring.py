@@ -12,15 +12,18 @@ from xmpp_rest.auth.refusals import Refusals
 from xmpp_rest.auth.throttle import Throttle
 from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.config.login_domains import LoginDomains
+from xmpp_rest.config.spread import callbacks_at, owned_with
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.events import Events
-from xmpp_rest.gateway.gauges import Gauges
+from xmpp_rest.gateway.gauges import GaugedDomain, Gauges
 from xmpp_rest.gateway.group_parts import OnLoss
 from xmpp_rest.gateway.handlers import handlers
 from xmpp_rest.gateway.leader import Leader
+from xmpp_rest.gateway.link_status import LinkStatus
 from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.storage_lease import StorageLease
 from xmpp_rest.gateway.unbanning import Unbanning
+from xmpp_rest.gateway.wiring_apart import build_domains, build_leaders, build_transfers, join_beside
 from xmpp_rest.gateway.wiring_file_sending import build_file_sending
 from xmpp_rest.gateway.wiring_files import build_files
 from xmpp_rest.gateway.wiring_foreign_client import build_foreign_client
@@ -113,6 +116,7 @@ def build(
     waits = Waits(settings.server.threads, settings.server.waits_per_account)
     joined = join_group(settings, driver, data_dir, on_loss, incidents, counts)
     remote = Remote(joined.group, waits, StorageError)
+    beside = join_beside(settings, driver, data_dir, joined, remote, waits, on_loss, incidents, counts)
 
     own_sessions = build_sessions(settings, data_dir, driver, waits, remote, incidents, counts)
     passwords = Passwords(settings.auth.password_hash, settings.auth.iterations)
@@ -134,7 +138,10 @@ def build(
     uplink = promises.uplink
     pending = Pending(settings.rest.iq_waiting, counts.iq_timed_out)
     own_sessions.accounts.in_use_by(pending.askers)
-    router = Router(frozenset(domains), pending, remote, uplink, frozenset(settings.gateway.domains[1:]), (outcomes.observe,), incidents)
+    router = Router(
+        frozenset(domains), pending, remote, uplink, frozenset(settings.gateway.domains[1:]), (outcomes.observe,), incidents,
+        frozenset(owned_with(settings, domain)), beside.outgoing[domain] if beside else None,
+    )  # fmt: skip
     inbound = InboundQueue(router, settings.link.inbox_size, incidents, counts)
 
     roster = Roster(driver)
@@ -174,25 +181,36 @@ def build(
     )
 
     dead = DeadLetters(driver, domain)
+    apart = build_domains(beside, data_dir, router, outcomes, dead, counts, accounts.exists, authenticator.is_admin)
     callbacks = Callbacks(
-        settings.callbacks, router, dead, promises.journals, remote, say=rooms.speaking.say_later,
+        callbacks_at(settings, domain), router, dead, promises.journals, remote, say=rooms.speaking.say_later,
         exists=accounts.exists, is_admin=authenticator.is_admin, incidents=incidents, counts=counts,
+        beside=[base.callbacks for base in apart.values()],
     )  # fmt: skip
     hearing, session_hearing = build_hearing(
         settings, rooms, callbacks, kept_room_messages, streams, clock, guard, router, events, remote, incidents
     )  # fmt: skip
+    of_light, of_conference = (
+        (apart[place].router, apart[place].remote) if place in apart else (router, remote) for place in (rooms_domain, conference_domain)
+    )
     muclight, muclight_entity = (
         build_muclight(
-            driver, rooms_domain, domains, router, archive, clock, settings.rooms, incidents, remote, guard.blocks, callbacks.may_bring
+            driver, rooms_domain, domains, of_light[0], archive, clock, settings.rooms, incidents, of_light[1], guard.blocks,
+            callbacks.may_bring,
         )
         if rooms_domain
         else (None, None)
-    )
+    )  # fmt: skip
     conference = (
-        build_conference(driver, conference_domain, router, archive, clock, settings.conference, incidents, remote, callbacks.may_bring)
+        build_conference(
+            driver, conference_domain, of_conference[0], archive, clock, settings.conference, incidents, of_conference[1],
+            callbacks.may_bring,
+        )
         if conference_domain
         else None
-    )
+    )  # fmt: skip
+    led = build_leaders(beside, apart, archive, conference)
+    own_conference = None if conference_domain in apart else conference
 
     foreign_client = build_foreign_client(router, waits, remote, by_session.sending)
     vcards = VCards(driver, PublishedCards(Pep(driver, roster)))
@@ -206,8 +224,9 @@ def build(
         events, tokens, hooks, contacts, SharedGroups(driver, domain), sessions, muclight, conference, archive, filing.files
     )  # fmt: skip
 
-    own, on_pruned = KeepSettings(driver, incidents), conference.pruned if conference else _ignored
-    retention = Retention(archive, own, settings.gateway.domains, settings.archive, remote, incidents, on_pruned)
+    own, on_pruned = KeepSettings(driver, incidents), own_conference.pruned if own_conference else _ignored
+    pruned = [place for place in settings.gateway.domains if place not in apart]
+    retention = Retention(archive, own, pruned, settings.archive, remote, incidents, on_pruned, [each.retention for each in led])
     hook_settings = HookSettingsInForce(settings)
     published = Published(driver, domain, streams, hook_settings.cache, incidents)
     hooks.removed.subscribe(published.forget)
@@ -230,17 +249,18 @@ def build(
     build_session_inbound(own_sessions, router, (rooms.stanzas.handle, listening.sessions.handle), incidents, counts)
     own_sessions.observers.subscribe(listening.sessions)
     leader = Leader(
-        uplink, promises.sent, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
+        uplink, promises.sent, domain, inbound, callbacks, own_conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
         rooms.outbox, filing.pruning, own_sessions.lifecycle, incidents, remote,
-        build_handover(joined, settings, driver, conference, router.occupancy, incidents),
+        build_handover(joined, settings, driver, own_conference, router.occupancy, incidents), build_transfers(beside, domain, router),
     )  # fmt: skip
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)
     remote.on_broadcast("unban", Unbanning(authenticator, own_sessions.accounts).unban)
     access_log = AccessLog(settings.server.access_log)
-    cluster = build_control(joined, settings, streams, uplink, remote, incidents)
+    cluster = build_control(joined, settings, streams, uplink, remote, incidents, led)
     gauges = Gauges(
-        settings, under_way, streams, pending, uplink, callbacks, dead, runner, rooms.calls, filing.files, own_sessions.views, cluster
+        settings, under_way, streams, pending, uplink, callbacks, dead, runner, rooms.calls, filing.files, own_sessions.views, cluster,
+        [GaugedDomain(base.remote, base.uplink, base.pending, base.callbacks) for base in apart.values()],
     )  # fmt: skip
     collection = Collection(counts, gauges, KeptReports(data_dir), remote, incidents)
     parts = Parts(
@@ -271,13 +291,14 @@ def build(
         callbacks=callbacks, hooks=hooks, files=filing.files, file_sending=file_sending,
         muclight=muclight, muclight_entity=muclight_entity, conference=conference,
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),
-        gauges=gauges, collection=collection, counts=counts, leader=leader, link_status=leader.status, remote=remote,
+        gauges=gauges, collection=collection, counts=counts, leader=leader, remote=remote,
+        link_status=LinkStatus(leader, [each.leader for each in led]) if led else leader.status, apart=led,
         census=Census(remote), cluster=cluster, joined=joined,
         lease=StorageLease(driver, data_dir, settings.gateway.domains, incidents, settings.cluster, remote.follows),
     )  # fmt: skip
     for place, ordered in handlers(parts, settings).items():
         for handler in ordered:
-            router.subscribe(place, handler)
+            (apart[place].router if place in apart else router).subscribe(place, handler)
     router.accept_together(mailbox.together)
     for preparer in (guard.prepare, accounts.prepare):
         router.prepare_with(domain, preparer)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from drivers import Driver
 from xmpp_rest.api.gateway import ClusterControl
@@ -20,6 +22,9 @@ from xmpp_rest.service.monitoring.one_machine import OneMachine
 from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.streams.registry import Streams
 
+if TYPE_CHECKING:  # loaded only where it is needed
+    from xmpp_rest.gateway.domain_parts import DomainParts
+
 
 def join_group(
     settings: Settings, driver: Driver, data_dir: Path, on_loss: OnLoss, incidents: Incidents, counts: Counts
@@ -33,14 +38,15 @@ def join_group(
 
 
 def build_control(
-    joined: GroupParts, settings: Settings, streams: Streams, uplink: Uplink | None, remote: Remote, incidents: Incidents
-) -> ClusterControl:
+    joined: GroupParts, settings: Settings, streams: Streams, uplink: Uplink | None, remote: Remote, incidents: Incidents,
+    apart: Sequence[DomainParts] = (),
+) -> ClusterControl:  # fmt: skip
     """What administrators see of the cluster, and do to this node."""
     if joined.cluster is None:
         return OneMachine()
     from xmpp_rest.gateway.wiring_cluster import build_control as build
 
-    return build(joined.cluster, settings, streams, uplink, remote, incidents)
+    return build(joined.cluster, settings, streams, uplink, remote, incidents, apart)
 
 
 def build_handover(
