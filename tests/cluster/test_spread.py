@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from xml.etree.ElementTree import Element
 
 import pytest
+from werkzeug.test import TestResponse
 
 from tests.cluster.conftest import CONFERENCE, LIGHT, Machine, cluster_over
 from tests.conftest import DOMAIN, basic, register_users
 from tests.drivers.postgrescluster import Cluster
 from tests.link.attached import until
+from xmpp_rest.protocol.jid import parse_jid
 
 
 def owners(machine: Machine) -> dict[str, str]:
@@ -68,13 +72,123 @@ def test_a_room_is_made_and_listed_at_any_machine(spread: tuple[Machine, Machine
         assert {f"park@{CONFERENCE}", f"yard@{CONFERENCE}"} <= set(rooms)
 
 
-def test_light_rooms_reach_the_accounts(spread: tuple[Machine, Machine]) -> None:
+class Listener:
+    """The events of an account at one machine, from now on."""
+
+    def __init__(self, machine: Machine, user: str) -> None:
+        with as_request(machine):
+            self.stream = machine.gateway.parts.streams.open(parse_jid(f"{user}@{DOMAIN}"))
+
+    def until(self, wanted: Callable[[Element], bool]) -> Element:
+        """The first stanza like this."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            event = self.stream.next(0.2)
+            if event is not None and wanted(event.stanza):
+                return event.stanza
+        raise TimeoutError
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[[Machine, str], Listener]]:
+    opened: list[Listener] = []
+
+    def open_one(machine: Machine, user: str) -> Listener:
+        opened.append(Listener(machine, user))
+        return opened[-1]
+
+    yield open_one
+    for listener in opened:
+        listener.stream.close()
+
+
+Listen = Callable[[Machine, str], Listener]
+
+
+def ask(machine: Machine, stanza: dict[str, object], who: str) -> TestResponse:
+    return machine.client.post("/rest", json=stanza, headers=basic(who))
+
+
+def join(machine: Machine, listener: Listener, room: str, who: str) -> None:
+    """Have an account come into a room under its own name."""
+    answer = ask(machine, {"kind": "presence", "to": f"{room}/{who}", "muc": {}}, who)
+    assert answer.status_code == 202, answer.text
+    listener.until(lambda s: s.tag == "presence" and s.get("from") == f"{room}/{who}" and s.get("type") is None)
+
+
+def test_accounts_meet_in_a_room_of_another_owner(spread: tuple[Machine, Machine], listen: Listen) -> None:
     first, second = spread
+    room = f"hall@{CONFERENCE}"
+    assert first.run("create_room_with_opts", room="hall", service=CONFERENCE, host=DOMAIN, options=[]).status_code == 200
+    juliet, nurse = listen(first, "juliet"), listen(second, "nurse")
+    join(first, juliet, room, "juliet")
+    join(second, nurse, room, "nurse")
+    for number, (machine, who) in enumerate(((first, "juliet"), (second, "nurse"), (second, "juliet"))):
+        sent = ask(machine, {"kind": "message", "to": room, "type": "groupchat", "body": f"hello {number}"}, who)
+        assert sent.status_code == 202, sent.text
+        for listener in (juliet, nurse):
+            shown = listener.until(lambda s: s.get("from", "").startswith(room) and s.find("body") is not None)
+            assert (shown.get("from"), shown.findtext("body")) == (f"{room}/{who}", f"hello {number}")
+    assert second.run("set_room_affiliation", room="hall", service=CONFERENCE, user="nurse", host=DOMAIN, affiliation="outcast").status_code == 200
+    put_out = nurse.until(lambda s: s.tag == "presence" and s.get("type") == "unavailable")
+    assert put_out.get("from") == f"{room}/nurse"
+    refused = ask(first, {"kind": "message", "to": room, "type": "groupchat", "body": "still here", "id": "late-1"}, "nurse")
+    assert refused.status_code == 202
+    error = nurse.until(lambda s: s.get("type") == "error")
+    assert error.get("id") == "late-1"
+    until(lambda: first.client.get("/rest/outcome/late-1", headers=basic("nurse")).json["state"] == "refused")
+
+
+def test_an_iq_to_a_room_of_another_owner_is_answered(spread: tuple[Machine, Machine]) -> None:
+    first, second = spread
+    for machine, domain in ((first, CONFERENCE), (second, CONFERENCE), (first, LIGHT), (second, LIGHT)):
+        answer = ask(machine, {"kind": "iq", "type": "get", "to": domain, "disco": True}, "juliet")
+        assert answer.status_code == 200, answer.text
+        assert "conference" in answer.text
+    unknown = ask(first, {"kind": "iq", "type": "get", "to": f"nowhere@{CONFERENCE}", "disco": True}, "juliet")
+    assert "item-not-found" in unknown.text
+
+
+def test_what_a_room_of_another_owner_has_taken_is_confirmed(spread: tuple[Machine, Machine], listen: Listen) -> None:
+    first, second = spread
+    room = f"quiet@{CONFERENCE}"
+    assert first.run("create_room", room="quiet", service=CONFERENCE, host=DOMAIN).status_code == 200
+    juliet = listen(first, "juliet")
+    join(first, juliet, room, "juliet")
+    sent = ask(second, {"kind": "message", "to": room, "type": "groupchat", "body": "one", "id": "sure-1"}, "juliet")
+    assert sent.status_code == 202
+    until(lambda: second.client.get("/rest/outcome/sure-1", headers=basic("juliet")).json["state"] in ("confirmed", "reflected"))
+    refused = second.client.post(
+        "/rest", json={"kind": "message", "to": f"nowhere@{CONFERENCE}", "type": "groupchat", "body": "x"},
+        headers=basic("juliet") | {"Prefer": "wait=10"},
+    )  # fmt: skip
+    assert "item-not-found" in refused.text or "not-acceptable" in refused.text, (refused.status_code, refused.text)
+
+
+def test_light_rooms_reach_the_accounts(spread: tuple[Machine, Machine], listen: Listen) -> None:
+    first, second = spread
+    juliet, nurse = listen(second, "juliet"), listen(first, "nurse")
     made = first.client.post("/api/rooms", json={"name": "garden", "subject": "roses"}, headers=basic(f"juliet@{DOMAIN}"))
-    assert made.status_code == 200, made.text
+    assert made.status_code == 201, made.text
     room = made.json["id"]
     added = second.client.post(f"/api/rooms/{room}/users", json={"user": f"nurse@{DOMAIN}"}, headers=basic(f"juliet@{DOMAIN}"))
     assert added.status_code == 204, added.text
+    for number, machine in enumerate(spread):
+        sent = machine.client.post(f"/api/rooms/{room}/messages", json={"body": f"rose {number}"}, headers=basic(f"nurse@{DOMAIN}"))
+        assert sent.status_code in (200, 201), sent.text
+        for listener in (juliet, nurse):
+            listener.until(lambda s, number=number: s.findtext("body") == f"rose {number}")  # type: ignore[misc]
+    history = first.client.get(f"/api/rooms/{room}/messages", headers=basic(f"juliet@{DOMAIN}"))
+    assert "rose 1" in history.text
+
+
+def test_figures_tell_the_domains_of_each_machine(spread: tuple[Machine, Machine]) -> None:
+    first, second = (machine.client.get("/metrics", headers=basic(f"admin@{DOMAIN}")).text for machine in spread)
+    assert f'xmpp_rest_cluster_owner{{domain="{DOMAIN}"}} 1' in first
+    assert f'xmpp_rest_cluster_owner{{domain="{CONFERENCE}"}} 0' in first
+    assert f'xmpp_rest_cluster_owner{{domain="{CONFERENCE}"}} 1' in second
     for machine in spread:
-        sent = machine.client.post(f"/api/rooms/{room}/messages", json={"body": "hello"}, headers=basic(f"nurse@{DOMAIN}"))
-        assert sent.status_code == 200, sent.text
+        status = machine.client.get("/status", headers=basic(f"admin@{DOMAIN}"))
+        assert [each["node"] for each in status.json["cluster"]["owners"]] == ["web1", "web2", "web2"]
+        ready = machine.client.get("/readyz")
+        assert ready.status_code == 200, ready.text
