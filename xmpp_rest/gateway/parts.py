@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,7 @@ class Parts(ApiParts):
     """Those of answers: each is told of every one."""
     lease: StorageLease
     joined: GroupParts
-    apart: tuple[DomainParts, ...]
+    apart: Sequence[DomainParts]
     """Of the hosted domains that have owners of their own."""
 
     @property

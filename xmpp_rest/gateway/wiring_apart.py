@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,10 +53,10 @@ def build_domains(
 
 def build_leaders(
     beside: Beside | None, bases: Mapping[str, DomainBase], archive: Archive, conference: Conference | None
-) -> tuple[DomainParts, ...]:
+) -> Sequence[DomainParts]:
     """What leads each of these domains."""
     if beside is None:
-        return ()
+        return []
     from xmpp_rest.gateway.wiring_beside import build_leaders as build
 
     return build(beside, bases, archive, conference)

@@ -131,11 +131,11 @@ def build_transfers(beside: Beside, owner: str, router: Router) -> Transfers:
 
 def build_leaders(
     beside: Beside, bases: Mapping[str, DomainBase], archive: Archive, conference: Conference | None
-) -> tuple[DomainParts, ...]:
+) -> list[DomainParts]:
     """What leads each domain of rooms."""
-    return tuple(
+    return [
         _led(beside, base, archive, conference if conference and conference.domain == domain else None) for domain, base in bases.items()
-    )
+    ]
 
 
 def _led(beside: Beside, base: DomainBase, archive: Archive, conference: Conference | None) -> DomainParts:

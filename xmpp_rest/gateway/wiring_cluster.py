@@ -57,7 +57,9 @@ def _joined(
     """`apart`: the domain, if it is not that of the accounts."""
     cluster, domain = settings.cluster, apart or settings.gateway.domain
     place, spread = data_dir / "spread" / folder if folder else data_dir, spread_domains(settings)
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder:
+        for each in (place.parent, place):
+            each.mkdir(mode=0o700, exist_ok=True)
     shared, bell = OpenedShared(driver, domain, cluster), threading.Event()
     keeper = LeaseKeeper(
         shared, domain, owned_with(settings, domain), identify(data_dir, cluster.node), cluster, info, incidents, drains=info.drains,
