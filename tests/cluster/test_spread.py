@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import Element
 
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.cluster.conftest import CONFERENCE, LIGHT, Machine, cluster_over
+from drivers.shared import JournalChange, TransferRow
+from tests.cluster.conftest import CONFERENCE, LIGHT, AddMachine, Machine, cluster_over
 from tests.conftest import DOMAIN, basic, register_users
 from tests.drivers.postgrescluster import Cluster
 from tests.link.attached import until
+from tests.live.callback import XML
+from tests.webservice import Answer, serving
+from xmpp_rest.gateway.exit_codes import CannotStart
 from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.service.rooms.values import Wish
+from xmpp_rest.threads.waits import Wait
 
 
 def owners(machine: Machine) -> dict[str, str]:
     """The node that owns each domain, as this machine knows it."""
     with as_request(machine):
         return {each["domain"]: each["node"] for each in machine.gateway.parts.cluster.figures()["owners"]}
+
+
+def owner_in(machine: Machine, domain: str) -> dict[str, Any]:
+    """What this machine tells of the owner of a domain."""
+    with as_request(machine):
+        return next(each for each in machine.gateway.parts.cluster.figures()["owners"] if each["domain"] == domain)
+
+
+def wait_settled(first: Machine, second: Machine) -> None:
+    """Until both machines know the owners that the tests begin with, and can call them."""
+    until(lambda: owners(first) == {DOMAIN: "web1", CONFERENCE: "web2", LIGHT: "web2"})
+    until(lambda: all(owner_in(second, domain)["epoch"] == owner_in(first, domain)["epoch"] for domain in (DOMAIN, CONFERENCE, LIGHT)))
+    for machine in (first, second):
+        assert machine.send("settled", who="nurse", to=f"nurse@{DOMAIN}").status_code == 202
+
+
+def told(answer: TestResponse) -> Any:
+    """The JSON of an answer."""
+    return json.loads(answer.text)
 
 
 @contextmanager
@@ -51,15 +79,15 @@ def spread(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         second = add("web2", cluster_spread="yes")
         for domain in (CONFERENCE, LIGHT):
             move(first, domain, "web2")
-        until(lambda: owners(first) == owners(second) == {DOMAIN: "web1", CONFERENCE: "web2", LIGHT: "web2"})
+        wait_settled(first, second)
         yield first, second
 
 
 def test_the_list_of_owners_names_each(spread: tuple[Machine, Machine]) -> None:
     for machine in spread:
-        told = machine.gateway.parts.cluster.figures()
+        found = machine.gateway.parts.cluster.figures()
         here = machine.gateway.settings.cluster.node
-        assert [(each["domain"], each["here"]) for each in told["owners"]] == [
+        assert [(each["domain"], each["here"]) for each in found["owners"]] == [
             (DOMAIN, here == "web1"), (LIGHT, here == "web2"), (CONFERENCE, here == "web2"),
         ]  # fmt: skip
 
@@ -68,7 +96,7 @@ def test_a_room_is_made_and_listed_at_any_machine(spread: tuple[Machine, Machine
     for machine, name in zip(spread, ("park", "yard"), strict=True):
         assert machine.run("create_room", room=name, service=CONFERENCE, host=DOMAIN).status_code == 200
     for machine in spread:
-        rooms = machine.run("muc_online_rooms", service=CONFERENCE).json
+        rooms = told(machine.run("muc_online_rooms", service=CONFERENCE))
         assert {f"park@{CONFERENCE}", f"yard@{CONFERENCE}"} <= set(rooms)
 
 
@@ -136,7 +164,7 @@ def test_accounts_meet_in_a_room_of_another_owner(spread: tuple[Machine, Machine
     assert refused.status_code == 202
     error = nurse.until(lambda s: s.get("type") == "error")
     assert error.get("id") == "late-1"
-    until(lambda: first.client.get("/rest/outcome/late-1", headers=basic("nurse")).json["state"] == "refused")
+    until(lambda: told(first.client.get("/rest/outcome/late-1", headers=basic("nurse")))["state"] == "refused")
 
 
 def test_an_iq_to_a_room_of_another_owner_is_answered(spread: tuple[Machine, Machine]) -> None:
@@ -157,7 +185,7 @@ def test_what_a_room_of_another_owner_has_taken_is_confirmed(spread: tuple[Machi
     join(first, juliet, room, "juliet")
     sent = ask(second, {"kind": "message", "to": room, "type": "groupchat", "body": "one", "id": "sure-1"}, "juliet")
     assert sent.status_code == 202
-    until(lambda: second.client.get("/rest/outcome/sure-1", headers=basic("juliet")).json["state"] in ("confirmed", "reflected"))
+    until(lambda: told(second.client.get("/rest/outcome/sure-1", headers=basic("juliet")))["state"] in ("confirmed", "reflected"))
     refused = second.client.post(
         "/rest", json={"kind": "message", "to": f"nowhere@{CONFERENCE}", "type": "groupchat", "body": "x"},
         headers=basic("juliet") | {"Prefer": "wait=10"},
@@ -170,7 +198,7 @@ def test_light_rooms_reach_the_accounts(spread: tuple[Machine, Machine], listen:
     juliet, nurse = listen(second, "juliet"), listen(first, "nurse")
     made = first.client.post("/api/rooms", json={"name": "garden", "subject": "roses"}, headers=basic(f"juliet@{DOMAIN}"))
     assert made.status_code == 201, made.text
-    room = made.json["id"]
+    room = told(made)["id"]
     added = second.client.post(f"/api/rooms/{room}/users", json={"user": f"nurse@{DOMAIN}"}, headers=basic(f"juliet@{DOMAIN}"))
     assert added.status_code == 204, added.text
     for number, machine in enumerate(spread):
@@ -189,6 +217,76 @@ def test_figures_tell_the_domains_of_each_machine(spread: tuple[Machine, Machine
     assert f'xmpp_rest_cluster_owner{{domain="{CONFERENCE}"}} 1' in second
     for machine in spread:
         status = machine.client.get("/status", headers=basic(f"admin@{DOMAIN}"))
-        assert [each["node"] for each in status.json["cluster"]["owners"]] == ["web1", "web2", "web2"]
+        assert [each["node"] for each in told(status)["cluster"]["owners"]] == ["web1", "web2", "web2"]
         ready = machine.client.get("/readyz")
         assert ready.status_code == 200, ready.text
+
+
+def test_who_the_gateway_keeps_in_a_room_comes_in_again_when_its_owner_has_ended(spread: tuple[Machine, Machine]) -> None:
+    first, second = spread
+    room = parse_jid(f"lodge@{CONFERENCE}")
+    options = [{"name": "persistent", "value": "true"}]
+    assert first.run("create_room_with_opts", room="lodge", service=CONFERENCE, host=DOMAIN, options=options).status_code == 200
+    joined = second.gateway.parts.room_calls.join(parse_jid(f"juliet@{DOMAIN}"), room, Wish(stay=True), Wait(30))
+    assert joined.view is not None, joined.refusal
+    assert joined.view.state == "in"
+    (rooms,) = [each for each in second.gateway.parts.apart if each.base.domain == CONFERENCE]
+    epoch = rooms.base.cluster.keeper.epoch
+    shared = rooms.base.cluster.shared()
+    until(lambda: shared.take(CONFERENCE, "nobody", "nobody", shared.leases()[CONFERENCE]) is not None)  # as where it has been frozen
+    until(lambda: owner_in(first, CONFERENCE)["epoch"] > epoch + 1)
+
+    def occupants() -> list[str]:
+        answer = first.run("get_room_occupants", room="lodge", service=CONFERENCE)
+        return [each["nick"] for each in told(answer)] if answer.status_code == 200 else []
+
+    until(lambda: occupants() == ["juliet"], 30)
+    move(first, CONFERENCE, "web2")
+    wait_settled(first, second)
+    assert occupants() == ["juliet"]  # an orderly change keeps it in
+
+
+def test_bots_at_a_domain_of_another_owner_are_told_and_answer(add_machine: AddMachine) -> None:
+    with serving() as service:
+        service.answers["/bot"] = Answer(200, "<iq type='result'><answer xmlns='urn:example:quiz'>42</answer></iq>", XML)
+        given = {
+            "cluster_spread": "yes", "callback_bot_url": service.url("/bot"), "callback_bot_address": CONFERENCE,
+            "callback_bot_content_type": XML,
+        }  # fmt: skip
+        first = add_machine("web1", **given)
+        register_users(first.app)
+        second = add_machine("web2", **given)
+        move(first, CONFERENCE, "web2")
+        iq = f"<iq type='get' id='q1' to='{CONFERENCE}'><ask xmlns='urn:example:quiz'/></iq>"
+        for machine in (first, second):
+            answer = machine.client.post("/rest", data=iq, content_type=XML, headers=basic("juliet"))
+            assert (answer.status_code, "42" in answer.text) == (200, True), answer.text
+            listed = machine.client.get("/rest/callbacks", headers=basic(f"admin@{DOMAIN}"))
+            assert [each["name"] for each in told(listed)["callbacks"]] == ["bot"], listed.text
+
+
+def test_one_owner_of_all_takes_what_several_have_passed_on(cluster: Cluster, tmp_path: Path) -> None:
+    url = cluster.new_database()
+    message = f"<message xmlns='jabber:client' from='park@{CONFERENCE}' to='juliet@{DOMAIN}' type='chat' id='left-1'><body>left</body></message>"
+    with cluster_over(url, tmp_path) as add:
+        machine = add("web1", cluster_spread="yes")
+        register_users(machine.app)
+        found = machine.gateway.parts.joined.cluster
+        assert found is not None
+        machine.gateway.parts.leader.end()
+        row = TransferRow(0, DOMAIN, "source", 1, f"\n{message}")
+        found.shared().journal("", DOMAIN).commit(JournalChange(passed_on=[row]))
+    with cluster_over(url, tmp_path) as add:
+        machine = add("web1")
+        found = machine.gateway.parts.joined.cluster
+        assert found is not None
+        shared = found.shared()
+        until(lambda: shared.transfers(DOMAIN) == [])
+        history = machine.client.get("/api/messages", headers=basic(f"juliet@{DOMAIN}"))
+        assert "left" in history.text, history.text
+
+
+def test_a_node_that_is_set_otherwise_does_not_start(add_machine: AddMachine) -> None:
+    add_machine("web1", cluster_spread="yes")
+    with pytest.raises(CannotStart, match=r"\[cluster\] spread is no here and yes at node web1; write the same on all nodes"):
+        add_machine("web2")

@@ -55,10 +55,16 @@ class IncomingTransfers:
     """
 
     def __init__(
-        self, hosted: str, shared: Callable[[], Shared], taker: PassedTaker, bell: threading.Event, incidents: Incidents
+        self, hosted: str, shared: Callable[[], Shared], taker: PassedTaker, bell: threading.Event, incidents: Incidents, owned: str = ""
     ) -> None:
-        """`bell` is set by others when something may be there."""
+        """`bell` is set by others when something may be there.
+
+        `owned`: the domain whose owner takes what is left of a time
+        when `hosted` had another one, and ends then; "": it takes what comes.
+        """
         self._hosted = hosted
+        self._owned = owned or hosted
+        self._ends = bool(owned)
         self._shared = shared
         self._taker = taker
         self._bell = bell
@@ -97,6 +103,8 @@ class IncomingTransfers:
                 self._stopping.wait(backoff.next(FIRST, LONGEST))
             else:
                 backoff.reset()
+                if not goes_on and self._ends:
+                    return
                 if not goes_on:
                     self._bell.wait(EVERY)
 
@@ -108,7 +116,7 @@ class IncomingTransfers:
         self._handle([row for row in rows if self._is_due(row)])
         done = [row.seq for row in rows if row.seq not in self._failed]
         if done:
-            self._shared().journal("", self._hosted).commit(JournalChange(taken=done))
+            self._shared().journal("", self._owned).commit(JournalChange(taken=done))
             self._handled.difference_update(done)
         return len(rows) == MOST and bool(done)
 

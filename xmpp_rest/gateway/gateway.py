@@ -19,6 +19,7 @@ from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.data_folder import ready_folder
 from xmpp_rest.gateway.ending import close_parts, cut_links, end_parts, end_waiting, give_up, hand_over, has_successor
+from xmpp_rest.gateway.group_starts import start_all
 from xmpp_rest.gateway.node_reloads import NodeReloads, Reloaded
 from xmpp_rest.gateway.open_storage import open_storage
 from xmpp_rest.gateway.parts import Parts
@@ -169,8 +170,7 @@ class Gateway:
                 raise GatewayError("link-down", "This node cannot serve now; try again later") from e
         self.parts.lease.join()
         self.prepare()
-        for remote in self.parts.remotes:
-            remote.start()
+        start_all(self.parts.remotes)
         self.parts.lease.start(self._lose)
         self._pid = self._forked_from = os.getpid()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.room_handover import RoomHandover
@@ -27,6 +27,9 @@ from xmpp_rest.service.rooms.lifecycle import RoomsLifecycle
 from xmpp_rest.service.rooms.room_outbox import RoomOutbox
 from xmpp_rest.service.scheduled.runner import ScheduledRunner
 from xmpp_rest.service.sessions.lifecycle import SessionsLifecycle
+
+if TYPE_CHECKING:  # loaded only where it is needed
+    from xmpp_rest.cluster.transfer_in import IncomingTransfers
 
 log = logging.getLogger("xmpp_rest.server")
 
@@ -56,11 +59,13 @@ class Leader:
         remote: Remote,
         handover: RoomHandover | None = None,
         transfers: Transfers | None = None,
+        left: Sequence[IncomingTransfers] = (),
     ) -> None:
         """`domain`: of the accounts, whose archives `queue` writes. `handover`: None: there are no other nodes.
 
-        `transfers`: None: no other hosted domain has an owner of its own.
+        `transfers`: None: no other hosted domain has an owner of its own; `left` take what was passed on when one had.
         """
+        self._left = left
         self._transfers = transfers
         self._handover = handover
         self._keeps_rooms = False
@@ -96,6 +101,7 @@ class Leader:
         rooms: list[Callable[[], None]] = [*vacancy, self._come_into_rooms]  # before the callbacks, as these reply there
         last: list[Callable[[], None]] = [self._retention.start, self._scheduled.start, self._files.start]
         last += [self._transfers.incoming.start] if self._transfers else []
+        last += [each.start for each in self._left]
         if self._uplink is None:
             return [*taken, lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *rooms, *queues, *last]
         uplink = self._uplink
@@ -182,6 +188,8 @@ class Leader:
         self._retention.stop()
         if self._transfers:
             self._transfers.incoming.stop()
+        for each in self._left:
+            each.stop()
         if self._conference:
             self._conference.vacancy.stop()
         if has_storage and self._remote.group.is_leader:  # it may lead since it has begun to stop

@@ -27,7 +27,7 @@ from xmpp_rest.gateway.wiring_apart import build_domains, build_leaders, build_t
 from xmpp_rest.gateway.wiring_file_sending import build_file_sending
 from xmpp_rest.gateway.wiring_files import build_files
 from xmpp_rest.gateway.wiring_foreign_client import build_foreign_client
-from xmpp_rest.gateway.wiring_group import build_control, build_handover, join_group
+from xmpp_rest.gateway.wiring_group import build_control, build_handover, build_left, join_group
 from xmpp_rest.gateway.wiring_hearing import build_hearing
 from xmpp_rest.gateway.wiring_hook_requests import hook_requests as build_hook_requests
 from xmpp_rest.gateway.wiring_hook_sending import hook_sending as build_hook_sending
@@ -90,6 +90,7 @@ from xmpp_rest.service.monitoring.kept import KeptReports
 from xmpp_rest.service.muc.build import conference as build_conference
 from xmpp_rest.service.muclight.build import muclight as build_muclight
 from xmpp_rest.service.rooms.kept_room_messages import KeptRoomMessages
+from xmpp_rest.service.rooms.owner_changes import OwnerChanges
 from xmpp_rest.service.rooms.speaking import TURNS
 from xmpp_rest.service.rooms.verbs import RoomVerbs
 from xmpp_rest.service.streams.online import Online
@@ -209,6 +210,8 @@ def build(
         if conference_domain
         else None
     )  # fmt: skip
+    for base in apart.values():
+        OwnerChanges(rooms.memberships, base.domain, base.remote)  # works by itself
     led = build_leaders(beside, apart, archive, conference)
     own_conference = None if conference_domain in apart else conference
 
@@ -252,6 +255,7 @@ def build(
         uplink, promises.sent, domain, inbound, callbacks, own_conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
         rooms.outbox, filing.pruning, own_sessions.lifecycle, incidents, remote,
         build_handover(joined, settings, driver, own_conference, router.occupancy, incidents), build_transfers(beside, domain, router),
+        build_left(joined, settings, router, incidents),
     )  # fmt: skip
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)

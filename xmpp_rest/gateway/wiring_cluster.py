@@ -19,12 +19,15 @@ from xmpp_rest.cluster.node_control import NodeControl
 from xmpp_rest.cluster.node_info import NodeInfo
 from xmpp_rest.cluster.opened_shared import OpenedShared
 from xmpp_rest.cluster.rounds import NodeRounds
+from xmpp_rest.cluster.transfer_in import IncomingTransfers
 from xmpp_rest.config.spread import owned_with, spread_domains
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.domain_parts import DomainParts
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.gateway.group_parts import ClusterParts, GroupParts, OnLoss
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.passed_stanzas import PassedStanzas
+from xmpp_rest.link.router import Router
 from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.remote import Remote
@@ -77,6 +80,14 @@ def _require_fit(keeper: LeaseKeeper, shared: OpenedShared, lease: float) -> Non
         require_fit(keeper.own_row(), shared().nodes, lease)
     except CannotJoin as e:
         raise CannotStart(Exit.CONFIG, str(e)) from e
+
+
+def build_left(settings: Settings, parts: ClusterParts, router: Router, incidents: Incidents) -> list[IncomingTransfers]:
+    """What takes what owners have passed on before one node owned all hosted domains; none where each has an owner of its own."""
+    if spread_domains(settings):
+        return []
+    domain, taker = settings.gateway.domain, PassedStanzas(router, incidents)
+    return [IncomingTransfers(hosted, parts.shared, taker, parts.bell, incidents, domain) for hosted in settings.gateway.domains]
 
 
 def build_control(

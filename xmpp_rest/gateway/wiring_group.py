@@ -14,6 +14,7 @@ from xmpp_rest.gateway.group_parts import ClusterParts, GroupParts, OnLoss
 from xmpp_rest.gateway.room_handover import RoomHandover, Term
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.occupancy import Occupancy
+from xmpp_rest.link.router import Router
 from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.election import LocalGroup
@@ -23,6 +24,7 @@ from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.streams.registry import Streams
 
 if TYPE_CHECKING:  # loaded only where it is needed
+    from xmpp_rest.cluster.transfer_in import IncomingTransfers
     from xmpp_rest.gateway.domain_parts import DomainParts
 
 
@@ -47,6 +49,15 @@ def build_control(
     from xmpp_rest.gateway.wiring_cluster import build_control as build
 
     return build(joined.cluster, settings, streams, uplink, remote, incidents, apart)
+
+
+def build_left(joined: GroupParts, settings: Settings, router: Router, incidents: Incidents) -> Sequence[IncomingTransfers]:
+    """What takes what the owners of hosted domains have passed on to each other when they were several."""
+    if joined.cluster is None:
+        return ()
+    from xmpp_rest.gateway.wiring_cluster import build_left as build
+
+    return build(settings, joined.cluster, router, incidents)
 
 
 def build_handover(

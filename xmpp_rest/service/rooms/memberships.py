@@ -272,6 +272,10 @@ class Memberships:
         """The stream of this hosted domain is up, or down."""
         self._watching.link_changed(domain, online)
 
+    def owner_changed(self, domain: str) -> None:
+        """The rooms at this domain, which is hosted, have another owner."""
+        self._watching.owner_changed(domain)
+
     # -- leaving
 
     def leave(self, place: RoomPlace, reason: str = "", *, forget: bool = True) -> bool:
