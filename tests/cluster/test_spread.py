@@ -246,6 +246,20 @@ def test_who_the_gateway_keeps_in_a_room_comes_in_again_when_its_owner_has_ended
     assert occupants() == ["juliet"]  # an orderly change keeps it in
 
 
+def test_a_node_that_drains_owns_nothing_and_one_that_does_not_may_again(spread: tuple[Machine, Machine]) -> None:
+    first, second = spread
+    with as_request(second):
+        assert second.gateway.parts.cluster.drain() == ""
+    until(lambda: set(owners(first).values()) == {"web1"})
+    with as_request(second):
+        assert second.gateway.parts.cluster.undrain() == ""
+        refusal = second.gateway.parts.cluster.move(CONFERENCE, "web3")
+    assert "there is no living node web3" in refusal
+    for domain in (CONFERENCE, LIGHT):
+        move(first, domain, "web2")
+    wait_settled(first, second)
+
+
 def test_bots_at_a_domain_of_another_owner_are_told_and_answer(add_machine: AddMachine) -> None:
     with serving() as service:
         service.answers["/bot"] = Answer(200, "<iq type='result'><answer xmlns='urn:example:quiz'>42</answer></iq>", XML)

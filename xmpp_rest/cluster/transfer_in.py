@@ -18,7 +18,8 @@ from xmpp_rest.threads.backoff import Backoff
 
 log = logging.getLogger("xmpp_rest.link")
 
-MOST = 256  # stanzas that are taken at once
+MOST = 64  # stanzas that are removed at once
+AT_ONCE = 8  # of them that are handled before it looks whether it is to end
 EVERY = 1.0  # seconds between two looks where nobody tells that something is there
 FIRST, LONGEST = 0.05, 2.0  # seconds between two attempts after a failure
 ATTEMPTS = 10  # at one stanza, while the storage answers: then its sender is told
@@ -113,15 +114,18 @@ class IncomingTransfers:
         rows = self._shared().transfers(self._hosted, MOST)
         if not rows:
             return False
-        self._handle([row for row in rows if self._is_due(row)])
-        done = [row.seq for row in rows if row.seq not in self._failed]
+        due = [row for row in rows if self._is_due(row)]
+        for start in range(0, len(due), AT_ONCE):
+            if not self._stopping.is_set():
+                self._handle(due[start : start + AT_ONCE])
+        done = [row.seq for row in rows if not self._is_due(row)]
         if done:
             self._shared().journal("", self._owned).commit(JournalChange(taken=done))
             self._handled.difference_update(done)
         return len(rows) == MOST and bool(done)
 
     def _is_due(self, row: TransferRow) -> bool:
-        """What was handled and could not be removed is not, nor what its source has kept twice, in doubt."""
+        """Whether it is to be handled: not what was, and could not be removed, nor what its source has kept twice, in doubt."""
         return row.seq in self._failed or (row.seq not in self._handled and row.number > self._last.get(row.source, 0))
 
     def _handle(self, rows: Sequence[TransferRow]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -13,10 +14,11 @@ from xmpp_rest.link.spoken import Spoken
 from xmpp_rest.processes.group import End, Reply
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import parse_jid
-from xmpp_rest.protocol.stanza import is_request
 from xmpp_rest.request_notes import current_id
 from xmpp_rest.threads.pool import CompletingPool
 from xmpp_rest.threads.waits import Wait
+
+log = logging.getLogger("xmpp_rest.link")
 
 
 class PeerRouter(Protocol):
@@ -60,11 +62,24 @@ class OtherOwners:
         """Keep these for the owner of the domain. Raises BadXML; GatewayError: storage-failed, link-down."""
         if self._crossing is None:
             raise GatewayError("link-down")
-        if any(is_request(stanza) for stanza in stanzas):  # worth nothing later
-            self._crossing.require_owner(domain)
         request_id = current_id() or ""
         self._crossing.pass_on(domain, [text(stanza) for stanza in stanzas], [request_id] * len(stanzas))
         self._spoken.sent(stanzas)
+
+    def passes_on(self, domain: str, stanzas: Sequence[Element], text: Callable[[Element], str]) -> bool:
+        """As `pass_on`; False: none of them is kept."""
+        try:
+            self.pass_on(domain, stanzas, text)
+        except Exception as e:
+            log.info("%d stanzas for %s cannot be passed on together: %s", len(stanzas), domain, e)
+            return False
+        return True
+
+    def require_owner(self, iq: Element) -> None:
+        """Raise GatewayError, link-down, if this is for a domain of theirs that nobody owns now; waits for a change of owner (bounded)."""
+        domain = parse_jid(iq.get("to", "")).domain if self.domains and "to" in iq.attrib else ""
+        if domain in self.domains and self._crossing is not None:
+            self._crossing.require_owner(domain)
 
     def begin_ask(self, domain: str, reply: Reply, iq: Element, wait: Wait) -> End:
         """As `Router.begin_ask`, of an iq that is from there."""

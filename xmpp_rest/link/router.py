@@ -225,9 +225,7 @@ class Router:
                 for n in numbers:
                     results[n] = error.again() if concerns_all(error) else self._result(stanzas[n])
         for domain, numbers in passed.items():
-            try:
-                self.beyond.pass_on(domain, [stanzas[n] for n in numbers], text)
-            except Exception:  # none is passed on: alone some of them may be
+            if not self.beyond.passes_on(domain, [stanzas[n] for n in numbers], text):  # alone some of them may be
                 for n in numbers:
                     results[n] = self._result(stanzas[n])
         return results
@@ -332,6 +330,7 @@ class Router:
 
         def send() -> None:
             try:
+                self.beyond.require_owner(iq)
                 answer = self.send(iq)
             except Exception as e:  # the caller's to raise
                 waiter.resolve(e)
@@ -364,6 +363,7 @@ class Router:
         iq = self._asked(iq)
         waiter = self._expect(iq)
         try:
+            self.beyond.require_owner(iq)
             answer = self.send(iq)
             return answer if answer is not None else waiter.wait(wait), waiter.collected
         finally:

@@ -127,6 +127,12 @@ def rooms_frozen(machines: Machines, accounts: Node, rooms: Node) -> None:
     until(lambda: owner_of(rooms, CONFERENCE) == accounts.name)
 
 
+def rooms_end(machines: Machines, accounts: Node, rooms: Node) -> None:
+    rooms.stop()
+    until(lambda: owner_of(accounts, CONFERENCE) == accounts.name)
+    rooms.start()
+
+
 def rooms_moved(machines: Machines, accounts: Node, rooms: Node) -> None:
     move(machines, CONFERENCE, accounts)
     move(machines, CONFERENCE, rooms)
@@ -142,6 +148,7 @@ BEFALLS = (
     Befalls("rooms-killed", rooms_killed, 4.0),
     Befalls("accounts-killed", accounts_killed, 4.0, frozenset({202, REFUSED})),
     Befalls("rooms-frozen", rooms_frozen, LEASE + 2),
+    Befalls("rooms-end", rooms_end, 2.0),
     Befalls("rooms-moved", rooms_moved, 4.0),
     Befalls("accounts-moved", accounts_moved, 4.0),
 )

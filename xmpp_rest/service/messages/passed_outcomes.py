@@ -19,6 +19,7 @@ from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.threads.waits import Wait
 
 PATIENCE = 30.0  # seconds that an answer may take
+MOST = 10_000  # stanzas that wait for the next answer where one has not come
 Sender = tuple[JID, str]
 """Who has sent a stanza, and its id."""
 
@@ -54,11 +55,13 @@ class PassedOutcomes:
             self._answered(domain, senders, e)
 
     def _answered(self, domain: str, senders: list[Sender], answer: Any) -> None:
-        """`answer`: what `Router.ask` returns, or its exception: then nothing is known of these."""
-        if not isinstance(answer, Exception):
-            for sender, identifier in senders:
-                self._outcomes.processed(sender, identifier)
+        """`answer`: what `Router.ask` returns, or its exception: then the next answer tells of these too."""
+        has_failed = isinstance(answer, Exception)
+        for sender, identifier in () if has_failed else senders:
+            self._outcomes.processed(sender, identifier)
         with self._lock:
             self._asked.discard(domain)
-        if not isinstance(answer, Exception):
+            if has_failed:
+                self._waiting[domain][:0] = senders[-MOST:]
+        if not has_failed:
             self._ask(domain)
