@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from enum import Enum
 from itertools import groupby
 from typing import Protocol
 from xml.etree.ElementTree import Element
@@ -14,11 +15,25 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import FAILED
 from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.link.router import Router
+from xmpp_rest.link.router_ports import Sent
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.parse import parse_all_stored
-from xmpp_rest.protocol.stanza import refusal
+from xmpp_rest.protocol.stanza import is_request, refusal, result
 
 log = logging.getLogger("xmpp_rest.link")
+
+ASKS = "{urn:xmpp-rest:passed}handled"
+"""In an iq that an owner passes on behind others: it is answered once these are handled."""
+
+
+class Handling(Enum):
+    """How a stanza is handled."""
+
+    KEPT = "kept"
+    """An archive may keep it: those next to each other share a commit, and stay in order with all others."""
+    ANSWERED = "answered"
+    """It asks whether what was passed on before it has been handled."""
+    AT_ONCE = "at once"
 
 
 class HasText(Protocol):
@@ -42,12 +57,16 @@ class PassedStanzas:
         for bad in parsed:
             if isinstance(bad, BadXML):
                 self._incidents.report(log, "transfer-unread", "a stanza that was passed on cannot be read: %s", bad)
-        results = iter([result for _, run in groupby(stanzas, _is_kept) for result in self._router.receive_together(list(run))])
+        results = iter([each for how, run in groupby(stanzas, _how) for each in self._handled(how, list(run))])
         outcomes = [None if isinstance(each, BadXML) else next(results) for each in parsed]
         for outcome in outcomes:
             if isinstance(outcome, Element):
                 self._answer(outcome)
         return [outcome if isinstance(outcome, Exception) else None for outcome in outcomes]
+
+    def _handled(self, how: Handling, stanzas: Sequence[Element]) -> list[Sent]:
+        """The answer or exception of each."""
+        return [result(stanza) for stanza in stanzas] if how is Handling.ANSWERED else self._router.receive_together(stanzas)
 
     def refuse(self, passed: HasText) -> None:
         """Tell the sender that this was not accepted, if an error is due."""
@@ -65,6 +84,7 @@ class PassedStanzas:
             self._incidents.report(log, "transfer-unanswered", "%s is not answered: %r", answer.get("to"), e)
 
 
-def _is_kept(stanza: Element) -> bool:
-    """Whether an archive may keep it: those next to each other share a commit, and stay in order with all others."""
-    return stanza.tag == "message" and stanza.get("type", "normal") in ("normal", "chat")
+def _how(stanza: Element) -> Handling:
+    if stanza.tag == "message" and stanza.get("type", "normal") in ("normal", "chat"):
+        return Handling.KEPT
+    return Handling.ANSWERED if stanza.tag == "iq" and stanza.find(ASKS) is not None and is_request(stanza) else Handling.AT_ONCE

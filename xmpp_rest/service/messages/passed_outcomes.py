@@ -11,9 +11,9 @@ from functools import partial
 from typing import Any
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.passed_stanzas import ASKS
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.namespaces import PING
 from xmpp_rest.protocol.stanza import child, make, new_id
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.threads.waits import Wait
@@ -48,7 +48,7 @@ class PassedOutcomes:
                 return
             self._asked.add(domain)
             senders = self._waiting.pop(domain)
-        iq = make("iq", child(f"{{{PING}}}ping"), type_="get", id_=new_id(), from_=str(self._asker), to_=domain)
+        iq = make("iq", child(ASKS), type_="get", id_=new_id(), from_=str(self._asker), to_=domain)
         try:
             self._router.begin_ask(partial(self._answered, domain, senders), iq, Wait(PATIENCE))
         except GatewayError as e:  # too many wait already

@@ -1,0 +1,167 @@
+"""What other owners have passed on is handled as what comes in over the link: in order, answered, and refused where it cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
+
+import pytest
+
+from drivers import StorageError
+from tests.link.attached import until
+from tests.processes.memory import alone
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.passed_stanzas import ASKS, PassedStanzas
+from xmpp_rest.link.pending import Pending
+from xmpp_rest.link.router import Router
+from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.parse import parse_stored
+from xmpp_rest.protocol.stanza import child, make, result
+from xmpp_rest.threads.waits import Wait
+
+ACCOUNTS, ROOMS = "capulet.example", "conference.capulet.example"
+JULIET, PARK = f"juliet@{ACCOUNTS}", f"park@{ROOMS}"
+
+
+class Text(NamedTuple):
+    text: str
+
+
+class Kept:
+    """The way to the other owner, which keeps what is passed on."""
+
+    def __init__(self) -> None:
+        self.passed: list[tuple[str, Element]] = []
+        self.error: GatewayError | None = None
+        self.is_owned = True
+
+    def pass_on(self, domain: str, texts: Sequence[str], request_ids: Sequence[str]) -> None:
+        assert len(texts) == len(request_ids)
+        if self.error is not None:
+            raise self.error
+        self.passed += [(domain, parse_stored(text)) for text in texts]
+
+    def require_owner(self, domain: str) -> None:
+        if not self.is_owned:
+            raise GatewayError("link-down", f"Nobody owns {domain} now")
+
+
+class Owners:
+    """The routers of two owners: what each passes on can be handed to the other."""
+
+    def __init__(self) -> None:
+        self.ways = {ACCOUNTS: Kept(), ROOMS: Kept()}
+        self.routers = {own: self.router(own) for own in (ACCOUNTS, ROOMS)}
+        for router in self.routers.values():
+            router.beyond.are(self.routers)
+        self.heard: list[str] = []
+        self.together: list[int] = []
+        self.failing: Exception | None = None
+        self.routers[ACCOUNTS].subscribe(ACCOUNTS, self._hear)
+        self.routers[ACCOUNTS].accept_together(self._together)
+        self.routers[ROOMS].subscribe(ROOMS, self._answer)
+
+    def router(self, own: str) -> Router:
+        domains = frozenset((ACCOUNTS, ROOMS))
+        return Router(domains, Pending(8), alone(), None, frozenset((ROOMS,)), (), Incidents(), frozenset((own,)), self.ways[own])
+
+    @contextmanager
+    def _together(self, stanzas: Sequence[Element]) -> Iterator[dict[int, Exception]]:
+        self.together.append(len(stanzas))
+        yield {}
+
+    def _hear(self, stanza: Element, _sender: JID, _to: JID) -> None:
+        if self.failing is not None:
+            raise self.failing
+        self.heard.append(stanza.get("id", ""))
+
+    def _answer(self, stanza: Element, _sender: JID, _to: JID) -> Element | None:
+        return result(stanza, child("{urn:example}x")) if stanza.tag == "iq" else None
+
+    def carry(self, own: str) -> list[Exception | None]:
+        """Hand what this owner has passed on to the other."""
+        passed, self.ways[own].passed = self.ways[own].passed, []
+        (domain,) = {domain for domain, _ in passed}
+        return PassedStanzas(self.routers[domain], Incidents()).take([Text(serialise(stanza)) for _, stanza in passed])
+
+
+def message(identifier: str, kind: str = "chat", sender: str = f"{PARK}/nurse") -> Element:
+    return make("message", child("body", "x"), from_=sender, to_=JULIET, type_=kind, id_=identifier)
+
+
+@pytest.fixture
+def owners() -> Owners:
+    return Owners()
+
+
+def test_stanzas_stay_in_order_and_those_that_are_kept_share_a_commit(owners: Owners) -> None:
+    rooms = owners.routers[ROOMS]
+    stanzas = [message("1"), message("2"), message("3", "groupchat"), message("4")]
+    assert rooms.send_each(stanzas) == [None] * 4
+    assert rooms.send(make("presence", from_=f"{PARK}/nurse", to_=JULIET, id_="5")) is None
+    assert owners.heard == []
+    assert owners.carry(ROOMS) == [None] * 5
+    assert owners.heard == ["1", "2", "3", "4", "5"]
+    assert owners.together == [2, 0, 0, 0]
+
+
+def test_an_iq_is_answered_by_the_other_owner(owners: Owners) -> None:
+    answers: list[object] = []
+    iq = make("iq", child("{urn:example}q"), from_=JULIET, to_=PARK, type_="get", id_="q1")
+    owners.routers[ACCOUNTS].begin_ask(answers.append, iq, Wait(20))
+    until(lambda: bool(owners.ways[ACCOUNTS].passed))
+    owners.carry(ACCOUNTS)
+    owners.carry(ROOMS)
+    ((answer, collected),) = answers  # type: ignore[misc]
+    assert (answer.get("type"), answer.get("from"), collected) == ("result", PARK, [])  # type: ignore[has-type]
+
+
+def test_an_iq_needs_an_owner_and_a_message_does_not(owners: Owners) -> None:
+    owners.ways[ACCOUNTS].is_owned = False
+    accounts = owners.routers[ACCOUNTS]
+    with pytest.raises(GatewayError, match="Nobody owns"):
+        accounts.ask(make("iq", child("{urn:example}q"), from_=JULIET, to_=PARK, type_="get", id_="q1"), Wait(20))
+    assert accounts.send(make("message", from_=JULIET, to_=PARK, type_="groupchat", id_="m1")) is None
+    assert len(owners.ways[ACCOUNTS].passed) == 1
+
+
+def test_who_asks_whether_all_was_handled_is_answered_behind_it(owners: Owners) -> None:
+    owners.routers[ROOMS].send(message("1"))
+    owners.routers[ROOMS].send(make("iq", child(ASKS), from_=ROOMS, to_=ACCOUNTS, type_="get", id_="h1"))
+    owners.carry(ROOMS)
+    assert owners.heard == ["1"]
+    ((domain, answer),) = owners.ways[ACCOUNTS].passed
+    assert (domain, answer.get("type"), answer.get("id"), answer.get("to")) == (ROOMS, "result", "h1", ROOMS)
+
+
+def test_what_cannot_be_accepted_is_told_and_refused_if_that_lasts(owners: Owners) -> None:
+    owners.failing = StorageError("the disk is full")
+    owners.routers[ROOMS].send(message("1", sender=ROOMS))
+    assert owners.carry(ROOMS) == [owners.failing]
+    passed = PassedStanzas(owners.routers[ACCOUNTS], Incidents())
+    passed.refuse(Text(serialise(make("message", from_=f"romeo@{ACCOUNTS}", to_=JULIET, type_="error"))))
+    passed.refuse(Text("<message"))
+    assert passed.take([Text("<message"), Text(serialise(message("2")))])[0] is None  # what cannot be read never can be
+    rooms = PassedStanzas(owners.routers[ROOMS], Incidents())
+    rooms.refuse(Text(serialise(make("message", from_=JULIET, to_=PARK, type_="groupchat", id_="m1"))))
+    ((domain, error),) = owners.ways[ROOMS].passed
+    assert (domain, error.get("type"), error.get("to"), error.get("id")) == (ACCOUNTS, "error", JULIET, "m1")
+
+
+def test_what_is_from_a_domain_of_another_owner_is_sent_by_that(owners: Owners) -> None:
+    accounts = owners.routers[ACCOUNTS]
+    assert accounts.send(message("1")) is None
+    assert accounts.send_out(ROOMS, [message("2")], [serialise(message("2"))]) == ()
+    assert accounts.send_each([message("3"), message("4")]) == [None, None]
+    assert [stanza.get("id") for _, stanza in owners.ways[ROOMS].passed] == ["1", "2", "3", "4"]
+    assert owners.ways[ACCOUNTS].passed == []
+
+
+def test_each_of_many_says_why_it_is_not_kept(owners: Owners) -> None:
+    owners.ways[ROOMS].error = GatewayError("storage-failed")
+    results = owners.routers[ROOMS].send_each([message("1"), message("2")])
+    assert [isinstance(each, GatewayError) for each in results] == [True, True]
