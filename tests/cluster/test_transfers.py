@@ -29,8 +29,11 @@ class Taker:
         self.request_ids: list[str] = []
         self.refused: list[str] = []
         self.failing: dict[str, Exception] = {}
+        self.raised: Exception | None = None
 
     def take(self, passed: Sequence[TransferredStanza]) -> list[Exception | None]:
+        if self.raised is not None:
+            raise self.raised
         errors = [self.failing.get(each.text) for each in passed]
         self.taken += [each.text for each, error in zip(passed, errors, strict=True) if error is None]
         self.request_ids += [each.request_id for each, error in zip(passed, errors, strict=True) if error is None]
@@ -145,6 +148,22 @@ def test_a_stanza_that_cannot_be_handled_is_refused_in_the_end(crossing: Crossin
     crossing.incoming.turn()
     assert crossing.taker.refused == ["<a/>"]
     assert crossing.database.transferred == []
+
+
+def test_what_nobody_foresaw_does_not_hold_up_all_that_follows(crossing: Crossing) -> None:
+    crossing.pass_on("<a/>")
+    crossing.taker.raised = ValueError("no")
+    for _ in range(ATTEMPTS):
+        crossing.incoming.turn()
+    assert crossing.taker.refused == ["<a/>"]
+    crossing.taker.raised = StorageError("the database is away")
+    crossing.pass_on("<b/>")
+    for _ in range(ATTEMPTS + 1):
+        with pytest.raises(StorageError):
+            crossing.incoming.turn()
+    crossing.taker.raised = None
+    crossing.incoming.turn()
+    assert crossing.taker.taken == ["<b/>"]
 
 
 def test_an_owner_that_has_lost_its_lease_takes_nothing_away(crossing: Crossing) -> None:

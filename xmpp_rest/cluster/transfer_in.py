@@ -60,8 +60,7 @@ class IncomingTransfers:
     ) -> None:
         """`bell` is set by others when something may be there.
 
-        `owned`: the domain whose owner takes what is left of a time
-        when `hosted` had another one, and ends then; "": it takes what comes.
+        `owned`: the domain whose owner takes what is left of a time when `hosted` had another one, and ends then; "": it takes what comes.
         """
         self._hosted = hosted
         self._owned = owned or hosted
@@ -130,7 +129,7 @@ class IncomingTransfers:
 
     def _handle(self, rows: Sequence[TransferRow]) -> None:
         passed = [TransferredStanza(text, request_id) for request_id, text in (parted(row.text) for row in rows)]
-        for row, each, error in zip(rows, passed, self._taker.take(passed) if passed else (), strict=True):
+        for row, each, error in zip(rows, passed, self._errors(passed), strict=True):
             if error is not None and self._fails(row, each, error):
                 continue
             self._failed.pop(row.seq, None)
@@ -139,6 +138,15 @@ class IncomingTransfers:
             self._last.move_to_end(row.source)
             if len(self._last) > SOURCES:
                 self._last.popitem(last=False)
+
+    def _errors(self, passed: Sequence[TransferredStanza]) -> Sequence[Exception | None]:
+        """Have these handled; the exception of each. Raises StorageError: of some it is not known, and all are handled again."""
+        try:
+            return self._taker.take(passed)
+        except StorageError:
+            raise
+        except Exception as e:  # nobody foresaw it: it must not hold up all that follows for ever
+            return [e] * len(passed)
 
     def _fails(self, row: TransferRow, passed: TransferredStanza, error: Exception) -> bool:
         """Whether it is handled again. Raises LeaseLost, after which nothing more is to be done here."""
