@@ -304,3 +304,17 @@ def test_a_node_that_is_set_otherwise_does_not_start(add_machine: AddMachine) ->
     add_machine("web1", cluster_spread="yes")
     with pytest.raises(CannotStart, match=r"\[cluster\] spread is no here and yes at node web1; write the same on all nodes"):
         add_machine("web2")
+
+
+def test_owners_reach_each_other_without_notifications(add_machine: AddMachine) -> None:
+    first = add_machine("web1", cluster_spread="yes", cluster_notify="no")
+    register_users(first.app)
+    second = add_machine("web2", cluster_spread="yes", cluster_notify="no")
+    move(first, CONFERENCE, "web2")
+    for machine in (first, second):
+        answer = ask(machine, {"kind": "iq", "type": "get", "to": CONFERENCE, "disco": True}, "juliet")
+        assert answer.status_code == 200, answer.text
+        node = machine.gateway.settings.cluster.node
+        sent = ask(machine, {"kind": "message", "to": f"nowhere@{CONFERENCE}", "type": "groupchat", "body": "x", "id": node}, "juliet")
+        assert sent.status_code == 202, sent.text
+        until(lambda node=node: told(first.client.get(f"/rest/outcome/{node}", headers=basic("juliet")))["state"] == "refused")  # type: ignore[misc]
