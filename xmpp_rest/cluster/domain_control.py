@@ -63,6 +63,8 @@ class DomainControl:
     def move(self, node: str) -> str:
         """Have another node, which lives, own the domain: "" once that has begun, or why not. Raises GatewayError."""
         owner = self.owner()
+        if owner is None and self._remote.group.wait_for_leader():  # it has just changed
+            owner = self.owner()
         if owner is None:
             return f"nobody owns {self.domain} now; a node that may own takes it by itself"
         return "" if owner.node == node else self.hand_to(node)

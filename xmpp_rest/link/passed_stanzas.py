@@ -26,7 +26,7 @@ ASKS = "{urn:xmpp-rest:passed}handled"
 """In an iq that an owner passes on behind others: it is answered once these are handled."""
 
 
-class Handling(Enum):
+class PassedHandling(Enum):
     """How a stanza is handled."""
 
     KEPT = "kept"
@@ -64,9 +64,9 @@ class PassedStanzas:
                 self._answer(outcome)
         return [outcome if isinstance(outcome, Exception) else None for outcome in outcomes]
 
-    def _handled(self, how: Handling, stanzas: Sequence[Element]) -> list[Sent]:
+    def _handled(self, how: PassedHandling, stanzas: Sequence[Element]) -> list[Sent]:
         """The answer or exception of each."""
-        return [result(stanza) for stanza in stanzas] if how is Handling.ANSWERED else self._router.receive_together(stanzas)
+        return [result(stanza) for stanza in stanzas] if how is PassedHandling.ANSWERED else self._router.receive_together(stanzas)
 
     def refuse(self, passed: HasText) -> None:
         """Tell the sender that this was not accepted, if an error is due."""
@@ -84,7 +84,7 @@ class PassedStanzas:
             self._incidents.report(log, "transfer-unanswered", "%s is not answered: %r", answer.get("to"), e)
 
 
-def _how(stanza: Element) -> Handling:
+def _how(stanza: Element) -> PassedHandling:
     if stanza.tag == "message" and stanza.get("type", "normal") in ("normal", "chat"):
-        return Handling.KEPT
-    return Handling.ANSWERED if stanza.tag == "iq" and stanza.find(ASKS) is not None and is_request(stanza) else Handling.AT_ONCE
+        return PassedHandling.KEPT
+    return PassedHandling.ANSWERED if stanza.tag == "iq" and stanza.find(ASKS) is not None and is_request(stanza) else PassedHandling.AT_ONCE
