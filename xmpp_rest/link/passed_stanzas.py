@@ -87,4 +87,5 @@ class PassedStanzas:
 def _how(stanza: Element) -> PassedHandling:
     if stanza.tag == "message" and stanza.get("type", "normal") in ("normal", "chat"):
         return PassedHandling.KEPT
-    return PassedHandling.ANSWERED if stanza.tag == "iq" and stanza.find(ASKS) is not None and is_request(stanza) else PassedHandling.AT_ONCE
+    asks = stanza.tag == "iq" and stanza.find(ASKS) is not None and is_request(stanza)
+    return PassedHandling.ANSWERED if asks else PassedHandling.AT_ONCE
