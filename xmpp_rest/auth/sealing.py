@@ -16,8 +16,6 @@ import secrets
 from functools import cached_property
 from typing import Protocol
 
-from xmpp_rest.auth.shared_keys import SharedKeys
-
 NAME = "calls"  # of the key in the storage
 NONCE = 16  # bytes
 CODE = 32  # bytes of the HMAC
@@ -47,10 +45,27 @@ class NoSeal:
         return sealed
 
 
-class KeyedSeal:
-    """Seals for those who have the same secret, and the same storage. Safe to be used by several threads."""
+class Keys(Protocol):
+    """What those have in common who can open the same seals; `SharedKeys` are that."""
 
-    def __init__(self, keys: SharedKeys, secret: str) -> None:
+    def get(self, name: str) -> bytes:
+        """The key of this name. Raises StorageError."""
+
+
+class OneKey:
+    """A key that is in memory."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def get(self, name: str) -> bytes:
+        return self._key
+
+
+class KeyedSeal:
+    """Seals for those who have the same secret, and the same keys. Safe to be used by several threads."""
+
+    def __init__(self, keys: Keys, secret: str) -> None:
         self._shared = keys
         self._secret = secret.encode("utf-8", "surrogatepass")
 

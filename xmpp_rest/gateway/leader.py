@@ -6,10 +6,9 @@ import logging
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.gateway.room_handover import RoomHandover
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
 from xmpp_rest.link.router import Router
@@ -30,6 +29,16 @@ from xmpp_rest.service.sessions.lifecycle import SessionsLifecycle
 log = logging.getLogger("xmpp_rest.server")
 
 ONLINE_WITHIN = 1.0  # seconds for which calls of other nodes wait for the streams of a new owner
+
+
+class Handover(Protocol):
+    """What an owner leaves for the next one. Neither method raises anything."""
+
+    def leave(self) -> None:
+        """Write it down; called as this process ends to lead."""
+
+    def take(self) -> None:
+        """Go on with what was left; called as it begins."""
 
 
 class Leader:
@@ -53,10 +62,12 @@ class Leader:
         sessions: SessionsLifecycle,
         incidents: Incidents,
         remote: Remote,
-        handover: RoomHandover | None = None,
+        handover: Handover | None = None,
+        session_handover: Handover | None = None,
     ) -> None:
         """`domain`: of the accounts, whose archives `queue` writes. `handover`: None: there are no other nodes."""
         self._handover = handover
+        self._session_handover = session_handover
         self._keeps_rooms = False
         self._uplink = uplink
         self._queue = queue
@@ -86,7 +97,8 @@ class Leader:
         queues: list[Callable[[], None]] = [queue.start for queue in self._callbacks.queues.values()]
         vacancy = [self._conference.vacancy.start] if self._conference else []
         taken: list[Callable[[], None]] = [self._handover.take] if self._handover else []  # before anything comes in
-        rooms: list[Callable[[], None]] = [*vacancy, self._come_into_rooms]  # before the callbacks, as these reply there
+        sessions = [self._session_handover.take] if self._session_handover else []
+        rooms: list[Callable[[], None]] = [*vacancy, self._come_into_rooms, *sessions]  # before the callbacks, as these reply there
         last: list[Callable[[], None]] = [self._retention.start, self._scheduled.start, self._files.start]
         if self._uplink is None:
             return [*taken, lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *rooms, *queues, *last]
@@ -178,6 +190,8 @@ class Leader:
             self._room_outbox.stop()
         if not self._keeps_rooms:
             self._rooms.end()
+        elif has_storage and self._session_handover:
+            self._session_handover.leave()
         self._rooms.stop()
         self._sessions.stop()
         if self._uplink:
