@@ -45,7 +45,7 @@ class NoSeal:
         return sealed
 
 
-class Keys(Protocol):
+class SealKeys(Protocol):
     """What those have in common who can open the same seals; `SharedKeys` are that."""
 
     def get(self, name: str) -> bytes:
@@ -65,7 +65,7 @@ class OneKey:
 class KeyedSeal:
     """Seals for those who have the same secret, and the same keys. Safe to be used by several threads."""
 
-    def __init__(self, keys: Keys, secret: str) -> None:
+    def __init__(self, keys: SealKeys, secret: str) -> None:
         self._shared = keys
         self._secret = secret.encode("utf-8", "surrogatepass")
 

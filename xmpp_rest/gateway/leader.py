@@ -31,7 +31,7 @@ log = logging.getLogger("xmpp_rest.server")
 ONLINE_WITHIN = 1.0  # seconds for which calls of other nodes wait for the streams of a new owner
 
 
-class Handover(Protocol):
+class ForNextOwner(Protocol):
     """What an owner leaves for the next one. Neither method raises anything."""
 
     def leave(self) -> None:
@@ -62,8 +62,8 @@ class Leader:
         sessions: SessionsLifecycle,
         incidents: Incidents,
         remote: Remote,
-        handover: Handover | None = None,
-        session_handover: Handover | None = None,
+        handover: ForNextOwner | None = None,
+        session_handover: ForNextOwner | None = None,
     ) -> None:
         """`domain`: of the accounts, whose archives `queue` writes. `handover`: None: there are no other nodes."""
         self._handover = handover

@@ -9,7 +9,7 @@ from drivers import Driver
 from xmpp_rest.api.gateway import ClusterControl
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.group_parts import ClusterParts, GroupParts, OnLoss
-from xmpp_rest.gateway.leader import Handover
+from xmpp_rest.gateway.leader import ForNextOwner
 from xmpp_rest.gateway.left_list import Term
 from xmpp_rest.gateway.room_handover import RoomHandover
 from xmpp_rest.gateway.wiring_foreign_client import ForeignClientParts
@@ -65,7 +65,7 @@ def build_handover(
 def build_session_handover(
     joined: GroupParts, settings: Settings, driver: Driver, sessions: SessionParts, inbound: SessionInbound, sending: SessionSendingParts,
     client: ForeignClientParts, memberships: Memberships, listening: ListeningParts, incidents: Incidents,
-) -> Handover | None:  # fmt: skip
+) -> ForNextOwner | None:  # fmt: skip
     """The same, of sessions of accounts of other servers; None also where nobody has one."""
     if (cluster := joined.cluster) is None or not settings.logins:
         return None

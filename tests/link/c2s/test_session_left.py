@@ -10,6 +10,7 @@ from tests.link.attached import until
 from tests.link.c2s.fake_server import FakeServer
 from tests.link.c2s.kept import JULIET, SECONDS, Confirmed, Kept, message, outcomes, sent
 from xmpp_rest.link.c2s import acknowledgements, resuming
+from xmpp_rest.link.c2s.failures import LoginFailed
 from xmpp_rest.link.c2s.left_session import LeftSession
 from xmpp_rest.link.c2s.session import ClientSession
 from xmpp_rest.protocol.namespaces import PING
@@ -182,7 +183,7 @@ def test_a_bounded_number_of_stanzas_goes_on(kept: Kept, fake: FakeServer, monke
     assert left.queue.stanzas == ()
 
 
-def test_nobody_comes_back(kept: Kept, other: Kept, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_comes_back(kept: Kept, other: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not tried for ever."""
     monkeypatch.setattr("xmpp_rest.link.c2s.reconnecting.WANTED", 0.2)
     first = kept.open()
@@ -190,7 +191,7 @@ def test_nobody_comes_back(kept: Kept, other: Kept, fake: FakeServer, monkeypatc
     left = left_by(first)
     assert left is not None
     other.events.worth = False
-    fake.refuses = True
+    other.login_failures += [LoginFailed("unreachable", JULIET.domain)] * 1000
     go_on(other, left)
     other.events.until_told("broken")
 

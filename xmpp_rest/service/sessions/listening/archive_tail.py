@@ -87,8 +87,10 @@ class ArchiveTail:
             self._await_held()
             self._tell_awaited()
         elif self.place is None:
-            self.place = newest
-            if self._held:
+            self.place, held = newest, self._held
+            if held:  # what has an id is found by the look, or lies before the place, where streams read it that resume there
+                self._held = [message for message in held if not message.id]
+                self._bytes = sum(message.size for message in self._held)
                 self.look()
 
     def restart(self) -> None:
