@@ -45,7 +45,7 @@ class Nodes:
         first, second = self.machines
         cluster = first.gateway.parts.joined.cluster
         assert cluster is not None
-        until(cluster.keeper.others)
+        until(lambda: bool(cluster.keeper.others()))
         until(lambda: self.key_of(second) == first.gateway.parts.foreign_accounts._core.key)
 
     @staticmethod

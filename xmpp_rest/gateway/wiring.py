@@ -236,7 +236,8 @@ def build(
         rooms.outbox, filing.pruning, own_sessions.lifecycle, incidents, remote,
         build_handover(joined, settings, driver, conference, router.occupancy, incidents),
         build_session_handover(
-            joined, settings, driver, own_sessions, session_inbound, by_session, foreign_client, rooms.memberships, listening, incidents
+            joined, settings, driver, own_sessions, session_inbound, by_session, foreign_client, rooms.memberships, session_hearing,
+            listening, incidents
         ),
     )  # fmt: skip
     remote.on_broadcast("log_level", set_level)

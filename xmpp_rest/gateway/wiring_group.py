@@ -25,6 +25,7 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.monitoring.one_machine import OneMachine
 from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.rooms.memberships import Memberships
+from xmpp_rest.service.rooms.session_hearing import SessionHearing
 from xmpp_rest.service.sessions.inbound import SessionInbound
 from xmpp_rest.service.streams.registry import Streams
 
@@ -64,7 +65,7 @@ def build_handover(
 
 def build_session_handover(
     joined: GroupParts, settings: Settings, driver: Driver, sessions: SessionParts, inbound: SessionInbound, sending: SessionSendingParts,
-    client: ForeignClientParts, memberships: Memberships, listening: ListeningParts, incidents: Incidents,
+    client: ForeignClientParts, memberships: Memberships, hearing: SessionHearing, listening: ListeningParts, incidents: Incidents,
 ) -> ForNextOwner | None:  # fmt: skip
     """The same, of sessions of accounts of other servers; None also where nobody has one."""
     if (cluster := joined.cluster) is None or not settings.logins:
@@ -72,7 +73,7 @@ def build_session_handover(
     from xmpp_rest.gateway.wiring_session_handover import build as build_for_nodes  # one machine has no use for it
 
     term = partial(_term, cluster)
-    return build_for_nodes(settings, driver, sessions, inbound, sending, client, memberships, listening, term, incidents)
+    return build_for_nodes(settings, driver, sessions, inbound, sending, client, memberships, hearing, listening, term, incidents)
 
 
 def _term(cluster: ClusterParts) -> Term:

@@ -14,18 +14,20 @@ from xmpp_rest.gateway.wiring_session_sending import SessionSendingParts
 from xmpp_rest.gateway.wiring_sessions import SessionParts
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.service.rooms.memberships import Memberships
+from xmpp_rest.service.rooms.session_hearing import SessionHearing
 from xmpp_rest.service.sessions.handed_over import HandedOverSessions
 from xmpp_rest.service.sessions.inbound import SessionInbound
 
 
 def build(
     settings: Settings, driver: Driver, sessions: SessionParts, inbound: SessionInbound, sending: SessionSendingParts,
-    client: ForeignClientParts, memberships: Memberships, listening: ListeningParts, term: Callable[[], Term], incidents: Incidents,
+    client: ForeignClientParts, memberships: Memberships, hearing: SessionHearing, listening: ListeningParts, term: Callable[[], Term],
+    incidents: Incidents,
 ) -> SessionHandover:  # fmt: skip
     """For one process, which may own. `term`: as of LeftList."""
     handed_over = HandedOverSessions(
         sessions.core, sessions.thread, sessions.observers, sessions.upkeep, inbound, sending.presences, client.requests,
-        memberships.left, listening.listeners,
+        memberships.left, hearing.history, listening.listeners,
     )  # fmt: skip
     kept = LeftList(driver, settings.gateway.domain, STORE, term)
     return SessionHandover(kept, handed_over, sessions.core, sessions.key, settings.link.secret, incidents)

@@ -18,6 +18,7 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.service.rooms.left_memberships import LeftMemberships
+from xmpp_rest.service.rooms.session_history import SessionHistory
 from xmpp_rest.service.sessions.contact_requests import ContactRequests
 from xmpp_rest.service.sessions.core import SessionCore
 from xmpp_rest.service.sessions.inbound import SessionInbound
@@ -32,6 +33,7 @@ log = logging.getLogger("xmpp_rest.sessions")
 CONFIRMS_WITHIN = 0.5  # seconds that servers have for confirming what was sent
 HANDLED_WITHIN = 0.5  # seconds for what has come
 LEFT_WITHIN = 1.0  # seconds for the thread of the sessions
+MOST_HEARD = 8 << 20  # characters of what was heard in rooms, of all sessions together
 LOOK = 0.02  # seconds between two looks
 
 Row = dict[str, Any]
@@ -57,9 +59,10 @@ class HandedOverSessions:
         presences: OwnPresences,
         requests: ContactRequests,
         rooms: LeftMemberships,
+        history: SessionHistory,
         listeners: Listeners,
     ) -> None:
-        """`events`: of all sessions, who also say which are in use."""
+        """`events`: of all sessions, who also say which are in use; `history`: what they have heard in rooms."""
         self._core = core
         self._keeper = keeper
         self._events = events
@@ -68,6 +71,7 @@ class HandedOverSessions:
         self._presences = presences
         self._requests = requests
         self._rooms = rooms
+        self._history = history
         self._listeners = listeners
 
     def leave(self) -> list[Row]:
@@ -88,7 +92,16 @@ class HandedOverSessions:
         for _ in used:
             told.acquire(timeout=max(0.0, until - time.monotonic()))
         _wait_for(self._inbound.is_idle, HANDLED_WITHIN)  # it counts as handled, so no other process gets it
-        return [self._row(kept, session) for kept, session in list(left.items())]
+        return self._rows(list(left.items()))
+
+    def _rows(self, left: list[tuple[KeptSession, LeftSession]]) -> list[Row]:
+        rows = []
+        room = MOST_HEARD
+        for kept, session in left:
+            row = self._row(kept, session)
+            room -= sum(len(text) for _, _, _, text in row["heard"])
+            rows.append(row if room >= 0 else {**row, "heard": []})
+        return rows
 
     def _row(self, kept: KeptSession, left: LeftSession) -> Row:
         account = kept.account
@@ -104,6 +117,7 @@ class HandedOverSessions:
             "listens": self._listeners.is_listened_to(account),
             "requests": [str(sender) for sender in self._requests.of(account)],
             "rooms": self._rooms.rows(account),
+            "heard": self._history.rows(account),
         }
 
     def restore(self, row: Row) -> None:
@@ -122,6 +136,8 @@ class HandedOverSessions:
             self._requests.restore(account, parse_jid(sender))
         for each in row["rooms"]:
             self._rooms.restore(left.jid, each)
+        for each in row["heard"]:
+            self._history.restore(account, each)
         if row["listens"]:  # who listens comes back within some seconds
             self._listeners.expect(account)
         session.confirm((), partial(self._has_come, account))
