@@ -16,6 +16,7 @@ from tests.foreign_app import MONTAGUE, PASSWORDS, ROMEO, ForeignApp, login_sett
 from tests.link.attached import until
 from tests.link.c2s.fake_server import FakeServer
 from tests.live.foreign_reader import ForeignReader
+from tests.raising import raising
 from tests.service.sessions.fake_archive import BEGAN, FakeArchive
 from tests.service.sessions.fake_roster import FakeRoster
 from xmpp_rest.gateway.left_list import LeftList
@@ -188,6 +189,29 @@ def test_a_session_that_nobody_uses_ends(nodes: Nodes) -> None:
     assert [session.jid.local for session in nodes.server.sessions] == ["benvolio"]
     nodes.session(1)
     assert nodes.server.logins == ["romeo", "benvolio", "benvolio", "romeo"]
+
+
+def test_what_is_not_understood_besides_costs_no_session(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    show(nodes.apps[1])
+    before = nodes.session(1)["jid"]
+    monkeypatch.setattr("xmpp_rest.service.sessions.own_presence.OwnPresences.restore", raising(KeyError("x")))
+    nodes.change()
+    nodes.server.until(lambda: nodes.server.resumes == 1)
+    assert nodes.session(1)["jid"] == before
+    assert nodes.apps[1].ask("POST", "/rest", json={"to": f"benvolio@{MONTAGUE}", "body": "Good morrow"}).status_code in (200, 202)
+
+
+def test_an_account_that_may_not_come_in_any_more_is_not_gone_on_with(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    show(nodes.apps[1])
+    monkeypatch.setattr(nodes.machines[1].gateway.parts.foreign_accounts._core, "login_of", nobody)
+    nodes.change()
+    until(lambda: nodes.machines[1].gateway.parts.leader._to_begin == [])
+    assert nodes.machines[1].gateway.parts.session_views.all().sessions == []
+    assert nodes.server.resumes == 0
+
+
+def nobody(_: str) -> None:
+    return None
 
 
 def test_nothing_is_left_in_the_storage_by_which_anybody_could_log_in(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ log = logging.getLogger("xmpp_rest.sessions")
 CONFIRMS_WITHIN = 0.5  # seconds that servers have for confirming what was sent
 HANDLED_WITHIN = 0.5  # seconds for what has come
 LEFT_WITHIN = 1.0  # seconds for the thread of the sessions
-MOST_HEARD = 8 << 20  # characters of what was heard in rooms, of all sessions together
+MOST_HEARD = 4 << 20  # characters of what was heard in rooms, of all sessions together
 LOOK = 0.02  # seconds between two looks
 
 Row = dict[str, Any]
@@ -83,7 +83,7 @@ class HandedOverSessions:
         with self._core.lock:
             every = list(self._core.table)
         used = [kept for kept in every if not kept.session.has_ended and self._events.is_worth_resuming(kept.session)]
-        _wait_for(lambda: not any(kept.session.waiting for kept in used), CONFIRMS_WITHIN)
+        _wait_for(lambda: not any(kept.session.waiting and kept.session.is_up for kept in used), CONFIRMS_WITHIN)
         left: dict[KeptSession, LeftSession] = {}
         told = threading.Semaphore(0)
         for kept in used:
@@ -130,19 +130,25 @@ class HandedOverSessions:
         session = self._kept(account, left, row)
         if session is None:
             return
+        try:
+            self._restore_besides(account, session, row)
+        finally:  # it is let in already
+            session.confirm((), partial(self._has_come, account))
+            session.connect(left.handled)
+            self._upkeep.wake()
+
+    def _restore_besides(self, account: JID, session: ClientSession, row: Row) -> None:
+        """What is known of the account besides its session."""
         if row["presence"] is not None:
             self._presences.restore(session, parse_stored(row["presence"]))
         for sender in row["requests"]:
             self._requests.restore(account, parse_jid(sender))
         for each in row["rooms"]:
-            self._rooms.restore(left.jid, each)
+            self._rooms.restore(session.jid, each)
         for each in row["heard"]:
             self._history.restore(account, each)
         if row["listens"]:  # who listens comes back within some seconds
             self._listeners.expect(account)
-        session.confirm((), partial(self._has_come, account))
-        session.connect(left.handled)
-        self._upkeep.wake()
 
     def _kept(self, account: JID, left: LeftSession, row: Row) -> ClientSession | None:
         proof, opened, proven_at, used_at = bytes.fromhex(row["proof"]), row["opened"], row["proven"], row["used"]
