@@ -32,7 +32,7 @@ from xmpp_rest.protocol.stanza import child, copied, is_request, make, refusal, 
 Handler = Callable[[FakeSession, Element], object]
 """Gets what a client sent; if what it returns is true, that was all. On the server's thread."""
 T = TypeVar("T")
-SECONDS = 8
+SECONDS = 60
 
 
 class FakeServer:
