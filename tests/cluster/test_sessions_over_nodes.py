@@ -245,9 +245,10 @@ def test_a_node_without_the_key_logs_in_anew(
     nodes: Nodes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, key: bytes | None, said: str
 ) -> None:
     show(nodes.apps[1])
+    before = nodes.session(1)["jid"]
     monkeypatch.setattr(ProcessKey, "former", key)
     nodes.change()
     until(lambda: said in caplog.text)
-    nodes.session(1)
+    assert nodes.session(1)["jid"] == before
     assert nodes.server.logins == ["romeo", "romeo"]
     assert nodes.server.resumes == 0

@@ -55,10 +55,11 @@ def build_sessions(
     """The parts of one process that let accounts in; they know of no link and no storage."""
     core = SessionCore(LoginDomains(settings.logins, settings.domains), settings.sessions)
     connector = ServerConnector()
-    resources = SessionResources(data_dir, lambda: core.settings.resource)
+    shared = SharedKeys(driver, settings.gateway.domain) if settings.cluster.is_on else None
+    resources = SessionResources(data_dir, lambda: core.settings.resource, shared)
     asking = AskingServers(core, counts)
     observers = SessionObservers(incidents)
-    seal = KeyedSeal(SharedKeys(driver, settings.gateway.domain), settings.link.secret) if settings.cluster.is_on else NoSeal()
+    seal = KeyedSeal(shared, settings.link.secret) if shared is not None else NoSeal()
     carriage = PasswordCarriage(seal, incidents)
     thread = SessionsThread(settings.sessions, Relogins(core, connector, asking), incidents)
     known = KnownSessions(core, remote)

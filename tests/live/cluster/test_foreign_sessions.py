@@ -176,12 +176,36 @@ def test_the_owner_stops(machines: Machines, garden: ServerRoom) -> None:
         garden.sees("romeo", "unavailable", 0.5)
 
 
+def test_the_owner_is_drained_and_then_another_login_takes_the_place_of_the_session(
+    machines: Machines, garden: ServerRoom, tls_server: TLSServer, event_loop_thread: EventLoop
+) -> None:
+    first = machines.owner()
+    second = machines.other(first)
+    romeo = ForeignGuest(second, "romeo")
+    known(machines, first)
+    assert romeo.put(garden.room, {"stay": True}).status == 201
+    garden.sees("romeo")
+    occupant = romeo.occupant
+    own = ForeignUser(event_loop_thread, tls_server, "romeo", occupant.partition("/")[2])
+    done = first.command_line("cluster", "drain")
+    assert done.returncode == 0, (done.stdout, done.stderr, machines.tail())
+    machines.owner(besides=first)
+    assert romeo.occupant == occupant
+    assert romeo.say(garden.room, "Hark").status == 200
+    garden.hears("Hark")
+    own.connect()  # with the same resource, which ends the session
+    until(lambda: "reason=conflict" in second.log())
+    own.close()
+    assert first.command_line("cluster", "undrain").returncode == 0
+
+
 def test_the_owner_is_killed(machines: Machines) -> None:
     first = machines.owner()
     second = machines.other(first)
     presence = json.dumps({"kind": "presence"})
     assert second.request("POST", "/rest", presence, "application/json", ROMEO).status == 202
+    before = ForeignGuest(second, "romeo").occupant
     first.kill()
     machines.owner(besides=first)
     answer = second.request("GET", "/rest/session", user=ROMEO)
-    assert (answer.status, answer.json()["jid"].partition("/")[0]) == (200, ROMEO)
+    assert (answer.status, answer.json()["jid"], answer.json()["presence"]) == (200, before, "none")
