@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import pytest
 from werkzeug.serving import BaseWSGIServer, make_server
@@ -21,9 +22,11 @@ from tests.service.sessions.fake_archive import BEGAN, FakeArchive
 from tests.service.sessions.fake_roster import FakeRoster
 from xmpp_rest.gateway.left_list import LeftList
 from xmpp_rest.gateway.session_handover import STORE
+from xmpp_rest.link.c2s.session import ClientSession
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import STANZA_ID
 from xmpp_rest.protocol.stanza import child, copied, make
+from xmpp_rest.service.sessions.own_presence import OwnPresences
 from xmpp_rest.service.sessions.process_key import ProcessKey
 
 __all__ = ["montague_folder"]
@@ -189,6 +192,44 @@ def test_a_session_that_nobody_uses_ends(nodes: Nodes) -> None:
     assert [session.jid.local for session in nodes.server.sessions] == ["benvolio"]
     nodes.session(1)
     assert nodes.server.logins == ["romeo", "benvolio", "benvolio", "romeo"]
+
+
+def test_the_password_that_counts_is_the_one_that_was_proven_last(nodes: Nodes) -> None:
+    show(nodes.apps[1])
+    nodes.server.accounts["romeo"] = "by any other name"
+    assert nodes.apps[1].ask("GET", "/rest/session", password="by any other name").status_code == 200
+    nodes.change()
+    nodes.server.until(lambda: nodes.server.resumes == 1)
+    attempts = len(nodes.server.attempts)
+    assert nodes.apps[1].ask("GET", "/rest/session", password="by any other name").status_code == 200
+    assert len(nodes.server.attempts) == attempts
+    assert nodes.apps[1].ask("GET", "/rest/session").status_code == 403
+
+
+def test_a_server_without_scram_gets_another_login(nodes: Nodes) -> None:
+    nodes.server.mechanisms = ["PLAIN"]
+    show(nodes.apps[1])
+    nodes.change()
+    nodes.server.until(lambda: nodes.server.sessions == [])
+    nodes.session(1)
+    assert nodes.server.logins == ["romeo", "romeo"]
+
+
+def test_one_that_cannot_be_handed_over_costs_no_other(nodes: Nodes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    for user in ("romeo", "benvolio"):
+        show(nodes.apps[1], user)
+    kept_of = OwnPresences.kept_of
+
+    def kept_or_not(self: OwnPresences, session: ClientSession) -> Element | None:
+        if session.account == ROMEO:
+            raise KeyError("x")
+        return kept_of(self, session)
+
+    monkeypatch.setattr(OwnPresences, "kept_of", kept_or_not)
+    nodes.change()
+    nodes.server.until(lambda: nodes.server.resumes == 1)
+    assert f"the session of {ROMEO} is not handed over" in caplog.text
+    assert nodes.session(1, "benvolio")["presence"] == "own"
 
 
 def test_what_is_not_understood_besides_costs_no_session(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,8 +81,8 @@ class HandedOverSessions:
         """
         self._core.queue.stop()  # no session gets another connection by this process
         with self._core.lock:
-            every = list(self._core.table)
-        used = [kept for kept in every if not kept.session.has_ended and self._events.is_worth_resuming(kept.session)]
+            every = [kept for kept in self._core.table if kept.keys is not None and not kept.session.has_ended]
+        used = [kept for kept in every if self._events.is_worth_resuming(kept.session)]
         _wait_for(lambda: not any(kept.session.waiting and kept.session.is_up for kept in used), CONFIRMS_WITHIN)
         left: dict[KeptSession, LeftSession] = {}
         told = threading.Semaphore(0)
@@ -98,13 +98,18 @@ class HandedOverSessions:
         rows = []
         room = MOST_HEARD
         for kept, session in left:
-            row = self._row(kept, session)
+            try:
+                row = self._row(kept, session)
+            except Exception:
+                log.exception("the session of %s is not handed over", kept.account)
+                continue
             room -= sum(len(text) for _, _, _, text in row["heard"])
             rows.append(row if room >= 0 else {**row, "heard": []})
         return rows
 
     def _row(self, kept: KeptSession, left: LeftSession) -> Row:
         account = kept.account
+        left = left._replace(keys=kept.keys or left.keys)  # a check may have brought others since the session began
         say(log, logging.INFO, "session-left", account=str(left.jid), server=left.server)
         presence = self._presences.kept_of(kept.session)
         return {
