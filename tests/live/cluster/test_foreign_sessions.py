@@ -66,6 +66,12 @@ class LastingReader(threading.Thread):
     def bodies(self) -> list[str]:
         return [body for reader in self._readers for body in reader.bodies]
 
+    @property
+    def told(self) -> str:
+        """The number of the stream, the begin of the id, and that of each event."""
+        every = [(n, event.id[:4], event.data) for n, reader in enumerate(self._readers) for event in reader.events]
+        return " ".join(f"{n}:{i}:{json.loads(data)['body'].split()[-1]}" for n, i, data in every if "to you" in data)
+
     def wait(self, body: str) -> None:
         until(lambda: body in self.bodies, 60)
 
@@ -92,7 +98,7 @@ class Talking(threading.Thread):
             self._juliet.send_message(ROMEO, f"to you {self.said}", "chat")
             self._juliet.send_message(self._room, f"to all {self.said}", "groupchat")
             self.said += 1
-            self._ends.wait(0.1)
+            self._ends.wait(0.2)
 
     def end(self) -> int:
         self._ends.set()
@@ -133,21 +139,21 @@ def test_rooms_and_events_over_changes_of_the_owner(machines: Machines, garden: 
     reader = LastingReader(second)
     talking = Talking(juliet, garden.room)
     try:
-        reader.wait("to you 5")
+        reader.wait("to you 3")
         for owner, other in ((first, second), (second, first), (first, second)):
             known(machines, owner)
             said = talking.said
             move(machines, owner, other)
             until(lambda: romeo.view(garden.room)["state"] == "in")
             check_heard(romeo, garden.room, said)
-            reader.wait(f"to you {talking.said + 10}")
+            reader.wait(f"to you {talking.said + 5}")
             assert (romeo.occupant, elsewhere.occupant) == (occupant, occupant), machines.tail()
         count = talking.end()
         reader.wait(f"to you {count - 1}")
     finally:
         talking.end()
         reader.close()
-    assert [body for body in reader.bodies if body.startswith("to you")] == [f"to you {number}" for number in range(count)]
+    assert [body for body in reader.bodies if body.startswith("to you")] == [f"to you {number}" for number in range(count)], reader.told
     until(lambda: romeo.view(garden.room)["state"] == "in")
     assert romeo.say(garden.room, "I am here still").status == 200
     garden.hears("I am here still")

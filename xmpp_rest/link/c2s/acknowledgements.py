@@ -91,6 +91,11 @@ class Acknowledgements:
         return bool(self._barriers)
 
     @property
+    def is_confirmed(self) -> bool:
+        """Whether all that somebody waits for was written and is confirmed."""
+        return not (self._barriers or self._waiting)
+
+    @property
     def asks_since(self) -> float | None:
         """Since when the oldest of these answers is due; None: there is none."""
         with self._lock:

@@ -117,6 +117,11 @@ class ClientSession:
         return len(self._outbox.queue)
 
     @property
+    def is_confirmed(self) -> bool:
+        """Whether nothing is queued, and nothing waits for its confirmation."""
+        return self._outbox.queue.is_confirmed
+
+    @property
     def resumable(self) -> bool:
         """Whether the session may go on after a break: there are keys to log in with."""
         return self._reconnecting.possible

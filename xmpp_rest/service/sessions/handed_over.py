@@ -83,7 +83,7 @@ class HandedOverSessions:
         with self._core.lock:
             every = [kept for kept in self._core.table if kept.keys is not None and not kept.session.has_ended]
         used = [kept for kept in every if self._events.is_worth_resuming(kept.session)]
-        _wait_for(lambda: not any(kept.session.waiting and kept.session.is_up for kept in used), CONFIRMS_WITHIN)
+        _wait_for(lambda: all(kept.session.is_confirmed or not kept.session.is_up for kept in used), CONFIRMS_WITHIN)
         left: dict[KeptSession, LeftSession] = {}
         told = threading.Semaphore(0)
         for kept in used:
