@@ -6,10 +6,9 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.gateway.room_handover import RoomHandover
 from xmpp_rest.gateway.transfers import Transfers
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
@@ -36,6 +35,16 @@ log = logging.getLogger("xmpp_rest.server")
 ONLINE_WITHIN = 1.0  # seconds for which calls of other nodes wait for the streams of a new owner
 
 
+class ForNextOwner(Protocol):
+    """What an owner leaves for the next one. Neither method raises anything."""
+
+    def leave(self) -> None:
+        """Write it down; called as this process ends to lead."""
+
+    def take(self) -> None:
+        """Go on with what was left; called as it begins."""
+
+
 class Leader:
     """The work of the leader in one process. `begin` is called once the process leads; a process never gives the role back."""
 
@@ -57,7 +66,8 @@ class Leader:
         sessions: SessionsLifecycle,
         incidents: Incidents,
         remote: Remote,
-        handover: RoomHandover | None = None,
+        handover: ForNextOwner | None = None,
+        session_handover: ForNextOwner | None = None,
         transfers: Transfers | None = None,
         left: Sequence[IncomingTransfers] = (),
     ) -> None:
@@ -68,6 +78,7 @@ class Leader:
         self._left = left
         self._transfers = transfers
         self._handover = handover
+        self._session_handover = session_handover
         self._keeps_rooms = False
         self._uplink = uplink
         self._queue = queue
@@ -98,7 +109,8 @@ class Leader:
         vacancy = [self._conference.vacancy.start] if self._conference else []
         taken: list[Callable[[], None]] = [self._handover.take] if self._handover else []  # before anything comes in
         taken += [self._transfers.outgoing.open] if self._transfers else []
-        rooms: list[Callable[[], None]] = [*vacancy, self._come_into_rooms]  # before the callbacks, as these reply there
+        sessions = [self._session_handover.take] if self._session_handover else []
+        rooms: list[Callable[[], None]] = [*vacancy, self._come_into_rooms, *sessions]  # before the callbacks, as these reply there
         last: list[Callable[[], None]] = [self._retention.start, self._scheduled.start, self._files.start]
         last += [self._transfers.incoming.start] if self._transfers else []
         last += [each.start for each in self._left]
@@ -196,6 +208,8 @@ class Leader:
             self._room_outbox.stop()
         if not self._keeps_rooms:
             self._rooms.end()
+        elif has_storage and self._session_handover:
+            self._session_handover.leave()
         self._rooms.stop()
         self._sessions.stop()
         if self._uplink:

@@ -27,7 +27,7 @@ from xmpp_rest.gateway.wiring_apart import build_domains, build_leaders, build_t
 from xmpp_rest.gateway.wiring_file_sending import build_file_sending
 from xmpp_rest.gateway.wiring_files import build_files
 from xmpp_rest.gateway.wiring_foreign_client import build_foreign_client
-from xmpp_rest.gateway.wiring_group import build_control, build_handover, build_left, join_group
+from xmpp_rest.gateway.wiring_group import build_control, build_handover, build_left, build_session_handover, join_group
 from xmpp_rest.gateway.wiring_hearing import build_hearing
 from xmpp_rest.gateway.wiring_hook_requests import hook_requests as build_hook_requests
 from xmpp_rest.gateway.wiring_hook_sending import hook_sending as build_hook_sending
@@ -249,13 +249,19 @@ def build(
     listening = build_listening(
         settings.streams, own_sessions, by_session.presences, foreign_client, streams, router, remote, incidents
     )  # fmt: skip
-    build_session_inbound(own_sessions, router, (rooms.stanzas.handle, listening.sessions.handle), incidents, counts)
+    session_inbound = build_session_inbound(
+        own_sessions, router, (rooms.stanzas.handle, listening.sessions.handle), incidents, counts
+    )
     own_sessions.observers.subscribe(listening.sessions)
     leader = Leader(
         uplink, promises.sent, domain, inbound, callbacks, own_conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
         rooms.outbox, filing.pruning, own_sessions.lifecycle, incidents, remote,
-        build_handover(joined, settings, driver, own_conference, router.occupancy, incidents), build_transfers(beside, domain, router),
-        build_left(joined, settings, router, incidents),
+        build_handover(joined, settings, driver, own_conference, router.occupancy, incidents),
+        build_session_handover(
+            joined, settings, driver, own_sessions, session_inbound, by_session, foreign_client, rooms.memberships, session_hearing,
+            listening, incidents
+        ),
+        build_transfers(beside, domain, router), build_left(joined, settings, router, incidents),
     )  # fmt: skip
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)

@@ -17,7 +17,8 @@ from xmpp_rest.config.spread import callbacks_at, owned_with, spread_domains
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.domain_parts import DomainBase, DomainParts
 from xmpp_rest.gateway.group_parts import ClusterParts, GroupParts, OnLoss
-from xmpp_rest.gateway.room_handover import RoomHandover, Term
+from xmpp_rest.gateway.left_list import Term
+from xmpp_rest.gateway.room_handover import RoomHandover
 from xmpp_rest.gateway.rooms_leader import RoomsLeader
 from xmpp_rest.gateway.transfers import Transfers
 from xmpp_rest.gateway.wiring_cluster import join_beside

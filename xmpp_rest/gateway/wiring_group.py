@@ -11,7 +11,13 @@ from drivers import Driver
 from xmpp_rest.api.gateway import ClusterControl
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.group_parts import ClusterParts, GroupParts, OnLoss
-from xmpp_rest.gateway.room_handover import RoomHandover, Term
+from xmpp_rest.gateway.leader import ForNextOwner
+from xmpp_rest.gateway.left_list import Term
+from xmpp_rest.gateway.room_handover import RoomHandover
+from xmpp_rest.gateway.wiring_foreign_client import ForeignClientParts
+from xmpp_rest.gateway.wiring_listening import ListeningParts
+from xmpp_rest.gateway.wiring_session_sending import SessionSendingParts
+from xmpp_rest.gateway.wiring_sessions import SessionParts
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.occupancy import Occupancy
 from xmpp_rest.link.router import Router
@@ -21,6 +27,9 @@ from xmpp_rest.processes.election import LocalGroup
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.monitoring.one_machine import OneMachine
 from xmpp_rest.service.muc.conference import Conference
+from xmpp_rest.service.rooms.memberships import Memberships
+from xmpp_rest.service.rooms.session_hearing import SessionHearing
+from xmpp_rest.service.sessions.inbound import SessionInbound
 from xmpp_rest.service.streams.registry import Streams
 
 if TYPE_CHECKING:  # loaded only where it is needed
@@ -69,6 +78,19 @@ def build_handover(
     rooms = conference.handed_over if conference else None
     term = partial(_term, cluster)
     return RoomHandover(driver, settings.gateway.domain, rooms, occupancy, term, incidents)
+
+
+def build_session_handover(
+    joined: GroupParts, settings: Settings, driver: Driver, sessions: SessionParts, inbound: SessionInbound, sending: SessionSendingParts,
+    client: ForeignClientParts, memberships: Memberships, hearing: SessionHearing, listening: ListeningParts, incidents: Incidents,
+) -> ForNextOwner | None:  # fmt: skip
+    """The same, of sessions of accounts of other servers; None also where nobody has one."""
+    if (cluster := joined.cluster) is None or not settings.logins:
+        return None
+    from xmpp_rest.gateway.wiring_session_handover import build as build_for_nodes  # one machine has no use for it
+
+    term = partial(_term, cluster)
+    return build_for_nodes(settings, driver, sessions, inbound, sending, client, memberships, hearing, listening, term, incidents)
 
 
 def _term(cluster: ClusterParts) -> Term:

@@ -22,9 +22,13 @@ from xmpp_rest.service.streams.registry import Streams
 
 @dataclass(frozen=True)
 class ListeningParts:
-    """`streams`: what APIs open; `sessions`: what hears by sessions, which is to observe them after what takes in their stanzas."""
+    """`streams`: what APIs open, `listeners`: whose.
+
+    `sessions`: what hears by sessions, which is to observe them after what takes in their stanzas.
+    """
 
     streams: ForeignStreams
+    listeners: Listeners
     sessions: SessionListening
 
 
@@ -45,4 +49,4 @@ def build_listening(
         return "own" if presences.has(session) else "quiet" if listeners.is_quiet(session.bare) else "none"
 
     sessions.views.tell_presence_by(presence_of)
-    return ListeningParts(ForeignStreams(streams, listeners, feeds, settings.queue_size, remote), hears)
+    return ListeningParts(ForeignStreams(streams, listeners, feeds, settings.queue_size, remote), listeners, hears)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from xml.etree.ElementTree import Element
 
@@ -60,6 +60,17 @@ class SessionInbound(SessionObserver):
         if self._pool is not None:
             self._pool.stop()
 
+    def is_idle(self) -> bool:
+        """Whether all that has come is handled."""
+        return not self._total
+
+    def after(self, account: JID, act: Callable[[], None]) -> None:
+        """Call this once all that has come by the session of this bare address so far is handled."""
+        with self._lock:
+            pool = None if self._stopped else self._started()
+        if pool is not None:
+            pool.restore(account, act)
+
     # on the sessions' thread, which must go on
 
     def received(self, session: ClientSession, stanza: Element, size: int) -> None:
@@ -99,16 +110,21 @@ class SessionInbound(SessionObserver):
         with self._lock:
             if self._stopped:
                 return
-            if self._pool is None:
-                self._pool = KeyedPool(crew("session stanzas"), AT_ONCE, 1)
-                self._pool.start()
+            pool = self._started()
             self._bytes[session] += size
             self._total += size
             is_full = session not in self._held and (self._bytes[session] > SHARE or self._total > MOST)
             if is_full:
                 self._held.add(session)
                 session.hold(True)  # with the lock: the other call of it would come before
-        self._pool.restore(session.account, partial(self._handle, session, stanza, sender, size))
+        pool.restore(session.account, partial(self._handle, session, stanza, sender, size))
+
+    def _started(self) -> KeyedPool:
+        """Needs the lock."""
+        if self._pool is None:
+            self._pool = KeyedPool(crew("session stanzas"), AT_ONCE, 1)
+            self._pool.start()
+        return self._pool
 
     # in order for each account, on other threads
 

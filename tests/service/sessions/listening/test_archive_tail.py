@@ -96,3 +96,30 @@ def test_a_restart_forgets_what_waits() -> None:
     house.tail.look()
     house.answer()
     assert house.told == []
+
+
+def with_id(body: str, identifier: str) -> HeardMessage:
+    return message(body)._replace(id=identifier)
+
+
+@pytest.mark.parametrize("name", ["link-lost", "session-lost"])
+def test_what_waits_when_it_is_over_is_left_to_the_archive(name: str) -> None:
+    """Else a reader that comes back would be told it again."""
+    house = House()
+    house.tail.heard(with_id("last", "b"), hears_all=False)
+    house.answer(error=GatewayError(name))
+    assert house.told == []
+    house.tail.look()
+    house.answer(kept("b", "last"))
+    assert house.told == [("b", "last")]
+
+
+def test_what_comes_behind_the_answer_that_has_it_is_left_to_who_resumes(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House()
+    house.tail.heard(with_id("before the place", "a"), hears_all=False)
+    house.answer()
+    assert house.told == []
+    monkeypatch.setattr(archive_tail, "SETTLES", 0.0)
+    house.tail.heard(with_id("not archived yet", "b"), hears_all=False)
+    house.answer()
+    assert house.told == [("", "not archived yet")]

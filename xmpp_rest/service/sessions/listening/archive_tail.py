@@ -29,6 +29,8 @@ MOST_FOUND = 400  # names of messages that were found, two of each, which may st
 MOST_AHEAD = 50  # messages that are told as they come, until a look shows that none was missed between them
 MOST_UNSURE = 150  # likewise while looks fail: as many as are known again, if they are found later
 SLOWEST = 60.0  # seconds between two looks into an archive that fails
+SETTLES = 2.0  # seconds in which a message may still come that lies before the place: answers are not handled in turn with messages
+OVER = frozenset(("link-lost", "session-lost"))  # the gateway stops, or the session has ended: so do the streams
 REMOVED = "the messages after the last event have been removed"
 
 
@@ -79,6 +81,7 @@ class ArchiveTail:
         self._found: OrderedDict[Hashable, None] = OrderedDict()  # names of those that looks have found last
         self._failures = 0
         self._next = 0.0  # when to look again
+        self._began = 0.0  # monotonic time at which the place was found
 
     def begin(self, newest: str | None) -> None:
         """What comes after this id is to be told, unless an earlier place is known. None: there is no archive."""
@@ -87,7 +90,7 @@ class ArchiveTail:
             self._await_held()
             self._tell_awaited()
         elif self.place is None:
-            self.place = newest
+            self.place, self._began = newest, time.monotonic()
             if self._held:
                 self.look()
 
@@ -166,6 +169,8 @@ class ArchiveTail:
         if not outcome.complete and self.place != before:
             self.look()
             return
+        if time.monotonic() - self._began < SETTLES:  # they may lie before the place: who resumes there reads them, and has them twice else
+            self._leave_to_archive()
         self._tell_awaited()
         if self._again or self._held:
             self.look()
@@ -196,6 +201,10 @@ class ArchiveTail:
     def _await_held(self) -> None:
         self._awaited, self._held = self._awaited + self._held, []
 
+    def _leave_to_archive(self) -> None:
+        """Do not tell alone what has an id, by which the archive has it: a later look finds it, or a reader that comes back."""
+        self._awaited = [message for message in self._awaited if not message.id]
+
     def _tell_awaited(self) -> None:
         awaited, self._awaited = self._awaited, []
         self._bytes = sum(message.size for message in self._held)
@@ -214,6 +223,8 @@ class ArchiveTail:
         if isinstance(error, ItemNotFound):
             self._lost(REMOVED)
             return
+        if isinstance(error, GatewayError) and error.name in OVER:
+            self._leave_to_archive()
         self._tell_awaited()
         self._failures += 1
         self._next = time.monotonic() + min(self._poll() * 2 ** min(self._failures, 10), SLOWEST)

@@ -99,6 +99,10 @@ class Listeners:
         """Read a page of what a stream of the account has missed; as `StreamPlaces.page`."""
         self._of(account).page(after, done)
 
+    def expect(self, account: JID) -> None:
+        """Listen as if a stream of the account had ended just now: its reader may come back. Raises GatewayError: it has no session."""
+        self._of(account)
+
     def is_quiet(self, account: JID) -> bool:
         """Whether the account's session is available because somebody listens, and not by a presence of its own."""
         listened = self._listened.get(account)
