@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.all_steps import take_all
 from xmpp_rest.gateway.transfers import Transfers
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
@@ -187,7 +188,7 @@ class Leader:
             self._uplink.cut()
 
     def end(self, *, has_storage: bool = True) -> None:
-        """Stop what has started, the link first, so that no more stanzas come in. May be called again.
+        """Stop what has started, the link first, so that no more stanzas come in; all of it, whatever fails. May be called again.
 
         `has_storage`: whether the storage may still be changed.
         """
@@ -195,32 +196,24 @@ class Leader:
             ended, self._has_ended = self._has_ended, True
         if ended:
             return
-        self._scheduled.stop()
-        self._files.stop()
-        self._retention.stop()
-        if self._transfers:
-            self._transfers.incoming.stop()
-        for each in self._left:
-            each.stop()
-        if self._conference:
-            self._conference.vacancy.stop()
-        if has_storage and self._remote.group.is_leader:  # it may lead since it has begun to stop
+        take_all(self._last_steps(has_storage=has_storage))
+
+    def _last_steps(self, *, has_storage: bool) -> list[Callable[[], object]]:
+        """What `end` calls, in this order."""
+        take_in = [each.stop for each in ((self._transfers.incoming,) if self._transfers else ()) + tuple(self._left)]
+        vacancy = [self._conference.vacancy.stop] if self._conference else []
+        speech = [self._stop_speaking] if has_storage else []
+        stays = [self._session_handover.leave] if self._session_handover and has_storage else []
+        in_rooms = [*speech, *(stays if self._keeps_rooms else [self._rooms.end]), self._rooms.stop, self._sessions.stop]
+        link_stops = [self._uplink.stop] if self._uplink else []
+        leaves = [self._handover.leave] if self._handover and self._keeps_rooms and has_storage else []
+        archives = [partial(self._queue.stop, archives=has_storage)]
+        closes = [self._room_outbox.close, self._uplink.close] if self._uplink else []
+        last = [self._callbacks.stop, *([self._transfers.outgoing.close] if self._transfers else [])]
+        first = [self._scheduled.stop, self._files.stop, self._retention.stop]
+        return [*first, *take_in, *vacancy, *in_rooms, *link_stops, self._inbound.stop, *leaves, *archives, *closes, *last]
+
+    def _stop_speaking(self) -> None:
+        """Say nothing more in rooms. What does not lead has begun nothing; it may lead since it has begun to stop."""
+        if self._remote.group.is_leader:
             self._room_outbox.stop()
-        if not self._keeps_rooms:
-            self._rooms.end()
-        elif has_storage and self._session_handover:
-            self._session_handover.leave()
-        self._rooms.stop()
-        self._sessions.stop()
-        if self._uplink:
-            self._uplink.stop()
-        self._inbound.stop()
-        if self._keeps_rooms and has_storage and self._handover:
-            self._handover.leave()
-        self._queue.stop(archives=has_storage)
-        if self._uplink:
-            self._room_outbox.close()
-            self._uplink.close()
-        self._callbacks.stop()
-        if self._transfers:
-            self._transfers.outgoing.close()

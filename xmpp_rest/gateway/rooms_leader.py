@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from xmpp_rest.gateway.all_steps import take_all
 from xmpp_rest.gateway.room_handover import RoomHandover
 from xmpp_rest.gateway.transfers import Transfers
 from xmpp_rest.link.inbound_queue import InboundQueue
@@ -94,16 +95,8 @@ class RoomsLeader:
             ended, self._has_ended = self._has_ended, True
         if ended:
             return
-        self._retention.stop()
-        if self._conference:
-            self._conference.vacancy.stop()
-        self._transfers.incoming.stop()
-        if self._uplink:
-            self._uplink.stop()
-        self._inbound.stop()
-        if self._keeps_rooms and has_storage and self._remote.group.is_leader:
-            self._handover.leave()
-        self._callbacks.stop()
-        self._transfers.outgoing.close()
-        if self._uplink:
-            self._uplink.close()
+        vacancy = [self._conference.vacancy.stop] if self._conference else []
+        stops, closes = ([self._uplink.stop], [self._uplink.close]) if self._uplink else ([], [])
+        leaves = [self._handover.leave] if self._keeps_rooms and has_storage and self._remote.group.is_leader else []
+        coming_in = [self._retention.stop, *vacancy, self._transfers.incoming.stop, *stops, self._inbound.stop]
+        take_all([*coming_in, *leaves, self._callbacks.stop, self._transfers.outgoing.close, *closes])
