@@ -12,7 +12,7 @@ from drivers.shared import EVERYBODY, JournalChange, JournalRow, JournalRows, Le
 from tests.cluster.fake_shared import FakeDatabase, FakeShared
 from tests.link.attached import until
 from xmpp_rest.cluster.frames import PASSED, unpack
-from xmpp_rest.cluster.transfer_in import ATTEMPTS, IncomingTransfers, TransferredStanza
+from xmpp_rest.cluster.transfer_in import AT_ONCE, ATTEMPTS, IncomingTransfers, TransferredStanza
 from xmpp_rest.cluster.transfer_out import Destination, OutgoingTransfers, PassedOnRows
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
@@ -148,6 +148,18 @@ def test_a_stanza_that_cannot_be_handled_is_refused_in_the_end(crossing: Crossin
     crossing.incoming.turn()
     assert crossing.taker.refused == ["<a/>"]
     assert crossing.database.transferred == []
+
+
+def test_nothing_overtakes_what_the_storage_does_not_take(crossing: Crossing) -> None:
+    """More than are handled at once."""
+    texts = [f"<a{number}/>" for number in range(2 * AT_ONCE)]
+    crossing.pass_on(*texts)
+    crossing.taker.failing = dict.fromkeys(texts[1:AT_ONCE], StorageError("the database falters"))
+    crossing.incoming.turn()
+    assert crossing.taker.taken == texts[:1]
+    crossing.taker.failing.clear()
+    crossing.incoming.turn()
+    assert (crossing.taker.taken, crossing.taker.refused, crossing.database.transferred) == (texts, [], [])
 
 
 def test_what_nobody_foresaw_does_not_hold_up_all_that_follows(crossing: Crossing) -> None:

@@ -61,6 +61,7 @@ class Owners:
         self.heard: list[str] = []
         self.together: list[int] = []
         self.failing: Exception | None = None
+        self.failing_for: dict[str, Exception] = {}
         self.routers[ACCOUNTS].subscribe(ACCOUNTS, self._hear)
         self.routers[ACCOUNTS].accept_together(self._together)
         self.routers[ROOMS].subscribe(ROOMS, self._answer)
@@ -75,8 +76,8 @@ class Owners:
         yield {}
 
     def _hear(self, stanza: Element, _sender: JID, _to: JID) -> None:
-        if self.failing is not None:
-            raise self.failing
+        if (error := self.failing or self.failing_for.get(stanza.get("id", ""))) is not None:
+            raise error
         self.heard.append(stanza.get("id", ""))
 
     def _answer(self, stanza: Element, _sender: JID, _to: JID) -> Element | None:
@@ -150,6 +151,15 @@ def test_what_cannot_be_accepted_is_told_and_refused_if_that_lasts(owners: Owner
     rooms.refuse(Text(serialise(make("message", from_=JULIET, to_=PARK, type_="groupchat", id_="m1"))))
     ((domain, error),) = owners.ways[ROOMS].passed
     assert (domain, error.get("type"), error.get("to"), error.get("id")) == (ACCOUNTS, "error", JULIET, "m1")
+
+
+def test_what_is_behind_a_failure_of_the_storage_waits_with_it(owners: Owners) -> None:
+    for number in "123":
+        owners.routers[ROOMS].send(message(number, "groupchat"))
+    owners.failing_for = {"2": StorageError("the database falters")}
+    first = owners.carry(ROOMS)
+    assert (first[0], owners.heard) == (None, ["1"])
+    assert first[1] is first[2] is owners.failing_for["2"]
 
 
 def test_what_is_from_a_domain_of_another_owner_is_sent_by_that(owners: Owners) -> None:

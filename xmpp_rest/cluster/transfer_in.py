@@ -115,8 +115,8 @@ class IncomingTransfers:
             return False
         due = [row for row in rows if self._is_due(row)]
         for start in range(0, len(due), AT_ONCE):
-            if not self._stopping.is_set():
-                self._handle(due[start : start + AT_ONCE])
+            if self._stopping.is_set() or not self._handle(due[start : start + AT_ONCE]):
+                break
         done = [row.seq for row in rows if not self._is_due(row)]
         if done:
             self._shared().journal("", self._owned).commit(JournalChange(taken=done))
@@ -127,9 +127,11 @@ class IncomingTransfers:
         """Whether it is to be handled: not what was, and could not be removed, nor what its source has kept twice, in doubt."""
         return row.seq in self._failed or (row.seq not in self._handled and row.number > self._last.get(row.source, 0))
 
-    def _handle(self, rows: Sequence[TransferRow]) -> None:
+    def _handle(self, rows: Sequence[TransferRow]) -> bool:
+        """Handle these; False: the storage fails, and what follows is not to come before them."""
         passed = [TransferredStanza(text, request_id) for request_id, text in (parted(row.text) for row in rows)]
-        for row, each, error in zip(rows, passed, self._errors(passed), strict=True):
+        errors = self._errors(passed)
+        for row, each, error in zip(rows, passed, errors, strict=True):
             if error is not None and self._fails(row, each, error):
                 continue
             self._failed.pop(row.seq, None)
@@ -138,6 +140,7 @@ class IncomingTransfers:
             self._last.move_to_end(row.source)
             if len(self._last) > SOURCES:
                 self._last.popitem(last=False)
+        return not any(isinstance(error, StorageError) and row.seq in self._failed for row, error in zip(rows, errors, strict=True))
 
     def _errors(self, passed: Sequence[TransferredStanza]) -> Sequence[Exception | None]:
         """Have these handled; the exception of each. Raises StorageError: of some it is not known, and all are handled again."""

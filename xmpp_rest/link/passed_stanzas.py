@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
+from drivers import StorageError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import FAILED
 from xmpp_rest.link.pending import jid_or_none
@@ -51,18 +52,30 @@ class PassedStanzas:
         self._incidents = incidents
 
     def take(self, passed: Sequence[HasText]) -> list[Exception | None]:
-        """Handle these in order, and answer them; the exception of each that was not accepted, and may be later."""
+        """Handle these in order, and answer them; the exception of each that was not accepted, and may be later.
+
+        Where the storage fails, those behind have the same exception, and are not handled: they are not to come before it.
+        """
         parsed = parse_all_stored([each.text for each in passed])
         stanzas = [each for each in parsed if not isinstance(each, BadXML)]
         for bad in parsed:
             if isinstance(bad, BadXML):
                 self._incidents.report(log, "transfer-unread", "a stanza that was passed on cannot be read: %s", bad)
-        results = iter([each for how, run in groupby(stanzas, _how) for each in self._handled(how, list(run))])
+        results = iter(self._results(stanzas))
         outcomes = [None if isinstance(each, BadXML) else next(results) for each in parsed]
         for outcome in outcomes:
             if isinstance(outcome, Element):
                 self._answer(outcome)
         return [outcome if isinstance(outcome, Exception) else None for outcome in outcomes]
+
+    def _results(self, stanzas: Sequence[Element]) -> list[Sent]:
+        """The answer or exception of each."""
+        results, failed = list[Sent](), None
+        for how, run in groupby(stanzas, _how):
+            for part in ([list(run)] if how is PassedHandling.KEPT else [[each] for each in run]):
+                results += self._handled(how, part) if failed is None else [failed] * len(part)
+                failed = failed or next((each for each in results[-len(part) :] if isinstance(each, StorageError)), None)
+        return results
 
     def _handled(self, how: PassedHandling, stanzas: Sequence[Element]) -> list[Sent]:
         """The answer or exception of each."""
