@@ -7,15 +7,16 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from drivers import CommitInDoubt, StorageError
+from drivers import BadValue, CommitInDoubt, StorageError
 from drivers.shared import EVERYBODY, JournalChange, JournalRow, JournalRows, LeaseLost, TransferRow, channel_of
 from tests.cluster.fake_shared import FakeDatabase, FakeShared
 from tests.link.attached import until
 from xmpp_rest.cluster.frames import PASSED, unpack
-from xmpp_rest.cluster.transfer_in import ATTEMPTS, IncomingTransfers, TransferredStanza
+from xmpp_rest.cluster.transfer_in import AT_ONCE, ATTEMPTS, IncomingTransfers, TransferredStanza
 from xmpp_rest.cluster.transfer_out import Destination, OutgoingTransfers, PassedOnRows
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.protocol.held_back import HeldBack, Way
 
 ACCOUNTS, ROOMS = "capulet.example", "conference.capulet.example"
 RUN = "one"
@@ -30,11 +31,14 @@ class Taker:
         self.refused: list[str] = []
         self.failing: dict[str, Exception] = {}
         self.raised: Exception | None = None
+        self.held: list[set[Way]] = []
 
-    def take(self, passed: Sequence[TransferredStanza]) -> list[Exception | None]:
+    def take(self, passed: Sequence[TransferredStanza], held: set[Way]) -> list[Exception | None]:
+        self.held.append(set(held))
         if self.raised is not None:
             raise self.raised
         errors = [self.failing.get(each.text) for each in passed]
+        held.update((error.args[0], "") for error in errors if error is not None)
         self.taken += [each.text for each, error in zip(passed, errors, strict=True) if error is None]
         self.request_ids += [each.request_id for each, error in zip(passed, errors, strict=True) if error is None]
         return errors
@@ -147,6 +151,52 @@ def test_a_stanza_that_cannot_be_handled_is_refused_in_the_end(crossing: Crossin
     assert (crossing.taker.taken, crossing.taker.refused) == (["<b/>"], [])
     crossing.incoming.turn()
     assert crossing.taker.refused == ["<a/>"]
+    assert crossing.database.transferred == []
+
+
+@pytest.mark.parametrize("error", [StorageError("no standby"), GatewayError("storage-failed")])
+def test_nothing_is_refused_while_the_storage_keeps_nothing(crossing: Crossing, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """It may be read, as without the standby of `copies = 2`: the lease is renewed, and no commit confirmed."""
+    crossing.pass_on("<a/>", "<b/>")
+    crossing.taker.failing["<a/>"] = error
+    with monkeypatch.context() as failing:
+
+        def fail(*_: object) -> JournalRows:
+            raise StorageError("the standby does not confirm it")
+
+        failing.setattr(crossing.other, "journal", fail)
+        for _ in range(ATTEMPTS + 1):
+            with pytest.raises(StorageError):
+                crossing.incoming.turn()
+    assert (crossing.taker.taken, crossing.taker.refused) == (["<b/>"], [])  # what was handled is not handled again
+    crossing.taker.failing.clear()
+    crossing.incoming.turn()
+    assert (crossing.taker.taken, crossing.taker.refused) == (["<b/>", "<a/>"], [])
+    assert crossing.database.transferred == []
+
+
+@pytest.mark.parametrize("error", [StorageError("this one"), BadValue("this one"), GatewayError("storage-failed")])
+def test_what_the_storage_refuses_while_it_keeps_all_else_is_refused_in_the_end(crossing: Crossing, error: Exception) -> None:
+    crossing.pass_on("<a/>")
+    crossing.taker.failing["<a/>"] = error
+    for _ in range(ATTEMPTS):
+        crossing.incoming.turn()
+    assert crossing.taker.refused == ["<a/>"]
+    assert crossing.database.transferred == []
+
+
+def test_what_waits_behind_another_one_is_no_attempt(crossing: Crossing) -> None:
+    crossing.pass_on("<a/>", "<b/>", *(f"<c n='{n}'/>" for n in range(AT_ONCE)))
+    crossing.taker.failing = {"<a/>": ValueError("no"), "<b/>": HeldBack("b")}
+    for _ in range(ATTEMPTS):
+        crossing.incoming.turn()
+    assert crossing.taker.refused == ["<a/>"]
+    assert crossing.taker.held[1] == {("no", ""), ("b", "")}  # those that follow know of it, in this turn
+    assert crossing.taker.held[2] == set()
+    assert [row.text.partition("\n")[2] for row in crossing.database.transferred] == ["<b/>"]
+    crossing.taker.failing.clear()
+    crossing.incoming.turn()
+    assert crossing.taker.taken[-1] == "<b/>"
     assert crossing.database.transferred == []
 
 
