@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from drivers import CommitInDoubt, StorageError
+from drivers import BadValue, CommitInDoubt, StorageError
 from drivers.shared import EVERYBODY, JournalChange, JournalRow, JournalRows, LeaseLost, TransferRow, channel_of
 from tests.cluster.fake_shared import FakeDatabase, FakeShared
 from tests.link.attached import until
@@ -16,6 +16,7 @@ from xmpp_rest.cluster.transfer_in import AT_ONCE, ATTEMPTS, IncomingTransfers, 
 from xmpp_rest.cluster.transfer_out import Destination, OutgoingTransfers, PassedOnRows
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.protocol.held_back import HeldBack, Way
 
 ACCOUNTS, ROOMS = "capulet.example", "conference.capulet.example"
 RUN = "one"
@@ -30,11 +31,14 @@ class Taker:
         self.refused: list[str] = []
         self.failing: dict[str, Exception] = {}
         self.raised: Exception | None = None
+        self.held: list[set[Way]] = []
 
-    def take(self, passed: Sequence[TransferredStanza]) -> list[Exception | None]:
+    def take(self, passed: Sequence[TransferredStanza], held: set[Way]) -> list[Exception | None]:
+        self.held.append(set(held))
         if self.raised is not None:
             raise self.raised
         errors = [self.failing.get(each.text) for each in passed]
+        held.update((error.args[0], "") for error in errors if error is not None)
         self.taken += [each.text for each, error in zip(passed, errors, strict=True) if error is None]
         self.request_ids += [each.request_id for each, error in zip(passed, errors, strict=True) if error is None]
         return errors
@@ -150,16 +154,50 @@ def test_a_stanza_that_cannot_be_handled_is_refused_in_the_end(crossing: Crossin
     assert crossing.database.transferred == []
 
 
-def test_nothing_overtakes_what_the_storage_does_not_take(crossing: Crossing) -> None:
-    """More than are handled at once."""
-    texts = [f"<a{number}/>" for number in range(2 * AT_ONCE)]
-    crossing.pass_on(*texts)
-    crossing.taker.failing = dict.fromkeys(texts[1:AT_ONCE], StorageError("the database falters"))
-    crossing.incoming.turn()
-    assert crossing.taker.taken == texts[:1]
+@pytest.mark.parametrize("error", [StorageError("no standby"), GatewayError("storage-failed")])
+def test_nothing_is_refused_while_the_storage_keeps_nothing(crossing: Crossing, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """It may be read, as without the standby of `copies = 2`: the lease is renewed, and no commit confirmed."""
+    crossing.pass_on("<a/>", "<b/>")
+    crossing.taker.failing["<a/>"] = error
+    with monkeypatch.context() as failing:
+
+        def fail(*_: object) -> JournalRows:
+            raise StorageError("the standby does not confirm it")
+
+        failing.setattr(crossing.other, "journal", fail)
+        for _ in range(ATTEMPTS + 1):
+            with pytest.raises(StorageError):
+                crossing.incoming.turn()
+    assert (crossing.taker.taken, crossing.taker.refused) == (["<b/>"], [])  # what was handled is not handled again
     crossing.taker.failing.clear()
     crossing.incoming.turn()
-    assert (crossing.taker.taken, crossing.taker.refused, crossing.database.transferred) == (texts, [], [])
+    assert (crossing.taker.taken, crossing.taker.refused) == (["<b/>", "<a/>"], [])
+    assert crossing.database.transferred == []
+
+
+@pytest.mark.parametrize("error", [StorageError("this one"), BadValue("this one"), GatewayError("storage-failed")])
+def test_what_the_storage_refuses_while_it_keeps_all_else_is_refused_in_the_end(crossing: Crossing, error: Exception) -> None:
+    crossing.pass_on("<a/>")
+    crossing.taker.failing["<a/>"] = error
+    for _ in range(ATTEMPTS):
+        crossing.incoming.turn()
+    assert crossing.taker.refused == ["<a/>"]
+    assert crossing.database.transferred == []
+
+
+def test_what_waits_behind_another_one_is_no_attempt(crossing: Crossing) -> None:
+    crossing.pass_on("<a/>", "<b/>", *(f"<c n='{n}'/>" for n in range(AT_ONCE)))
+    crossing.taker.failing = {"<a/>": ValueError("no"), "<b/>": HeldBack("b")}
+    for _ in range(ATTEMPTS):
+        crossing.incoming.turn()
+    assert crossing.taker.refused == ["<a/>"]
+    assert crossing.taker.held[1] == {("no", ""), ("b", "")}  # those that follow know of it, in this turn
+    assert crossing.taker.held[2] == set()
+    assert [row.text.partition("\n")[2] for row in crossing.database.transferred] == ["<b/>"]
+    crossing.taker.failing.clear()
+    crossing.incoming.turn()
+    assert crossing.taker.taken[-1] == "<b/>"
+    assert crossing.database.transferred == []
 
 
 def test_what_nobody_foresaw_does_not_hold_up_all_that_follows(crossing: Crossing) -> None:

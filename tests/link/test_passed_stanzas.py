@@ -18,6 +18,7 @@ from xmpp_rest.link.passed_stanzas import ASKS, PassedStanzas
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.held_back import HeldBack, Way
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.protocol.stanza import child, make, result
@@ -38,8 +39,10 @@ class Kept:
         self.passed: list[tuple[str, Element]] = []
         self.error: GatewayError | None = None
         self.is_owned = True
+        self.calls = 0
 
     def pass_on(self, domain: str, texts: Sequence[str], request_ids: Sequence[str]) -> None:
+        self.calls += 1
         assert len(texts) == len(request_ids)
         if self.error is not None:
             raise self.error
@@ -61,7 +64,7 @@ class Owners:
         self.heard: list[str] = []
         self.together: list[int] = []
         self.failing: Exception | None = None
-        self.failing_for: dict[str, Exception] = {}
+        self.fails_once: dict[str, Exception] = {}  # by id
         self.routers[ACCOUNTS].subscribe(ACCOUNTS, self._hear)
         self.routers[ACCOUNTS].accept_together(self._together)
         self.routers[ROOMS].subscribe(ROOMS, self._answer)
@@ -76,18 +79,25 @@ class Owners:
         yield {}
 
     def _hear(self, stanza: Element, _sender: JID, _to: JID) -> None:
-        if (error := self.failing or self.failing_for.get(stanza.get("id", ""))) is not None:
+        if self.failing is not None:
+            raise self.failing
+        if (error := self.fails_once.pop(stanza.get("id", ""), None)) is not None:
             raise error
         self.heard.append(stanza.get("id", ""))
 
     def _answer(self, stanza: Element, _sender: JID, _to: JID) -> Element | None:
         return result(stanza, child("{urn:example}x")) if stanza.tag == "iq" else None
 
+    def texts(self, own: str) -> list[Text]:
+        """What this owner has passed on."""
+        passed, self.ways[own].passed = self.ways[own].passed, []
+        return [Text(serialise(stanza)) for _, stanza in passed]
+
     def carry(self, own: str) -> list[Exception | None]:
         """Hand what this owner has passed on to the other."""
         passed, self.ways[own].passed = self.ways[own].passed, []
         (domain,) = {domain for domain, _ in passed}
-        return PassedStanzas(self.routers[domain], Incidents()).take([Text(serialise(stanza)) for _, stanza in passed])
+        return PassedStanzas(self.routers[domain], Incidents()).take([Text(serialise(stanza)) for _, stanza in passed], set())
 
 
 def message(identifier: str, kind: str = "chat", sender: str = f"{PARK}/nurse") -> Element:
@@ -146,20 +156,11 @@ def test_what_cannot_be_accepted_is_told_and_refused_if_that_lasts(owners: Owner
     passed = PassedStanzas(owners.routers[ACCOUNTS], Incidents())
     passed.refuse(Text(serialise(make("message", from_=f"romeo@{ACCOUNTS}", to_=JULIET, type_="error"))))
     passed.refuse(Text("<message"))
-    assert passed.take([Text("<message"), Text(serialise(message("2")))])[0] is None  # what cannot be read never can be
+    assert passed.take([Text("<message"), Text(serialise(message("2")))], set())[0] is None  # what cannot be read never can be
     rooms = PassedStanzas(owners.routers[ROOMS], Incidents())
     rooms.refuse(Text(serialise(make("message", from_=JULIET, to_=PARK, type_="groupchat", id_="m1"))))
     ((domain, error),) = owners.ways[ROOMS].passed
     assert (domain, error.get("type"), error.get("to"), error.get("id")) == (ACCOUNTS, "error", JULIET, "m1")
-
-
-def test_what_is_behind_a_failure_of_the_storage_waits_with_it(owners: Owners) -> None:
-    for number in "123":
-        owners.routers[ROOMS].send(message(number, "groupchat"))
-    owners.failing_for = {"2": StorageError("the database falters")}
-    first = owners.carry(ROOMS)
-    assert (first[0], owners.heard) == (None, ["1"])
-    assert first[1] is first[2] is owners.failing_for["2"]
 
 
 def test_what_is_from_a_domain_of_another_owner_is_sent_by_that(owners: Owners) -> None:
@@ -175,3 +176,56 @@ def test_each_of_many_says_why_it_is_not_kept(owners: Owners) -> None:
     owners.ways[ROOMS].error = GatewayError("storage-failed")
     results = owners.routers[ROOMS].send_each([message("1"), message("2")])
     assert [isinstance(each, GatewayError) for each in results] == [True, True]
+
+
+def test_what_follows_a_stanza_that_fails_on_its_way_waits_behind_it(owners: Owners) -> None:
+    owners.fails_once = {"1": StorageError("a moment")}
+    rooms, other = owners.routers[ROOMS], f"yard@{ROOMS}/nurse"
+    for stanza in (message("1", "groupchat"), message("2", sender=f"{PARK}/friar"), message("3", sender=other), message("4", "groupchat")):
+        rooms.send(stanza)
+    taker, texts, held = PassedStanzas(owners.routers[ACCOUNTS], Incidents()), owners.texts(ROOMS), set[Way]()
+    failed, behind, none, last = taker.take(texts, held)
+    assert (owners.heard, none, held) == (["3"], None, {(PARK, JULIET)})
+    assert isinstance(failed, StorageError)
+    assert isinstance(behind, HeldBack)
+    assert isinstance(last, HeldBack)
+    assert isinstance(taker.take(texts[3:], held)[0], HeldBack)  # those that are handled after these
+    assert taker.take([texts[0], texts[1], texts[3]], set()) == [None] * 3
+    assert owners.heard == ["3", "1", "2", "4"]
+
+
+def test_who_asks_is_not_answered_while_something_fails(owners: Owners) -> None:
+    owners.fails_once = {"1": StorageError("a moment")}
+    owners.routers[ROOMS].send(message("1"))
+    owners.routers[ROOMS].send(make("iq", child(ASKS), from_=ROOMS, to_=ACCOUNTS, type_="get", id_="h1"))
+    taker, texts = PassedStanzas(owners.routers[ACCOUNTS], Incidents()), owners.texts(ROOMS)
+    assert isinstance(taker.take(texts, set())[1], HeldBack)
+    assert owners.ways[ACCOUNTS].passed == []
+    assert taker.take(texts, set()) == [None, None]
+    ((_, answer),) = owners.ways[ACCOUNTS].passed
+    assert (answer.get("type"), answer.get("id")) == ("result", "h1")
+
+
+def test_what_fails_as_a_whole_does_not_repeat_what_was_handled_before(owners: Owners) -> None:
+    @contextmanager
+    def together(stanzas: Sequence[Element]) -> Iterator[dict[int, Exception]]:
+        yield {}
+        if stanzas:
+            raise StorageError("a moment")
+
+    owners.routers[ACCOUNTS].accept_together(together)
+    for stanza in (message("1", "groupchat"), message("2"), message("3")):
+        owners.routers[ROOMS].send(stanza)
+    first, *others = owners.carry(ROOMS)
+    assert first is None
+    assert [isinstance(each, StorageError) for each in others] == [True, True]
+
+
+def test_a_storage_that_fails_is_asked_once_for_all(owners: Owners) -> None:
+    owners.ways[ROOMS].error = GatewayError("storage-failed")
+    results = owners.routers[ROOMS].send_each([message(str(n)) for n in range(20)])
+    assert all(isinstance(each, GatewayError) for each in results)
+    assert owners.ways[ROOMS].calls == 1  # each may take seconds, and may be kept after all
+    owners.ways[ROOMS].error = GatewayError("link-down")
+    owners.routers[ROOMS].send_each([message(str(n)) for n in range(20)])
+    assert owners.ways[ROOMS].calls == 1 + 21

@@ -10,10 +10,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from drivers import StorageError
+from drivers import BadValue, StorageError
 from drivers.shared import JournalChange, LeaseLost, Shared, TransferRow
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.journals import parted
+from xmpp_rest.protocol.held_back import HeldBack, Way
 from xmpp_rest.threads.backoff import Backoff
 
 log = logging.getLogger("xmpp_rest.link")
@@ -22,7 +24,7 @@ MOST = 64  # stanzas that are removed at once
 AT_ONCE = 8  # of them that are handled before it looks whether it is to end
 EVERY = 1.0  # seconds between two looks where nobody tells that something is there
 FIRST, LONGEST = 0.05, 2.0  # seconds between two attempts after a failure
-ATTEMPTS = 10  # at one stanza, while the storage answers: then its sender is told
+ATTEMPTS = 10  # at one stanza, while the storage keeps what it is given: then its sender is told
 SOURCES = 1000  # whose last number is remembered
 END = 5.0  # seconds for the batch under way at the end
 
@@ -40,8 +42,11 @@ class TransferredStanza(NamedTuple):
 class PassedTaker(Protocol):
     """Handles what was passed on; `link.passed_stanzas.PassedStanzas` is one."""
 
-    def take(self, passed: Sequence[TransferredStanza]) -> Sequence[Exception | None]:
-        """Handle these in order; the exception of each that is to be handled again."""
+    def take(self, passed: Sequence[TransferredStanza], held: set[Way]) -> Sequence[Exception | None]:
+        """Handle these in order; the exception of each that is to be handled again.
+
+        What is on a way that is `held`, or comes behind what fails here, is HeldBack; `held` grows by those ways.
+        """
         ...
 
     def refuse(self, passed: TransferredStanza) -> None:
@@ -71,7 +76,7 @@ class IncomingTransfers:
         self._incidents = incidents
         self._handled: set[int] = set()  # `seq` of what is to be removed
         self._last: OrderedDict[str, int] = OrderedDict()  # source → the number that was handled last
-        self._failed: dict[int, int] = {}  # `seq` → attempts
+        self._failed: dict[int, int] = {}  # `seq` → attempts; 0: it waits behind another one
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"transfer {hosted}", daemon=True)
 
@@ -113,10 +118,10 @@ class IncomingTransfers:
         rows = self._shared().transfers(self._hosted, MOST)
         if not rows:
             return False
-        due = [row for row in rows if self._is_due(row)]
+        due, held = [row for row in rows if self._is_due(row)], set[Way]()  # what has failed is among the first, and tried again
         for start in range(0, len(due), AT_ONCE):
-            if self._stopping.is_set() or not self._handle(due[start : start + AT_ONCE]):
-                break
+            if not self._stopping.is_set():
+                self._handle(due[start : start + AT_ONCE], held)
         done = [row.seq for row in rows if not self._is_due(row)]
         if done:
             self._shared().journal("", self._owned).commit(JournalChange(taken=done))
@@ -127,37 +132,60 @@ class IncomingTransfers:
         """Whether it is to be handled: not what was, and could not be removed, nor what its source has kept twice, in doubt."""
         return row.seq in self._failed or (row.seq not in self._handled and row.number > self._last.get(row.source, 0))
 
-    def _handle(self, rows: Sequence[TransferRow]) -> bool:
-        """Handle these; False: the storage fails, and what follows is not to come before them."""
+    def _handle(self, rows: Sequence[TransferRow], held: set[Way]) -> None:
+        """Raises LeaseLost, after which nothing more is to be done here; StorageError: it keeps nothing now, and all that failed waits."""
         passed = [TransferredStanza(text, request_id) for request_id, text in (parted(row.text) for row in rows)]
-        errors = self._errors(passed)
-        for row, each, error in zip(rows, passed, errors, strict=True):
-            if error is not None and self._fails(row, each, error):
+        failed: list[tuple[TransferRow, TransferredStanza, Exception]] = []
+        for row, each, error in zip(rows, passed, self._errors(passed, held), strict=True):
+            if error is None:
+                self._is_done(row)
                 continue
-            self._failed.pop(row.seq, None)
-            self._handled.add(row.seq)
-            self._last[row.source] = max(row.number, self._last.get(row.source, 0))
-            self._last.move_to_end(row.source)
-            if len(self._last) > SOURCES:
-                self._last.popitem(last=False)
-        return not any(isinstance(error, StorageError) and row.seq in self._failed for row, error in zip(rows, errors, strict=True))
+            self._failed.setdefault(row.seq, 0)
+            if not isinstance(error, HeldBack):
+                failed.append((row, each, error))
+        for _, _, error in failed:
+            if isinstance(error, LeaseLost):
+                raise error
+        if any(_is_of_storage(error) for _, _, error in failed):
+            self._require_storage()
+        for row, each, error in failed:
+            self._count(row, each, error)
 
-    def _errors(self, passed: Sequence[TransferredStanza]) -> Sequence[Exception | None]:
+    def _is_done(self, row: TransferRow) -> None:
+        self._failed.pop(row.seq, None)
+        self._handled.add(row.seq)
+        self._last[row.source] = max(row.number, self._last.get(row.source, 0))
+        self._last.move_to_end(row.source)
+        if len(self._last) > SOURCES:
+            self._last.popitem(last=False)
+
+    def _errors(self, passed: Sequence[TransferredStanza], held: set[Way]) -> Sequence[Exception | None]:
         """Have these handled; the exception of each. Raises StorageError: of some it is not known, and all are handled again."""
         try:
-            return self._taker.take(passed)
+            return self._taker.take(passed, held)
         except StorageError:
             raise
         except Exception as e:  # nobody foresaw it: it must not hold up all that follows for ever
             return [e] * len(passed)
 
-    def _fails(self, row: TransferRow, passed: TransferredStanza, error: Exception) -> bool:
-        """Whether it is handled again. Raises LeaseLost, after which nothing more is to be done here."""
-        if isinstance(error, LeaseLost):
-            raise error
-        attempts = self._failed[row.seq] = self._failed.get(row.seq, 0) + 1
-        if attempts < ATTEMPTS:
-            return True
-        self._incidents.report(log, "transfer-failed", "a stanza that was passed on to %s cannot be handled: %r", self._hosted, error)
-        self._taker.refuse(passed)
-        return False
+    def _require_storage(self) -> None:
+        """Raise StorageError where the storage keeps nothing, though it may be read, as without the standby of `copies = 2`.
+
+        What was accepted is not refused for that, however long it lasts.
+        """
+        self._shared().journal("", self._owned).commit(JournalChange())
+
+    def _count(self, row: TransferRow, passed: TransferredStanza, error: Exception) -> None:
+        """One more attempt has failed; the last one is the end of it."""
+        self._failed[row.seq] += 1
+        if self._failed[row.seq] == ATTEMPTS:
+            self._incidents.report(log, "transfer-failed", "a stanza that was passed on to %s cannot be handled: %r", self._hosted, error)
+            self._taker.refuse(passed)
+            self._is_done(row)
+
+
+def _is_of_storage(error: Exception) -> bool:
+    """Whether it may be the storage that has failed, and not what it was to keep."""
+    if isinstance(error, GatewayError):
+        return error.name == "storage-failed"
+    return isinstance(error, StorageError) and not isinstance(error, BadValue)

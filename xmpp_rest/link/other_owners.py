@@ -66,14 +66,14 @@ class OtherOwners:
         self._crossing.pass_on(domain, [text(stanza) for stanza in stanzas], [request_id] * len(stanzas))
         self._spoken.sent(stanzas)
 
-    def passes_on(self, domain: str, stanzas: Sequence[Element], text: Callable[[Element], str]) -> bool:
-        """As `pass_on`; False: none of them is kept."""
+    def pass_on_together(self, domain: str, stanzas: Sequence[Element], text: Callable[[Element], str]) -> Exception | None:
+        """As `pass_on`; why none of them is kept: alone some of them may be, unless that `concerns_all`."""
         try:
             self.pass_on(domain, stanzas, text)
         except Exception as e:
             log.info("%d stanzas for %s cannot be passed on together: %s", len(stanzas), domain, e)
-            return False
-        return True
+            return e
+        return None
 
     def require_owner(self, iq: Element) -> None:
         """Raise GatewayError, link-down, if this is for a domain of theirs that nobody owns now; waits for a change of owner (bounded)."""

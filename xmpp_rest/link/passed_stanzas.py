@@ -11,13 +11,13 @@ from itertools import groupby
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
-from drivers import StorageError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import FAILED
 from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.link.router import Router
 from xmpp_rest.link.router_ports import Sent
 from xmpp_rest.protocol.element import BadXML
+from xmpp_rest.protocol.held_back import HeldBack, Way, way_of
 from xmpp_rest.protocol.parse import parse_all_stored
 from xmpp_rest.protocol.stanza import is_request, refusal, result
 
@@ -51,35 +51,32 @@ class PassedStanzas:
         self._router = router
         self._incidents = incidents
 
-    def take(self, passed: Sequence[HasText]) -> list[Exception | None]:
+    def take(self, passed: Sequence[HasText], held: set[Way]) -> list[Exception | None]:
         """Handle these in order, and answer them; the exception of each that was not accepted, and may be later.
 
-        Where the storage fails, those behind have the same exception, and are not handled: they are not to come before it.
+        `held`: the ways on which something before these has failed: what follows there is HeldBack. Those that fail here are added.
         """
         parsed = parse_all_stored([each.text for each in passed])
         stanzas = [each for each in parsed if not isinstance(each, BadXML)]
         for bad in parsed:
             if isinstance(bad, BadXML):
                 self._incidents.report(log, "transfer-unread", "a stanza that was passed on cannot be read: %s", bad)
-        results = iter(self._results(stanzas))
+        results = iter([each for how, run in groupby(stanzas, _how) for each in self._handled(how, list(run), held)])
         outcomes = [None if isinstance(each, BadXML) else next(results) for each in parsed]
         for outcome in outcomes:
             if isinstance(outcome, Element):
                 self._answer(outcome)
         return [outcome if isinstance(outcome, Exception) else None for outcome in outcomes]
 
-    def _results(self, stanzas: Sequence[Element]) -> list[Sent]:
-        """The answer or exception of each."""
-        results, failed = list[Sent](), None
-        for how, run in groupby(stanzas, _how):
-            for part in ([list(run)] if how is PassedHandling.KEPT else [[each] for each in run]):
-                results += self._handled(how, part) if failed is None else [failed] * len(part)
-                failed = failed or next((each for each in results[-len(part) :] if isinstance(each, StorageError)), None)
-        return results
-
-    def _handled(self, how: PassedHandling, stanzas: Sequence[Element]) -> list[Sent]:
-        """The answer or exception of each."""
-        return [result(stanza) for stanza in stanzas] if how is PassedHandling.ANSWERED else self._router.receive_together(stanzas)
+    def _handled(self, how: PassedHandling, stanzas: Sequence[Element], held: set[Way]) -> list[Sent]:
+        """The answer or exception of each. Raises nothing: those before these have been handled, and are not to be again."""
+        if how is PassedHandling.ANSWERED:  # that all before it is handled, which holds once nothing fails
+            return [HeldBack() if held else result(stanza) for stanza in stanzas]
+        try:
+            return self._router.receive_together(stanzas, held)
+        except Exception as e:
+            held.update(map(way_of, stanzas))
+            return [e] * len(stanzas)
 
     def refuse(self, passed: HasText) -> None:
         """Tell the sender that this was not accepted, if an error is due."""

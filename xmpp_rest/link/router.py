@@ -22,6 +22,7 @@ from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.held_back import HeldBack, Way, way_of
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.namespaces import MUC_USER
 from xmpp_rest.protocol.stanza import copied, is_answer, is_request, may_be_refused, refusal
@@ -225,23 +226,30 @@ class Router:
                 for n in numbers:
                     results[n] = error.again() if concerns_all(error) else self._result(stanzas[n])
         for domain, numbers in passed.items():
-            if not self.beyond.passes_on(domain, [stanzas[n] for n in numbers], text):  # alone some of them may be
+            if (error := self.beyond.pass_on_together(domain, [stanzas[n] for n in numbers], text)) is not None:
                 for n in numbers:
-                    results[n] = self._result(stanzas[n])
+                    results[n] = error.again() if concerns_all(error) else self._result(stanzas[n])
         return results
 
-    def receive_together(self, stanzas: Sequence[Element]) -> list[Sent]:
-        """Deliver, in order, what other owners have passed on to this one; the answer or exception of each. Called in the leader."""
+    def receive_together(self, stanzas: Sequence[Element], held: set[Way]) -> list[Sent]:
+        """Deliver, in order, what other owners have passed on to this one; the answer or exception of each. Called in the leader.
+
+        `held`: the ways on which something has failed; what follows there is HeldBack. Those that fail here are added.
+        """
         self._prepare(stanzas)
         with self._together(stanzas if len(stanzas) > 1 else ()) as failed:
-            received = [self._received(stanza) for stanza in stanzas]
+            received = [self._received(stanza, held) for stanza in stanzas]
+        held.update(way_of(stanza) for stanza in stanzas if id(stanza) in failed)
         return [failed.get(id(stanza), result) for stanza, result in zip(stanzas, received, strict=True)]
 
-    def _received(self, stanza: Element) -> Sent:
+    def _received(self, stanza: Element, held: set[Way]) -> Sent:
+        if held and way_of(stanza) in held:
+            return HeldBack()
         try:
             sender, to = parse_jid(stanza.get("from", "")), parse_jid(stanza.get("to", ""))
             return None if self.resolve(stanza, sender, to) else self.deliver(stanza, sender, to)
         except Exception as e:
+            held.add(way_of(stanza))
             return e
 
     def _prepare(self, stanzas: Sequence[Element]) -> None:
@@ -396,4 +404,3 @@ class Router:
     def stop_waiting(self) -> None:
         """End all waits, as the gateway stops."""
         self._pending.fail_everybody(GatewayError("link-lost", "The gateway is stopping, and no answer had arrived"))
-

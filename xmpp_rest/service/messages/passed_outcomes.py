@@ -16,9 +16,11 @@ from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import child, make, new_id
 from xmpp_rest.service.messages.outcomes import Outcomes
+from xmpp_rest.threads.timers import Timers
 from xmpp_rest.threads.waits import Wait
 
 PATIENCE = 30.0  # seconds that an answer may take
+AGAIN = 1.0  # seconds until the next question where none came: nothing else may be passed on for long
 MOST = 10_000  # stanzas that wait for the next answer where one has not come
 Sender = tuple[JID, str]
 """Who has sent a stanza, and its id."""
@@ -27,11 +29,12 @@ Sender = tuple[JID, str]
 class PassedOutcomes:
     """In the leader; safe to be used by several threads."""
 
-    def __init__(self, router: Router, outcomes: Outcomes, asker: JID) -> None:
+    def __init__(self, router: Router, outcomes: Outcomes, asker: JID, timers: Timers) -> None:
         """`asker`: from whom the iqs are."""
         self._router = router
         self._outcomes = outcomes
         self._asker = asker
+        self._timers = timers
         self._waiting: defaultdict[str, list[Sender]] = defaultdict(list)  # by domain
         self._asked: set[str] = set()
         self._lock = threading.Lock()  # guards the two above
@@ -55,13 +58,18 @@ class PassedOutcomes:
             self._answered(domain, senders, e)
 
     def _answered(self, domain: str, senders: list[Sender], answer: Any) -> None:
-        """`answer`: what `Router.ask` returns, or its exception: then the next answer tells of these too."""
+        """`answer`: what `Router.ask` returns, or its exception: then it is asked again, and that answer tells of these too."""
         has_failed = isinstance(answer, Exception)
         for sender, identifier in () if has_failed else senders:
             self._outcomes.processed(sender, identifier)
+        if has_failed:
+            with self._lock:
+                self._waiting[domain][:0] = senders[-MOST:]
+            self._timers.after(AGAIN, partial(self._go_on, domain))
+        else:
+            self._go_on(domain)
+
+    def _go_on(self, domain: str) -> None:
         with self._lock:
             self._asked.discard(domain)
-            if has_failed:
-                self._waiting[domain][:0] = senders[-MOST:]
-        if not has_failed:
-            self._ask(domain)
+        self._ask(domain)

@@ -65,7 +65,7 @@ class Sending:
         self._waits = waits
         self._incidents = incidents
         self._counts = counts
-        self._passed = PassedOutcomes(router, outcomes, JID("", mailbox.domain, ""))
+        self._passed = PassedOutcomes(router, outcomes, JID("", mailbox.domain, ""), remote.timers)
         self._batch_sender = BatchSender(router, mailbox, outcomes, self._alone, guard.watches)
         self._remote_batch: GroupExecutor[OutboundMessage, Result] = GroupExecutor(self._send_on_leader, MOST, parks=True)
         self._remote = remote
