@@ -91,6 +91,14 @@ class Sender(threading.Thread):
         self.join(60)
 
 
+def test_a_node_that_has_just_begun_asks_for_the_domain(add_machine: AddMachine) -> None:
+    """It knows itself, and the owner has not looked since."""
+    add_machine("web1")
+    second = add_machine("web2")
+    assert second.gateway.parts.cluster.move(DOMAIN, "web2") == ""
+    until(lambda: second.owns)
+
+
 @pytest.mark.timeout(120)
 def test_nothing_is_refused_lost_or_heard_twice(add_machine: AddMachine) -> None:
     first = add_machine("web1")
