@@ -247,7 +247,8 @@ def build(
         settings, driver, waits, limits, hooks, hook_sending.sender, scheduled, published, hook_settings, counts, pictures
     )  # fmt: skip
     listening = build_listening(
-        settings.streams, own_sessions, by_session.presences, foreign_client, streams, router, remote, incidents
+        settings.streams, own_sessions, by_session.presences, foreign_client, streams, router, remote, incidents,
+        has_successor=joined.cluster is not None,
     )  # fmt: skip
     session_inbound = build_session_inbound(
         own_sessions, router, (rooms.stanzas.handle, listening.sessions.handle), incidents, counts

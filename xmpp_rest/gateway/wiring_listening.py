@@ -34,12 +34,13 @@ class ListeningParts:
 
 def build_listening(
     settings: StreamSettings, sessions: SessionParts, presences: OwnPresences, client: ForeignClientParts, streams: Streams, router: Router,
-    remote: Remote, incidents: Incidents,
+    remote: Remote, incidents: Incidents, *, has_successor: bool,
 ) -> ListeningParts:  # fmt: skip
-    """The parts of one process."""
+    """The parts of one process. `has_successor`: whether there may be other nodes, which go on with its sessions."""
     accounts, feeds = sessions.accounts, Feeds(streams, remote, incidents)
     services = ListeningServices(
-        router, client.archive, client.features, lambda: accounts.settings, streams.publish, feeds.end, streams.pool, incidents
+        router, client.archive, client.features, lambda: accounts.settings, streams.publish, feeds.end, streams.pool, incidents,
+        has_successor,
     )  # fmt: skip
     listeners = Listeners(services, streams.directory.count, accounts.hold, presences.priority, streams.timers)
     hears = SessionListening(listeners, client.requests)

@@ -21,7 +21,7 @@ from tests.service.sessions.listening.scripted import (
 )
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.stanza import child, make
-from xmpp_rest.service.sessions.listening import archive_tail, listeners
+from xmpp_rest.service.sessions.listening import listeners
 from xmpp_rest.service.streams.registry import Stream, StreamEnded
 
 
@@ -230,10 +230,7 @@ def test_a_message_that_the_archive_has_not_is_told_without_an_id(server: Script
     assert [event.id for event in events] == ["", "", ""]
 
 
-def test_a_message_that_the_archive_has_late_is_told_once(
-    server: ScriptedServer, process: Process, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(archive_tail, "SETTLES", 0.0)
+def test_a_message_that_the_archive_has_late_is_told_once(server: ScriptedServer, process: Process) -> None:
     stream = process.foreign.open(JULIET)
     message = server.keep("late")
     late = server.archive.pop()
