@@ -15,21 +15,24 @@ PATIENCE = 1.0  # seconds for the requests that are under way when this process 
 
 
 def end_parts(parts: Parts, *, has_storage: bool, keeps_rooms: bool = False, goes_on: bool = False) -> None:
-    """End what works; the link first, so that no more stanzas come in. `has_storage`: whether the storage may still be changed.
+    """End what works; the link first, so that no more stanzas come in. `has_storage`: whether the storage may still be changed,
+    where the lease of a domain is not lost.
 
     `keeps_rooms`: whether another node leads next, so that occupants stay in their rooms; `goes_on`: whether this process does.
     """
+    apart = [(each, has_storage and not is_lost(each.base.cluster)) for each in parts.apart]
+    has_storage = has_storage and (parts.joined.cluster is None or not is_lost(parts.joined.cluster))
     with ExitStack() as last:  # the last one first, each whatever becomes of those before: the link ends in any case
         last.callback(parts.leader.end, has_storage=has_storage)
         if keeps_rooms:
             last.callback(parts.leader.keep_rooms)
         elif has_storage:
             last.callback(parts.leader.leave_rooms)
-        for each in parts.apart:
-            last.callback(each.leader.end, has_storage=has_storage)
+        for each, has in apart:
+            last.callback(each.leader.end, has_storage=has)
             if goes_on or _is_followed(each.base.cluster):
                 last.callback(each.leader.keep_rooms)
-            elif has_storage:
+            elif has:
                 last.callback(each.leader.leave_rooms)
         if has_storage:
             last.callback(parts.hooks.uses.settle)
@@ -63,20 +66,26 @@ def close_parts(parts: Parts, driver: Driver | None = None, *, have_begun: bool 
 def give_up(parts: Parts, loss: Loss, have_ended: Callable[[float], bool]) -> None:
     """End the parts of a process that is to lead no more. `have_ended`: waits for the requests of these parts, for some seconds.
 
-    What it leads besides, its next parts lead again.
+    What it leads besides, its next parts lead again: that is handed over as in an orderly change, however the other lease was lost.
     """
-    may_write = loss.kind is LossKind.GIVEN_UP
+    may_write = loss.kind is not LossKind.DISPLACED
     try:
-        if loss.kind is not LossKind.DISPLACED:
+        if may_write:
             for cluster in parts.clusters:
                 cluster.keeper.keep()
-        if may_write:
             hand_over(parts)
-            have_ended(PATIENCE)
+            if not all(map(is_lost, parts.clusters)):
+                have_ended(PATIENCE)
         end_waiting(parts)
         end_parts(parts, has_storage=may_write, keeps_rooms=True, goes_on=True)
     finally:
         close_parts(parts)
+
+
+def is_lost(cluster: ClusterParts) -> bool:
+    """Whether another node may own these domains by now, so that nothing of theirs may be written any more."""
+    loss = cluster.keeper.loss
+    return loss is not None and loss.kind is not LossKind.GIVEN_UP
 
 
 def has_successor(parts: Parts) -> bool:
@@ -91,12 +100,16 @@ def _is_followed(cluster: ClusterParts) -> bool:
 
 def hand_over(parts: Parts) -> None:
     """Where this process leads, answer what others have called for, and have them wait for the next leader (bounded)."""
-    for remote in parts.remotes:
-        remote.hand_over()
+    lost = [is_lost(cluster) for cluster in parts.clusters] or [False]
+    for remote, is_another in zip(parts.remotes, lost, strict=True):
+        if not is_another:
+            remote.hand_over()
 
 
-def cut_links(parts: Parts) -> None:
-    """Write nothing to streams any more. Does not wait."""
-    parts.leader.cut_link()
+def cut_links(parts: Parts, *, all_of_them: bool) -> None:
+    """Write nothing any more to the streams of domains whose lease is lost, or to any. Does not wait."""
+    if parts.joined.cluster is None or all_of_them or is_lost(parts.joined.cluster):
+        parts.leader.cut_link()
     for each in parts.apart:
-        each.leader.cut_link()
+        if all_of_them or is_lost(each.base.cluster):
+            each.leader.cut_link()

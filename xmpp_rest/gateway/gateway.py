@@ -260,7 +260,7 @@ class Gateway:
         in_progress, driver = self.in_progress, self.driver
         assert in_progress is not None
         if loss.kind is not LossKind.GIVEN_UP:
-            cut_links(parts)
+            cut_links(parts, all_of_them=loss.kind is LossKind.DISPLACED)
         with self._lock:
             if self._ended.is_set() or self._pid != os.getpid() or self.parts is not parts:
                 return
