@@ -222,6 +222,8 @@ class Gateway:
     def hand_over(self) -> None:
         """Before `stop`, while the event loop goes on: if this process leads, no call of another one is lost (bounded)."""
         if self._pid == os.getpid() and not self.parts.lease.lost:
+            if not has_successor(self.parts):
+                self.parts.leader.wait_for_others()
             hand_over(self.parts)
 
     @property

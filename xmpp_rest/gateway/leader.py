@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # loaded only where it is needed
 log = logging.getLogger("xmpp_rest.server")
 
 ONLINE_WITHIN = 1.0  # seconds for which calls of other nodes wait for the streams of a new owner
+TRIED_WITHIN = 2.0  # seconds that a leader which has just begun gives its streams to take what it has kept for them, before it ends them
 
 
 class ForNextOwner(Protocol):
@@ -149,6 +150,13 @@ class Leader:
         """How the streams are."""
         return self._uplink.status() if self._uplink else []
 
+    def wait_for_others(self) -> None:
+        """If this process leads, wait for others to say that they stop too (bounded), as it leaves rooms if nobody follows; before they are
+        told to call no more.
+        """
+        if self._remote.group.is_leader:
+            self._rooms.wait_for_others()
+
     def keep_rooms(self) -> None:
         """Let occupants stay in their rooms, as another node leads next; instead of `leave_rooms`."""
         self._stops = self._keeps_rooms = True
@@ -205,7 +213,9 @@ class Leader:
         speech = [self._stop_speaking] if has_storage else []
         stays = [self._session_handover.leave] if self._session_handover and has_storage else []
         in_rooms = [*speech, *(stays if self._keeps_rooms else [self._rooms.end]), self._rooms.stop, self._sessions.stop]
-        link_stops = [self._uplink.stop] if self._uplink else []
+        link_stops: list[Callable[[], object]] = []
+        if self._uplink:
+            link_stops = [partial(self._uplink.wait_tried, TRIED_WITHIN), self._uplink.stop]
         leaves = [self._handover.leave] if self._handover and self._keeps_rooms and has_storage else []
         archives = [partial(self._queue.stop, archives=has_storage)]
         closes = [self._room_outbox.close, self._uplink.close] if self._uplink else []
