@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
+import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -12,7 +15,9 @@ from xml.etree.ElementTree import Element
 import pytest
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from tests.cluster.conftest import AddMachine, Machine
+from tests.cluster.conftest import CONFERENCE, AddMachine, Machine
+from tests.cluster.test_spread import move, owners
+from tests.conftest import DOMAIN
 from tests.foreign_app import MONTAGUE, PASSWORDS, ROMEO, ForeignApp, login_settings, montague_folder
 from tests.link.attached import until
 from tests.link.c2s.fake_server import FakeServer
@@ -100,10 +105,22 @@ class Nodes:
 
 
 @pytest.fixture
-def nodes(add_machine: AddMachine, montague_folder: Path) -> Iterator[Nodes]:
+def settings() -> dict[str, str]:
+    """Of both nodes."""
+    return {}
+
+
+@pytest.fixture
+def of_second() -> dict[str, str]:
+    """Settings of the second one alone."""
+    return {}
+
+
+@pytest.fixture
+def nodes(add_machine: AddMachine, montague_folder: Path, settings: dict[str, str], of_second: dict[str, str]) -> Iterator[Nodes]:
     with FakeServer(montague_folder, PASSWORDS, MONTAGUE) as server:
-        given = {**login_settings(server), "sessions_poll": "0.2"}
-        made = Nodes(server, add_machine("web1", **given), add_machine("web2", **given))
+        given = {**login_settings(server), "sessions_poll": "0.2", **settings}
+        made = Nodes(server, add_machine("web1", **given), add_machine("web2", **given | of_second))
         made.until_known()
         yield made
         made.close()
@@ -152,6 +169,44 @@ def test_presence_and_requests_are_there_for_a_server_that_has_forgotten_the_ses
     assert server.resumes == 0
     assert server.logins == ["romeo", "romeo"]
     assert nodes.machines[1].gateway.parts.foreign.contacts._requests.of(ROMEO) == [benvolio]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("settings", [{"cluster_spread": "yes"}])
+def test_sessions_go_on_where_their_owner_gives_up_another_domain(nodes: Nodes) -> None:
+    first = nodes.machines[0]
+    show(nodes.apps[1])
+    move(first, CONFERENCE, "web2")
+    nodes.server.until(lambda: nodes.server.resumes == 1)
+    assert owners(first)[DOMAIN] == "web1"
+    assert nodes.session(1)["presence"] == "own"
+    assert nodes.unavailable() == []
+
+
+def test_an_iq_is_answered_at_once_where_the_server_has_forgotten_the_session(nodes: Nodes) -> None:
+    show(nodes.apps[1])
+    nodes.server.refuses = True
+    nodes.change()
+    nodes.server.restart()
+    pool = ThreadPoolExecutor(1)
+    asked = pool.submit(nodes.apps[1].ask, "GET", f"/rest/ping/benvolio@{MONTAGUE}/x")
+    until(lambda: nodes.machines[1].gateway.parts.router._pending.count == 1)
+    nodes.server.refuses = False
+    nodes.server.until(lambda: nodes.server.sessions)
+    answer = asked.result(20)  # an iq waits for longer
+    assert (answer.status_code, answer.get_json()["error"]["text"]) == (503, f"The session at {MONTAGUE} broke off; try again")
+    pool.shutdown()
+
+
+@pytest.mark.parametrize("of_second", [{"sessions_total": "1"}])
+def test_an_owner_that_keeps_fewer_ends_those_that_are_too_many(nodes: Nodes) -> None:
+    for user in ("romeo", "benvolio"):
+        show(nodes.apps[1], user)
+    nodes.change()
+    parts = nodes.machines[1].gateway.parts
+    nodes.server.until(lambda: nodes.server.resumes)
+    until(lambda: len(parts.foreign_accounts._logins._keeper) == 1)  # type: ignore[arg-type]
+    [kept] = parts.session_views.all().sessions
+    assert nodes.session(1, kept.jid.local)["presence"] == "own"
 
 
 def test_events_go_on_with_nothing_missed_and_nothing_twice(nodes: Nodes) -> None:
@@ -240,6 +295,23 @@ def test_what_is_not_understood_besides_costs_no_session(nodes: Nodes, monkeypat
     nodes.server.until(lambda: nodes.server.resumes == 1)
     assert nodes.session(1)["jid"] == before
     assert nodes.apps[1].ask("POST", "/rest", json={"to": f"benvolio@{MONTAGUE}", "body": "Good morrow"}).status_code in (200, 202)
+
+
+def test_nothing_of_it_stays_in_the_memory_of_the_node_that_owned(nodes: Nodes) -> None:
+    first, second = nodes.machines
+    show(nodes.apps[1])
+    [session] = [weakref.ref(kept.session) for kept in first.gateway.parts.foreign_accounts._core.table]  # it has the keys
+    move(first, DOMAIN, "web2")
+    until(lambda: second.owns)
+    nodes.server.until(lambda: nodes.server.resumes == 1)
+    pause = threading.Event()
+
+    def is_gone() -> bool:
+        pause.wait(0.5)  # nothing else runs while garbage is collected
+        gc.collect()
+        return session() is None
+
+    until(is_gone)  # once its threads have ended
 
 
 def test_an_account_that_may_not_come_in_any_more_is_not_gone_on_with(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:

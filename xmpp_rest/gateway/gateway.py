@@ -79,10 +79,11 @@ class Gateway:
     def _observers(self) -> tuple[Observer, ...]:
         return self.parts.observers
 
-    def _build(self) -> Parts:
+    def _build(self, former_key: bytes | None = None) -> Parts:
         parts = build(
-            self.settings, self.driver, self.data_dir, self.incidents, lambda: self.answers.under_way, self.began, self._lead_no_more
-        )
+            self.settings, self.driver, self.data_dir, self.incidents, lambda: self.answers.under_way, self.began, self._lead_no_more,
+            former_key,
+        )  # fmt: skip
         parts.remote.on_broadcast("reload", self._follow)
         cluster = self.settings.cluster
         self._reloads = NodeReloads(cluster.node, self._reload_named, parts.remote) if cluster.is_on else None
@@ -165,7 +166,7 @@ class Gateway:
     def _start(self) -> None:
         if self._forked_from not in (0, os.getpid()):
             try:
-                self.parts, self._forked_from = self._build(), 0  # once, however often the rest is tried
+                self.parts, self._forked_from = self._build(self.parts.process_key.latest), 0  # once, however often the rest is tried
             except OSError as e:
                 raise GatewayError("link-down", "This node cannot serve now; try again later") from e
         self.parts.lease.join()

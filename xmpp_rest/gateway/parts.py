@@ -29,6 +29,7 @@ from xmpp_rest.service.rooms.discovery import Discovery
 from xmpp_rest.service.rooms.memberships import Memberships
 from xmpp_rest.service.rooms.speaking import Speaking
 from xmpp_rest.service.rooms.stanzas import RoomStanzas
+from xmpp_rest.service.sessions.process_key import ProcessKey
 from xmpp_rest.service.sessions.sending import ForeignSending
 from xmpp_rest.threads.sockets import SocketLoop
 
@@ -52,6 +53,7 @@ class Parts(ApiParts):
     discovery: Discovery
     hook_limits: HookLimits
     foreign_sending: ForeignSending
+    process_key: ProcessKey
     hook_settings: HookSettingsInForce
     blocking: BlockingQueries
     muclight_entity: MucLightEntity | None

@@ -102,10 +102,11 @@ from xmpp_rest.threads.waits import Waits
 
 def build(
     settings: Settings, driver: Driver, data_dir: Path, incidents: Incidents, under_way: Callable[[], int] = lambda: 0,
-    began: float = 0.0, on_loss: OnLoss = lambda _: None,
+    began: float = 0.0, on_loss: OnLoss = lambda _: None, former_key: bytes | None = None,
 ) -> Parts:  # fmt: skip
     """The parts of one process. `under_way`: how many requests are served in threads of the server's own; `began`: when the gateway was
-    built, before its processes were forked; `on_loss` is called where another node is to lead, and not this process.
+    built, before its processes were forked; `on_loss` is called where another node is to lead, and not this process; `former_key`: as of
+    ProcessKey.
     """
     domain, domains = settings.gateway.domain, settings.domains
     rooms_domain, conference_domain = settings.gateway.rooms_domain, settings.gateway.conference_domain
@@ -119,7 +120,7 @@ def build(
     remote = Remote(joined.group, waits, StorageError)
     beside = join_beside(settings, driver, data_dir, joined, remote, waits, on_loss, incidents, counts)
 
-    own_sessions = build_sessions(settings, data_dir, driver, waits, remote, incidents, counts)
+    own_sessions = build_sessions(settings, data_dir, driver, waits, remote, incidents, counts, former_key)
     passwords = Passwords(settings.auth.password_hash, settings.auth.iterations)
     throttle = Throttle(settings.auth.failures, remote, waiting=max(1, settings.server.threads // 8))
     tokens = Tokens(driver, domain)
@@ -290,7 +291,7 @@ def build(
             room_verbs=RoomVerbs(rooms.calls, by_session.sending), heard=session_hearing, files=foreign_files,
             rooms_domain=foreign_client.muclight.domain,
         ),
-        foreign_accounts=own_sessions.accounts, foreign_sending=by_session.sending,
+        foreign_accounts=own_sessions.accounts, foreign_sending=by_session.sending, process_key=own_sessions.key,
         session_views=own_sessions.views, server_features=foreign_client.features,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         hooks_address=hooks_address, hook_sender=hook_sending.sender, hook_rooms=hook_sending.rooms,

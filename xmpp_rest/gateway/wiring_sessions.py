@@ -50,9 +50,10 @@ class SessionParts:
 
 
 def build_sessions(
-    settings: Settings, data_dir: Path, driver: Driver, waits: Waits, remote: Remote, incidents: Incidents, counts: Counts
-) -> SessionParts:
-    """The parts of one process that let accounts in; they know of no link and no storage."""
+    settings: Settings, data_dir: Path, driver: Driver, waits: Waits, remote: Remote, incidents: Incidents, counts: Counts,
+    former_key: bytes | None = None,
+) -> SessionParts:  # fmt: skip
+    """The parts of one process that let accounts in; they know of no link and no storage. `former_key`: as of ProcessKey."""
     core = SessionCore(LoginDomains(settings.logins, settings.domains), settings.sessions)
     connector = ServerConnector()
     shared = SharedKeys(driver, settings.gateway.domain) if settings.cluster.is_on else None
@@ -66,7 +67,7 @@ def build_sessions(
     logins = Logins(core, connector, thread, observers, resources, asking, known.publish)
     upkeep = Upkeep(core, logins, counts, known.publish)
     observers.subscribe(upkeep)
-    key = ProcessKey(core, carriage, remote, learns_early=settings.cluster.is_on and bool(settings.logins))
+    key = ProcessKey(core, carriage, remote, learns_early=settings.cluster.is_on and bool(settings.logins), former=former_key)
     accounts = ForeignAccounts(core, SessionAdmissions(core, logins, counts), logins, upkeep, known, carriage, key, waits, remote)
     views = SessionViews(core, logins, remote)
     return SessionParts(accounts, views, observers, SessionsLifecycle(core, logins, upkeep, thread), core, thread, upkeep, key)

@@ -21,6 +21,7 @@ from xmpp_rest.service.rooms.left_memberships import LeftMemberships
 from xmpp_rest.service.rooms.session_history import SessionHistory
 from xmpp_rest.service.sessions.contact_requests import ContactRequests
 from xmpp_rest.service.sessions.core import SessionCore
+from xmpp_rest.service.sessions.ends import TOO_MANY
 from xmpp_rest.service.sessions.inbound import SessionInbound
 from xmpp_rest.service.sessions.left_rows import left_in, row_of
 from xmpp_rest.service.sessions.listening.listeners import Listeners
@@ -169,7 +170,10 @@ class HandedOverSessions:
             except GatewayError:
                 self._core.table.give_up(domain)
                 raise
-            self._core.table.add(KeptSession(session, login, proof, left.keys, opened, proven, proven_at, now, used_at))
+            gone = self._core.table.add(KeptSession(session, login, proof, left.keys, opened, proven, proven_at, now, used_at))
+        self._inbound.broke(session)  # what is asked meanwhile is not answered if its server knows the session no more
+        for kept in gone:  # this process keeps fewer than the one before
+            kept.session.end(TOO_MANY, unavailable=True)
         return session
 
     def _has_come(self, account: JID, error: GatewayError | None) -> None:
