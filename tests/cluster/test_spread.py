@@ -22,6 +22,7 @@ from tests.live.callback import XML
 from tests.webservice import Answer, serving
 from xmpp_rest.gateway.exit_codes import CannotStart
 from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.rooms.values import Wish
 from xmpp_rest.threads.waits import Wait
 
@@ -198,6 +199,18 @@ def test_what_a_room_of_another_owner_has_taken_is_confirmed(spread: tuple[Machi
         headers=basic("juliet") | {"Prefer": "wait=10"},
     )  # fmt: skip
     assert "item-not-found" in refused.text or "not-acceptable" in refused.text, (refused.status_code, refused.text)
+
+
+def test_what_another_owner_sends_is_not_confirmed_before_it_is_handled(spread: tuple[Machine, Machine]) -> None:
+    """It is told there what becomes of it: this is refused."""
+    sender, to = parse_jid(f"robot@{CONFERENCE}"), parse_jid(f"nobody-here@{DOMAIN}")
+    for machine, name in zip(spread, ("far-1", "far-2"), strict=True):
+        said = make("message", child("body", "x"), from_=str(sender), to_=str(to), type_="chat", id_=name)
+        with as_request(machine):
+            assert machine.gateway.parts.sending.send(said, sender, to) is None
+            outcome = machine.gateway.parts.sending.outcome(sender, name)
+        assert outcome is not None
+        assert outcome.state == "accepted"
 
 
 def test_light_rooms_reach_the_accounts(spread: tuple[Machine, Machine], listen: Listen) -> None:

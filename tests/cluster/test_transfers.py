@@ -31,6 +31,7 @@ class Taker:
         self.refused: list[str] = []
         self.failing: dict[str, Exception] = {}
         self.raised: Exception | None = None
+        self.untold: Exception | None = None
         self.held: list[set[Way]] = []
 
     def take(self, passed: Sequence[TransferredStanza], held: set[Way]) -> list[Exception | None]:
@@ -43,8 +44,10 @@ class Taker:
         self.request_ids += [each.request_id for each, error in zip(passed, errors, strict=True) if error is None]
         return errors
 
-    def refuse(self, passed: TransferredStanza) -> None:
-        self.refused.append(passed.text)
+    def refuse(self, passed: TransferredStanza) -> Exception | None:
+        if self.untold is None:
+            self.refused.append(passed.text)
+        return self.untold
 
 
 class Crossing:
@@ -151,6 +154,22 @@ def test_a_stanza_that_cannot_be_handled_is_refused_in_the_end(crossing: Crossin
     assert (crossing.taker.taken, crossing.taker.refused) == (["<b/>"], [])
     crossing.incoming.turn()
     assert crossing.taker.refused == ["<a/>"]
+    assert crossing.database.transferred == []
+
+
+def test_it_stays_until_its_sender_can_be_told(crossing: Crossing) -> None:
+    crossing.pass_on("<a/>")
+    crossing.taker.failing["<a/>"], crossing.taker.untold = ValueError("no"), GatewayError("storage-failed")
+    for _ in range(ATTEMPTS + 2):
+        crossing.incoming.turn()
+    assert len(crossing.database.transferred) == 1
+    crossing.taker.untold = None
+    crossing.incoming.turn()
+    assert (crossing.taker.refused, crossing.database.transferred) == (["<a/>"], [])
+    crossing.pass_on("<b/>")
+    crossing.taker.failing["<b/>"], crossing.taker.untold = ValueError("no"), ValueError("it can never be told")
+    for _ in range(ATTEMPTS):
+        crossing.incoming.turn()
     assert crossing.database.transferred == []
 
 

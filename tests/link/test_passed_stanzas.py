@@ -17,11 +17,13 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.passed_stanzas import ASKS, PassedStanzas
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
+from xmpp_rest.link.stanza_names import head_in
+from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.held_back import HeldBack, Way
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.parse import parse_stored
-from xmpp_rest.protocol.stanza import child, make, result
+from xmpp_rest.protocol.stanza import child, make, refusal, result
 from xmpp_rest.threads.waits import Wait
 
 ACCOUNTS, ROOMS = "capulet.example", "conference.capulet.example"
@@ -65,6 +67,7 @@ class Owners:
         self.together: list[int] = []
         self.failing: Exception | None = None
         self.fails_once: dict[str, Exception] = {}  # by id
+        self.refuses = False
         self.routers[ACCOUNTS].subscribe(ACCOUNTS, self._hear)
         self.routers[ACCOUNTS].accept_together(self._together)
         self.routers[ROOMS].subscribe(ROOMS, self._answer)
@@ -86,6 +89,8 @@ class Owners:
         self.heard.append(stanza.get("id", ""))
 
     def _answer(self, stanza: Element, _sender: JID, _to: JID) -> Element | None:
+        if self.refuses:
+            return refusal(stanza, stanza_error("item-not-found"))
         return result(stanza, child("{urn:example}x")) if stanza.tag == "iq" else None
 
     def texts(self, own: str) -> list[Text]:
@@ -204,6 +209,52 @@ def test_who_asks_is_not_answered_while_something_fails(owners: Owners) -> None:
     assert taker.take(texts, set()) == [None, None]
     ((_, answer),) = owners.ways[ACCOUNTS].passed
     assert (answer.get("type"), answer.get("id")) == ("result", "h1")
+
+
+def test_what_is_refused_counts_as_failed_until_its_sender_can_be_told(owners: Owners) -> None:
+    """Or the answer behind it would say that it was accepted."""
+    accounts = owners.routers[ACCOUNTS]
+    accounts.send(make("message", child("body", "x"), from_=JULIET, to_="nobody@" + ROOMS, type_="groupchat", id_="m1"))
+    accounts.send(make("iq", child(ASKS), from_=ACCOUNTS, to_=ROOMS, type_="get", id_="h1"))
+    owners.refuses = True
+    taker, texts = PassedStanzas(owners.routers[ROOMS], Incidents()), owners.texts(ACCOUNTS)
+    owners.ways[ROOMS].error = GatewayError("storage-failed")
+    failed, behind = taker.take(texts, set())
+    assert isinstance(failed, GatewayError)
+    assert isinstance(behind, HeldBack)
+    owners.ways[ROOMS].error = None
+    assert taker.take(texts, set()) == [None, None]
+    assert [(each.get("type"), each.get("id")) for _, each in owners.ways[ROOMS].passed] == [("error", "m1"), ("result", "h1")]
+    owners.ways[ROOMS].error = GatewayError("storage-failed")
+    assert isinstance(taker.take(texts[1:], set())[0], GatewayError)  # so it is asked again, and not for nothing
+    assert isinstance(taker.refuse(texts[0]), GatewayError)
+
+
+def test_an_answer_that_all_is_handled_waits_behind_what_fails(owners: Owners) -> None:
+    owners.fails_once = {"1": StorageError("a moment")}
+    rooms = owners.routers[ROOMS]
+    rooms.send(make("message", from_=PARK, to_=JULIET, type_="error", id_="1"))
+    rooms.send(result(make("iq", from_=ACCOUNTS, to_=ROOMS, type_="get", id_="h1"), child(ASKS)))
+    taker, texts = PassedStanzas(owners.routers[ACCOUNTS], Incidents()), owners.texts(ROOMS)
+    assert isinstance(taker.take(texts, set())[1], HeldBack)
+    assert taker.take(texts, set()) == [None, None]
+
+
+def test_what_cannot_be_read_is_refused(owners: Owners) -> None:
+    stanza = make("message", child("body", "x"), from_=f"{JULIET}/a'b", to_=PARK, type_="groupchat", id_="<m&1>")
+    stanza.set("{http://www.w3.org/XML/1998/namespace}lang", "en")
+    whole = serialise(stanza)
+    assert head_in(whole) is not None
+    torn, held = whole.replace("</body>", ""), set[Way]()
+    taker = PassedStanzas(owners.routers[ROOMS], Incidents())
+    owners.ways[ROOMS].error = GatewayError("storage-failed")
+    assert isinstance(taker.take([Text(torn)], held)[0], GatewayError)
+    assert held == {(PARK, JULIET)[::-1]}
+    owners.ways[ROOMS].error = None
+    assert taker.take([Text(torn), Text("<message")], set()) == [None, None]
+    ((domain, error),) = owners.ways[ROOMS].passed
+    told = (error.get("type"), error.get("to"), error.get("from"), error.get("id"))
+    assert (domain, *told) == (ACCOUNTS, "error", f"{JULIET}/a'b", PARK, "<m&1>")
 
 
 def test_what_fails_as_a_whole_does_not_repeat_what_was_handled_before(owners: Owners) -> None:

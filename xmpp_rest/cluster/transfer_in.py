@@ -49,8 +49,8 @@ class PassedTaker(Protocol):
         """
         ...
 
-    def refuse(self, passed: TransferredStanza) -> None:
-        """It cannot be handled: tell its sender, if an error is due. Raises nothing."""
+    def refuse(self, passed: TransferredStanza) -> Exception | None:
+        """It cannot be handled: tell its sender, if an error is due; why that is not possible now."""
         ...
 
 
@@ -176,11 +176,14 @@ class IncomingTransfers:
         self._shared().journal("", self._owned).commit(JournalChange())
 
     def _count(self, row: TransferRow, passed: TransferredStanza, error: Exception) -> None:
-        """One more attempt has failed; the last one is the end of it."""
+        """One more attempt has failed; the last one is the end of it, once its sender is told: until then it counts as accepted there."""
         self._failed[row.seq] += 1
-        if self._failed[row.seq] == ATTEMPTS:
-            self._incidents.report(log, "transfer-failed", "a stanza that was passed on to %s cannot be handled: %r", self._hosted, error)
-            self._taker.refuse(passed)
+        if self._failed[row.seq] < ATTEMPTS:
+            return
+        self._incidents.report(log, "transfer-failed", "a stanza that was passed on to %s cannot be handled: %r", self._hosted, error)
+        if isinstance(self._taker.refuse(passed), GatewayError | StorageError):  # such as storage-failed
+            self._failed[row.seq] -= 1
+        else:
             self._is_done(row)
 
 

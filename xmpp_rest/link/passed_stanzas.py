@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from enum import Enum
 from itertools import groupby
+from operator import itemgetter
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
@@ -15,16 +16,16 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import FAILED
 from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.link.router import Router
-from xmpp_rest.link.router_ports import Sent
+from xmpp_rest.link.stanza_names import head_in
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.held_back import HeldBack, Way, way_of
 from xmpp_rest.protocol.parse import parse_all_stored
-from xmpp_rest.protocol.stanza import is_request, refusal, result
+from xmpp_rest.protocol.stanza import child, is_request, refusal, result
 
 log = logging.getLogger("xmpp_rest.link")
 
 ASKS = "{urn:xmpp-rest:passed}handled"
-"""In an iq that an owner passes on behind others: it is answered once these are handled."""
+"""In an iq that an owner passes on behind others, and in its answer: it is answered once these are handled."""
 
 
 class PassedHandling(Enum):
@@ -32,8 +33,12 @@ class PassedHandling(Enum):
 
     KEPT = "kept"
     """An archive may keep it: those next to each other share a commit, and stay in order with all others."""
-    ANSWERED = "answered"
+    ASKS = "asks"
     """It asks whether what was passed on before it has been handled."""
+    TELLS = "tells"
+    """It tells that: so it is taken once all that came before it is."""
+    UNREAD = "unread"
+    """It cannot be parsed, and never will be."""
     AT_ONCE = "at once"
 
 
@@ -55,47 +60,76 @@ class PassedStanzas:
         """Handle these in order, and answer them; the exception of each that was not accepted, and may be later.
 
         `held`: the ways on which something before these has failed: what follows there is HeldBack. Those that fail here are added.
+        What is refused has failed as well until its sender is told, or would count as accepted.
         """
         parsed = parse_all_stored([each.text for each in passed])
-        stanzas = [each for each in parsed if not isinstance(each, BadXML)]
-        for bad in parsed:
-            if isinstance(bad, BadXML):
-                self._incidents.report(log, "transfer-unread", "a stanza that was passed on cannot be read: %s", bad)
-        results = iter([each for how, run in groupby(stanzas, _how) for each in self._handled(how, list(run), held)])
-        outcomes = [None if isinstance(each, BadXML) else next(results) for each in parsed]
-        for outcome in outcomes:
-            if isinstance(outcome, Element):
-                self._answer(outcome)
-        return [outcome if isinstance(outcome, Exception) else None for outcome in outcomes]
+        read = [(_how(stanza), stanza, each.text) for stanza, each in zip(parsed, passed, strict=True)]
+        outcomes: list[Exception | None] = []
+        for how, run in groupby(read, itemgetter(0)):
+            of_one_kind = [*run]
+            if how is PassedHandling.UNREAD:
+                outcomes += [self._unread(text, held) for _, _, text in of_one_kind]
+            else:
+                outcomes += self._handled(how, [stanza for _, stanza, _ in of_one_kind if isinstance(stanza, Element)], held)
+        return outcomes
 
-    def _handled(self, how: PassedHandling, stanzas: Sequence[Element], held: set[Way]) -> list[Sent]:
-        """The answer or exception of each. Raises nothing: those before these have been handled, and are not to be again."""
-        if how is PassedHandling.ANSWERED:  # that all before it is handled, which holds once nothing fails
-            return [HeldBack() if held else result(stanza) for stanza in stanzas]
+    def _handled(self, how: PassedHandling, stanzas: Sequence[Element], held: set[Way]) -> list[Exception | None]:
+        """The exception of each. Raises nothing: those before these have been handled, and are not to be again."""
+        if how is PassedHandling.ASKS:  # that all before it is handled, which holds once nothing fails
+            return [HeldBack() if held else self._told(stanza, result(stanza, child(ASKS)), held) for stanza in stanzas]
+        if how is PassedHandling.TELLS and held:
+            return [HeldBack() for _ in stanzas]
         try:
-            return self._router.receive_together(stanzas, held)
+            received = self._router.receive_together(stanzas, held)
         except Exception as e:
             held.update(map(way_of, stanzas))
             return [e] * len(stanzas)
+        return [
+            self._told(stanza, each, held) if isinstance(each, Element) else each for stanza, each in zip(stanzas, received, strict=True)
+        ]
 
-    def refuse(self, passed: HasText) -> None:
-        """Tell the sender that this was not accepted, if an error is due."""
-        for stanza in parse_all_stored([passed.text]):
-            if isinstance(stanza, BadXML):
-                return
-            sender, to = jid_or_none(stanza.get("from")), jid_or_none(stanza.get("to"))
-            if sender is not None and to is not None and self._router.is_error_due(stanza, sender, to):
-                self._answer(refusal(stanza, FAILED))
+    def _told(self, stanza: Element, answer: Element, held: set[Way]) -> Exception | None:
+        """Answer a stanza; why it is to be handled again, as nobody would know that it was refused. What was asked is asked again."""
+        error = self._answer(answer)
+        if error is None or (answer.get("type") != "error" and stanza.find(ASKS) is None):
+            return None
+        held.add(way_of(stanza))
+        return error
 
-    def _answer(self, answer: Element) -> None:
+    def _unread(self, text: str, held: set[Way]) -> Exception | None:
+        """As `_handled`, of what cannot be read."""
+        self._incidents.report(log, "transfer-unread", "a stanza that was passed on cannot be read, and is refused")
+        stanza = head_in(text)
+        error = self._refuse(stanza) if stanza is not None else None
+        if stanza is not None and error is not None:
+            held.add(way_of(stanza))
+        return error
+
+    def refuse(self, passed: HasText) -> Exception | None:
+        """Tell the sender that this was not accepted, if an error is due; why that is not possible."""
+        stanza = head_in(passed.text)
+        return self._refuse(stanza) if stanza is not None else None
+
+    def _refuse(self, stanza: Element) -> Exception | None:
+        sender, to = jid_or_none(stanza.get("from")), jid_or_none(stanza.get("to"))
+        due = sender is not None and to is not None and self._router.is_error_due(stanza, sender, to)
+        return self._answer(refusal(stanza, FAILED)) if due else None
+
+    def _answer(self, answer: Element) -> Exception | None:
+        """Send it; why that is not possible."""
         try:
             self._router.send(answer)
-        except Exception as e:  # the outbox is full, say
+        except Exception as e:
             self._incidents.report(log, "transfer-unanswered", "%s is not answered: %r", answer.get("to"), e)
+            return e
+        return None
 
 
-def _how(stanza: Element) -> PassedHandling:
+def _how(stanza: Element | BadXML) -> PassedHandling:
+    if isinstance(stanza, BadXML):
+        return PassedHandling.UNREAD
     if stanza.tag == "message" and stanza.get("type", "normal") in ("normal", "chat"):
         return PassedHandling.KEPT
-    asks = stanza.tag == "iq" and stanza.find(ASKS) is not None and is_request(stanza)
-    return PassedHandling.ANSWERED if asks else PassedHandling.AT_ONCE
+    if stanza.tag == "iq" and stanza.find(ASKS) is not None:
+        return PassedHandling.ASKS if is_request(stanza) else PassedHandling.TELLS
+    return PassedHandling.AT_ONCE

@@ -12,8 +12,9 @@ from tests.link.attached import until
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import Router
 from xmpp_rest.metrics.counts import Counts
+from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.stanza import result
+from xmpp_rest.protocol.stanza import refusal, result
 from xmpp_rest.service.messages import passed_outcomes
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.messages.passed_outcomes import PassedOutcomes
@@ -39,6 +40,10 @@ class Asked:
         iq, reply = self.waiting.pop(0)
         reply(outcome if outcome is not None else (result(iq), []))
 
+    def refuse(self) -> None:
+        iq, reply = self.waiting.pop(0)
+        reply((refusal(iq, stanza_error("internal-server-error")), []))
+
 
 def states(outcomes: Outcomes, *identifiers: str) -> list[str]:
     return [found.state if (found := outcomes.get(JULIET, each)) is not None else "" for each in identifiers]
@@ -54,6 +59,8 @@ def test_a_question_that_was_not_answered_is_asked_again_by_itself(monkeypatch: 
     passed.passed(ROOMS, JULIET, "m2")
     assert len(asked.waiting) == 1  # one at a time
     asked.answer(GatewayError("iq-timeout"))
+    until(lambda: len(asked.waiting) == 1)
+    asked.refuse()  # what was asked could not be handled
     assert states(outcomes, "m1", "m2") == ["accepted", "accepted"]
     until(lambda: len(asked.waiting) == 1)
     asked.answer()

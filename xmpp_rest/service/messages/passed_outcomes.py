@@ -58,8 +58,11 @@ class PassedOutcomes:
             self._answered(domain, senders, e)
 
     def _answered(self, domain: str, senders: list[Sender], answer: Any) -> None:
-        """`answer`: what `Router.ask` returns, or its exception: then it is asked again, and that answer tells of these too."""
-        has_failed = isinstance(answer, Exception)
+        """`answer`: what `Router.ask` returns, or its exception.
+
+        Where that is not a result, it is asked again, and the next answer tells of these too.
+        """
+        has_failed = isinstance(answer, Exception) or answer[0].get("type") != "result"
         for sender, identifier in () if has_failed else senders:
             self._outcomes.processed(sender, identifier)
         if has_failed:

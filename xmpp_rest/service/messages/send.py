@@ -144,8 +144,12 @@ class Sending:
         except Exception:
             self._outcomes.forget(begun)
             raise
-        if refusal is not None or self._router.is_own(to.domain):
+        if refusal is not None:
             self._outcomes.processed(sender, identifier, refusal)
+        elif sender.domain in self._router.beyond.domains:
+            pass  # another owner has it, and is told what becomes of it
+        elif self._router.is_own(to.domain):
+            self._outcomes.processed(sender, identifier)
         elif to.domain in self._router.domains:
             self._passed.passed(to.domain, sender, identifier)
         return refusal
