@@ -263,11 +263,10 @@ def test_nothing_is_passed_on_before_the_beginning() -> None:
         Crossing().pass_on("<a/>")
 
 
-def test_what_is_worth_nothing_later_needs_an_owner(crossing: Crossing) -> None:
-    crossing.out.require_owner(ROOMS)
+def test_whether_a_domain_is_owned_is_told_at_once(crossing: Crossing) -> None:
+    assert crossing.out.is_owned(ROOMS)
     crossing.rooms_are_owned = False
-    with pytest.raises(GatewayError, match=f"Nobody owns {ROOMS} now"):
-        crossing.out.require_owner(ROOMS)
+    assert not crossing.out.is_owned(ROOMS)
 
 
 class DoubtfulRows(JournalRows):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
@@ -14,10 +16,12 @@ from tests.link.attached import until
 from tests.processes.memory import alone
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.link import awaited_owners
 from xmpp_rest.link.passed_stanzas import ASKS, PassedStanzas
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
 from xmpp_rest.link.stanza_names import head_in
+from xmpp_rest.processes.remote import THREADS, Remote
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.held_back import HeldBack, Way
@@ -40,8 +44,8 @@ class Kept:
     def __init__(self) -> None:
         self.passed: list[tuple[str, Element]] = []
         self.error: GatewayError | None = None
-        self.is_owned = True
-        self.calls = 0
+        self.has_owner = True
+        self.calls = self.looks = 0
 
     def pass_on(self, domain: str, texts: Sequence[str], request_ids: Sequence[str]) -> None:
         self.calls += 1
@@ -50,9 +54,9 @@ class Kept:
             raise self.error
         self.passed += [(domain, parse_stored(text)) for text in texts]
 
-    def require_owner(self, domain: str) -> None:
-        if not self.is_owned:
-            raise GatewayError("link-down", f"Nobody owns {domain} now")
+    def is_owned(self, domain: str) -> bool:
+        self.looks += 1
+        return self.has_owner
 
 
 class Owners:
@@ -60,6 +64,7 @@ class Owners:
 
     def __init__(self) -> None:
         self.ways = {ACCOUNTS: Kept(), ROOMS: Kept()}
+        self.remotes: dict[str, Remote] = {}
         self.routers = {own: self.router(own) for own in (ACCOUNTS, ROOMS)}
         for router in self.routers.values():
             router.beyond.are(self.routers)
@@ -74,7 +79,8 @@ class Owners:
 
     def router(self, own: str) -> Router:
         domains = frozenset((ACCOUNTS, ROOMS))
-        return Router(domains, Pending(8), alone(), None, frozenset((ROOMS,)), (), Incidents(), frozenset((own,)), self.ways[own])
+        remote = self.remotes[own] = alone()
+        return Router(domains, Pending(100), remote, None, frozenset((ROOMS,)), (), Incidents(), frozenset((own,)), self.ways[own])
 
     @contextmanager
     def _together(self, stanzas: Sequence[Element]) -> Iterator[dict[int, Exception]]:
@@ -136,13 +142,47 @@ def test_an_iq_is_answered_by_the_other_owner(owners: Owners) -> None:
     assert (answer.get("type"), answer.get("from"), collected) == ("result", PARK, [])  # type: ignore[has-type]
 
 
-def test_an_iq_needs_an_owner_and_a_message_does_not(owners: Owners) -> None:
-    owners.ways[ACCOUNTS].is_owned = False
+def test_an_iq_needs_an_owner_and_a_message_does_not(owners: Owners, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(awaited_owners, "ROLE_TIMEOUT", 0.2)
+    owners.ways[ACCOUNTS].has_owner = False
     accounts = owners.routers[ACCOUNTS]
-    with pytest.raises(GatewayError, match="Nobody owns"):
+    with pytest.raises(GatewayError, match=f"Nobody owns {ROOMS} now"):
         accounts.ask(make("iq", child("{urn:example}q"), from_=JULIET, to_=PARK, type_="get", id_="q1"), Wait(20))
     assert accounts.send(make("message", from_=JULIET, to_=PARK, type_="groupchat", id_="m1")) is None
     assert len(owners.ways[ACCOUNTS].passed) == 1
+
+
+def question(identifier: str) -> Element:
+    return make("iq", child("{urn:example}q"), from_=JULIET, to_=PARK, type_="get", id_=identifier)
+
+
+def test_iqs_that_wait_for_an_owner_hold_up_no_deferred_call(owners: Owners) -> None:
+    """More of them than there are threads; all are sent once there is an owner, but for those that nobody waits for any more."""
+    owners.ways[ACCOUNTS].has_owner = False
+    accounts, answers = owners.routers[ACCOUNTS], list[object]()
+    ends = [accounts.begin_ask(answers.append, question(f"q{n}"), Wait(60)) for n in range(THREADS + 8)]
+    accounts.begin_ask(answers.append, question("short"), Wait(0.1))
+    done = threading.Event()
+    owners.remotes[ACCOUNTS].pool.submit(done.set)
+    assert done.wait(5)
+    ends[0]()  # its client has gone
+    until(lambda: len(answers) == 2)
+    assert owners.ways[ACCOUNTS].passed == []
+    owners.ways[ACCOUNTS].has_owner = True
+    until(lambda: len(owners.ways[ACCOUNTS].passed) == THREADS + 7)
+    assert {stanza.get("id") for _, stanza in owners.ways[ACCOUNTS].passed} == {f"q{n}" for n in range(1, THREADS + 8)}
+
+
+def test_an_iq_waits_for_an_owner_in_its_own_thread_as_well(owners: Owners) -> None:
+    owners.ways[ACCOUNTS].has_owner = False
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(owners.routers[ACCOUNTS].ask, question("q1"), Wait(20))
+        until(lambda: owners.ways[ACCOUNTS].looks > 1)
+        owners.ways[ACCOUNTS].has_owner = True
+        until(lambda: bool(owners.ways[ACCOUNTS].passed))
+        owners.carry(ACCOUNTS)
+        owners.carry(ROOMS)
+        assert asked.result(20)[0].get("type") == "result"
 
 
 def test_who_asks_whether_all_was_handled_is_answered_behind_it(owners: Owners) -> None:

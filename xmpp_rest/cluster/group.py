@@ -132,6 +132,10 @@ class ClusterGroup:
     def wait_for_speaker(self) -> bool:
         return self._local.wait_for_speaker()
 
+    def has_leader(self) -> bool:
+        """As `wait_for_leader`, without waiting."""
+        return self._relay.settled.is_set() or self._has_leader(0.0)
+
     def wait_for_leader(self) -> bool:
         return self._relay.settled.is_set() or self._wait_for_leader(self._deadline())
 

@@ -49,7 +49,7 @@ class PassedOnRows(JournalRows):
 class Destination(NamedTuple):
     """The owner of other hosted domains: `hosted` is the one that names them, `shared` what the nodes share for these.
 
-    `has_owner` waits for there to be one (bounded).
+    `has_owner`: whether there is one now; it does not wait.
     """
 
     hosted: str
@@ -105,10 +105,9 @@ class OutgoingTransfers:
         self._acks.add(journal)
         return journal
 
-    def require_owner(self, domain: str) -> None:
-        """Raise GatewayError, link-down, where nobody owns the domain; waits for a change of owner (bounded)."""
-        if not self._others[domain].has_owner():
-            raise GatewayError("link-down", f"Nobody owns {domain} now; try again later")
+    def is_owned(self, domain: str) -> bool:
+        """Whether the domain has an owner now; does not wait."""
+        return self._others[domain].has_owner()
 
     def pass_on(self, domain: str, texts: Sequence[str], request_ids: Sequence[str]) -> None:
         """Pass stanzas on to the owner of this domain, in order; they are kept when this returns. All or none.

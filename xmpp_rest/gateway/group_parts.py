@@ -30,6 +30,8 @@ class ClusterParts(NamedTuple):
     """What this node tells the others of itself."""
     require_fit: Callable[[], None]
     """Raises CannotStart where a node that lives says that this one must not serve; StorageError."""
+    has_owner: Callable[[], bool]
+    """Whether its domains have an owner now; does not wait."""
     close: Callable[[], None]
     """Closes what was opened, after all else has ended."""
     bell: threading.Event

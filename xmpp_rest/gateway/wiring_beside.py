@@ -75,7 +75,7 @@ def _cluster(joined: GroupParts) -> ClusterParts:
 
 
 def _destination(owner: str, joined: GroupParts) -> Destination:
-    return Destination(owner, _cluster(joined).shared, joined.group.wait_for_leader)
+    return Destination(owner, _cluster(joined).shared, _cluster(joined).has_owner)
 
 
 def _outgoing(settings: Settings, owner: str, cluster: ClusterParts, at: Mapping[str, Destination]) -> OutgoingTransfers:

@@ -70,7 +70,7 @@ def _joined(
     )  # fmt: skip
     keeper.on_loss(on_loss)
     group = ClusterGroup(place, domain, shared, keeper, cluster.lease, incidents, counts.called_owner, bell=bell)
-    parts = ClusterParts(keeper, shared, info, partial(_require_fit, keeper, shared, cluster.lease), shared.close, bell)
+    parts = ClusterParts(keeper, shared, info, partial(_require_fit, keeper, shared, cluster.lease), group.has_leader, shared.close, bell)
     return GroupParts(group, keeper.may_write, parts)
 
 

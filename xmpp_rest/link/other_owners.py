@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.pending import WaitingIq
 from xmpp_rest.link.router_ports import Crossing
 from xmpp_rest.link.spoken import Spoken
 from xmpp_rest.processes.group import End, Reply
@@ -16,7 +17,11 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.request_notes import current_id
 from xmpp_rest.threads.pool import CompletingPool
+from xmpp_rest.threads.timers import Timers
 from xmpp_rest.threads.waits import Wait
+
+if TYPE_CHECKING:
+    from xmpp_rest.link.awaited_owners import AwaitedOwners
 
 log = logging.getLogger("xmpp_rest.link")
 
@@ -31,12 +36,15 @@ class PeerRouter(Protocol):
 class OtherOwners:
     """None of them, where one owner has all domains."""
 
-    def __init__(self, domains: frozenset[str], crossing: Crossing | None, spoken: Spoken, pool: CompletingPool) -> None:
+    def __init__(
+        self, domains: frozenset[str], crossing: Crossing | None, spoken: Spoken, pool: CompletingPool, timers: Timers
+    ) -> None:
         """`domains`: theirs; `crossing`: the way to them, if there are any; `spoken` is told what is passed on."""
         self.domains = domains
         self._crossing = crossing
         self._spoken = spoken
         self._pool = pool
+        self._awaited = _awaited(crossing, timers) if crossing is not None else None
         self._routers: Mapping[str, PeerRouter] = {}
 
     def are(self, routers: Mapping[str, PeerRouter]) -> None:
@@ -75,16 +83,26 @@ class OtherOwners:
             return e
         return None
 
-    def require_owner(self, iq: Element) -> None:
-        """Raise GatewayError, link-down, if this is for a domain of theirs that nobody owns now; waits for a change of owner (bounded)."""
-        domain = parse_jid(iq.get("to", "")).domain if self.domains and "to" in iq.attrib else ""
-        if domain in self.domains and self._crossing is not None:
-            self._crossing.require_owner(domain)
+    def await_owner(self, iq: Element, waiter: WaitingIq, wait: Wait, send: Callable[[], None]) -> bool:
+        """Whether this is for a domain of theirs that nobody owns now: then `send` is called once that is over, or `waiter` fails."""
+        if self._crossing is None or self._awaited is None or "to" not in iq.attrib:
+            return False
+        domain = parse_jid(iq.attrib["to"]).domain
+        if domain not in self.domains or self._crossing.is_owned(domain):
+            return False
+        self._awaited.add(domain, waiter, wait.seconds, send)
+        return True
 
     def begin_ask(self, domain: str, reply: Reply, iq: Element, wait: Wait) -> End:
         """As `Router.begin_ask`, of an iq that is from there."""
         self._pool.submit(partial(_ask, self._routers[domain], reply, iq, wait))
         return _nothing
+
+
+def _awaited(crossing: Crossing, timers: Timers) -> AwaitedOwners:
+    from xmpp_rest.link.awaited_owners import AwaitedOwners  # not loaded where one owner has all domains
+
+    return AwaitedOwners(crossing.is_owned, timers)
 
 
 def _ask(router: PeerRouter, reply: Reply, iq: Element, wait: Wait) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from enum import Enum
+from functools import partial
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -71,7 +72,7 @@ class Router:
         self._own = domains if own is None else own
         self.occupancy = Occupancy(hosted=domains)
         self.spoken = Spoken()
-        self.beyond = OtherOwners(domains - self._own, crossing, self.spoken, remote.pool)
+        self.beyond = OtherOwners(domains - self._own, crossing, self.spoken, remote.pool, remote.timers)
         """Where hosted domains are led by others."""
         self.afterwards = Afterwards()  # what may answer a stanza waits until its sender's archive has it
         self._rooms = rooms
@@ -336,16 +337,6 @@ class Router:
             timers.cancel(timer)
             reply(outcome if isinstance(outcome, Exception) else (outcome, waiter.collected))
 
-        def send() -> None:
-            try:
-                self.beyond.require_owner(iq)
-                answer = self.send(iq)
-            except Exception as e:  # the caller's to raise
-                waiter.resolve(e)
-            else:
-                if answer is not None:
-                    waiter.resolve(answer)
-
         if (domain := self.beyond.sender(iq)) is not None:
             return self.beyond.begin_ask(domain, reply, iq, wait)
         timers = self._remote.timers
@@ -354,8 +345,12 @@ class Router:
         timer = Timer(waiter.time_out)
         timers.set(timer, wait.seconds)
         sender, to = parse_jid(iq.get("from", "")), jid_or_none(iq.get("to"))
-        if sender.domain in self.domains and (to is None or to.domain in self.domains):
-            self._remote.pool.submit(send)
+        send = partial(self._send_for, waiter, iq)
+        send_elsewhere = partial(self._remote.pool.submit, send)
+        if self.beyond.await_owner(iq, waiter, wait, send_elsewhere):
+            pass
+        elif sender.domain in self.domains and (to is None or to.domain in self.domains):
+            send_elsewhere()
         else:
             send()
         return lambda: waiter.resolve(GatewayError("client-gone"))
@@ -371,11 +366,22 @@ class Router:
         iq = self._asked(iq)
         waiter = self._expect(iq)
         try:
-            self.beyond.require_owner(iq)
+            send = partial(self._send_for, waiter, iq)
+            if self.beyond.await_owner(iq, waiter, wait, partial(self._remote.pool.submit, send)):
+                return waiter.wait(wait), waiter.collected
             answer = self.send(iq)
             return answer if answer is not None else waiter.wait(wait), waiter.collected
         finally:
             self._pending.forget(waiter)
+
+    def _send_for(self, waiter: WaitingIq, iq: Element) -> None:
+        try:
+            answer = self.send(iq)
+        except Exception as e:  # the caller's to raise
+            waiter.resolve(e)
+        else:
+            if answer is not None:
+                waiter.resolve(answer)
 
     def _asked(self, iq: Element) -> Element:
         """The iq from whom it is to be from."""

@@ -53,8 +53,8 @@ class Crossing(Protocol):
     def pass_on(self, domain: str, texts: Sequence[str], request_ids: Sequence[str]) -> None:
         """Keep these, in order, for the owner of this domain. All or none. Raises GatewayError: storage-failed, link-down."""
 
-    def require_owner(self, domain: str) -> None:
-        """Raise GatewayError, link-down, where nobody owns the domain; waits for a change of owner (bounded)."""
+    def is_owned(self, domain: str) -> bool:
+        """Whether the domain has an owner now; does not wait."""
 
 
 def who_asks(sender: JID, _to: JID) -> JID:
