@@ -15,6 +15,7 @@ from xml.etree.ElementTree import Element
 import pytest
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from drivers import StorageError
 from tests.cluster.conftest import CONFERENCE, AddMachine, Machine
 from tests.cluster.test_spread import move, owners
 from tests.conftest import DOMAIN
@@ -25,12 +26,15 @@ from tests.live.foreign_reader import ForeignReader
 from tests.raising import raising
 from tests.service.sessions.fake_archive import BEGAN, FakeArchive
 from tests.service.sessions.fake_roster import FakeRoster
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.left_list import LeftList
 from xmpp_rest.gateway.session_handover import STORE
 from xmpp_rest.link.c2s.session import ClientSession
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import STANZA_ID
 from xmpp_rest.protocol.stanza import child, copied, make
+from xmpp_rest.service.rooms.left_memberships import LeftMemberships
+from xmpp_rest.service.sessions.login_queue import LoginJob
 from xmpp_rest.service.sessions.own_presence import OwnPresences
 from xmpp_rest.service.sessions.process_key import ProcessKey
 
@@ -287,12 +291,106 @@ def test_one_that_cannot_be_handed_over_costs_no_other(nodes: Nodes, monkeypatch
     assert nodes.session(1, "benvolio")["presence"] == "own"
 
 
-def test_what_is_not_understood_besides_costs_no_session(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("asks", [True, False], ids=["the server knows that it has come", "the server repeats it"])
+def test_what_has_come_and_is_not_handled_is_handled_by_the_next_owner(nodes: Nodes, monkeypatch: pytest.MonkeyPatch, asks: bool) -> None:
     show(nodes.apps[1])
+    first, second = (machine.gateway.parts.foreign.contacts._requests for machine in nodes.machines)  # type: ignore[attr-defined]
+    senders = [JID(user, MONTAGUE, "") for user in ("benvolio", "mercutio", "abram")]
+    may_go = threading.Event()
+
+    def block(*_: object) -> None:
+        may_go.wait(60)
+
+    monkeypatch.setattr(first, "received", block)
+    for number, sender in enumerate(senders):
+        nodes.server.send("romeo", make("presence", from_=str(sender), type_="subscribe"))
+        if asks and number == 1:
+            nodes.server.call(lambda: nodes.server.session("romeo").send_raw("<r xmlns='urn:xmpp:sm:3'/>"))
+            until(lambda: nodes.server.session("romeo").unacknowledged == 0)
+    try:
+        nodes.change()
+        nodes.server.until(lambda: nodes.server.resumes == 1)
+        until(lambda: second.of(ROMEO) == senders)
+    finally:
+        may_go.set()
+
+
+def test_where_nothing_can_be_written_down_sessions_end_politely(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else their servers would keep them for minutes, and what they look like to others."""
+    show(nodes.apps[1])
+    with monkeypatch.context() as patch:
+        patch.setattr(LeftList, "leave", raising(StorageError("away")))
+        nodes.change()
+    nodes.server.until(lambda: not nodes.server.sessions)
+    [ended] = nodes.server.ended
+    assert ended.received[-1].get("type") == "unavailable"
+    nodes.session(1)
+    assert nodes.server.logins == ["romeo", "romeo"]
+
+
+@pytest.mark.parametrize("heeds", [True, False])
+def test_no_session_is_handed_over_while_this_process_may_still_resume_it(nodes: Nodes, monkeypatch: pytest.MonkeyPatch, heeds: bool) -> None:
+    """That would take it from the next owner."""
+    monkeypatch.setattr("xmpp_rest.service.sessions.handed_over.CALLED_OFF_WITHIN", 60.0 if heeds else 0.1)
+    for user in ("romeo", "benvolio"):
+        show(nodes.apps[1], user)
+    happened: list[str] = []
+    leave = LeftList.leave
+
+    def leave_and_note(self: LeftList, rows: list[Any]) -> None:
+        happened.append(f"left {len(rows)}")
+        leave(self, rows)
+
+    monkeypatch.setattr(LeftList, "leave", leave_and_note)
+    queue, may_go = nodes.machines[0].gateway.parts.foreign_accounts._core.queue, threading.Event()
+
+    def log_in() -> None:
+        happened.append("begun")
+        if heeds:
+            until(lambda: queue.stopped)
+            may_go.wait(0.3)
+        else:
+            may_go.wait(60)
+        happened.append("called off")
+
+    queue.put(LoginJob(ROMEO, lambda: True, log_in, lambda _: None))
+    until(lambda: happened == ["begun"])
+    nodes.change()
+    nodes.server.until(lambda: nodes.server.resumes == (2 if heeds else 1))
+    may_go.set()
+    if heeds:
+        assert happened[:3] == ["begun", "called off", "left 2"]
+    else:
+        assert happened[:2] == ["begun", "left 1"]
+        nodes.server.until(lambda: [session.jid.local for session in nodes.server.ended] == ["romeo"])
+
+
+def test_one_in_which_as_much_waits_as_may_gets_its_connection(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    show(nodes.apps[1])
+    asked: list[JID] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(ClientSession, "confirm", raising(GatewayError("outbox-share")))
+        patch.setattr(LeftMemberships, "go_on", lambda _, account: asked.append(account))
+        nodes.change()
+        until(lambda: nodes.server.resumes == 1)
+        until(lambda: asked == [ROMEO])
+    assert nodes.session(1)["presence"] == "own"
+
+
+def test_what_is_not_understood_besides_costs_no_session(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    show(nodes.apps[1])
+    first, second = (machine.gateway.parts.foreign.contacts._requests for machine in nodes.machines)  # type: ignore[attr-defined]
+    nodes.server.send("romeo", make("presence", from_=f"benvolio@{MONTAGUE}", type_="subscribe"))
+    until(lambda: first.of(ROMEO))
     before = nodes.session(1)["jid"]
     monkeypatch.setattr("xmpp_rest.service.sessions.own_presence.OwnPresences.restore", raising(KeyError("x")))
     nodes.change()
     nodes.server.until(lambda: nodes.server.resumes == 1)
+    assert f"the session of {ROMEO} goes on without all that was known of it" in caplog.text
+    assert "has ended" not in caplog.text
+    assert second.of(ROMEO), "the rest is there"
     assert nodes.session(1)["jid"] == before
     assert nodes.apps[1].ask("POST", "/rest", json={"to": f"benvolio@{MONTAGUE}", "body": "Good morrow"}).status_code in (200, 202)
 

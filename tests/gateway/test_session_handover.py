@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,8 +26,9 @@ class FakeSessions:
         self._rows = list(rows)
         self.restored: list[Any] = []
 
-    def leave(self) -> list[Any]:
-        return self._rows
+    def leave(self, keep: Callable[[list[Any]], None]) -> None:
+        if self._rows:
+            keep(self._rows)
 
     def restore(self, row: Any) -> None:
         if row == {"session": "mercutio"}:

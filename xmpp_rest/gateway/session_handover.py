@@ -41,12 +41,14 @@ class SessionHandover:
     def leave(self) -> None:
         """Leave the sessions in use, and write down what the next owner needs."""
         try:
-            rows = self._sessions.leave()
-            if rows:
-                seal = self._seal(self._core.key)
-                self._kept.leave([{"sealed": seal.close(json.dumps(row), PURPOSE)} for row in rows])
+            self._sessions.leave(self._keep)
         except Exception as e:  # what ends after this ends all the same
             self._incidents.report(log, "sessions-left", "sessions are not handed over: %s", e, trace=not isinstance(e, StorageError))
+
+    def _keep(self, rows: list[dict[str, Any]]) -> None:
+        """Raises StorageError."""
+        seal = self._seal(self._core.key)
+        self._kept.leave([{"sealed": seal.close(json.dumps(row), PURPOSE)} for row in rows])
 
     def take(self) -> None:
         """Go on with the sessions that the owner before has left, if that was just now."""

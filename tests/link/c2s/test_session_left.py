@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -9,11 +10,12 @@ import pytest
 from tests.link.attached import until
 from tests.link.c2s.fake_server import FakeServer
 from tests.link.c2s.kept import JULIET, SECONDS, Confirmed, Kept, message, outcomes, sent
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.c2s import acknowledgements, resuming
 from xmpp_rest.link.c2s.failures import LoginFailed
 from xmpp_rest.link.c2s.left_session import LeftSession
 from xmpp_rest.link.c2s.session import ClientSession
-from xmpp_rest.protocol.namespaces import PING
+from xmpp_rest.protocol.namespaces import PING, STREAM_MANAGEMENT
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.threads.future import OneShot
 
@@ -34,10 +36,17 @@ def other(fake: FakeServer) -> Iterator[Kept]:
     kept.close()
 
 
-def left_by(session: ClientSession) -> LeftSession | None:
+def standing(session: ClientSession) -> LeftSession | None:
+    """What it leaves; `let_go` is to be called."""
     got: OneShot[list[LeftSession | None]] = OneShot()
     session.leave(lambda left: got.give([left]))
     [left] = got.wait(SECONDS) or pytest.fail("nothing was left")
+    return left
+
+
+def left_by(session: ClientSession, reason: str = "") -> LeftSession | None:
+    left = standing(session)
+    session.let_go(reason)
     return left
 
 
@@ -164,7 +173,73 @@ def test_one_that_ends_is_not_left(kept: Kept) -> None:
     kept.events.until_told("logout")
 
 
-def test_a_bounded_number_of_stanzas_goes_on(kept: Kept, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_read_or_written_until_it_is_let_go(kept: Kept, other: Kept, fake: FakeServer) -> None:
+    first = kept.open()
+    assert Confirmed(first).outcome() == ""
+    with fake.frozen():
+        first.write(message("m1"))
+        left = standing(first)
+        assert left is not None
+        with pytest.raises(GatewayError, match="session-lost"):
+            first.write(message("m2"))
+        fake.send("juliet", message("i1", to=None))
+        served = threading.Event()
+        first.hold(False)  # it would be served now
+        kept.thread.call(lambda: kept.thread.after(0.2, served.set))
+        assert served.wait(SECONDS)
+    assert (kept.events.stanzas, kept.events.told) == ([], [])
+    first.let_go()
+    fake.until(lambda: fake.session("juliet").stream is None)
+    second = go_on(other, left)
+    assert Confirmed(second).outcome() == ""
+    assert [stanza.get("id") for stanza in other.events.stanzas] == ["i1", "m1"]  # m1 has come back
+    assert sent(fake) == ["m1"]
+
+
+def test_one_that_no_other_process_goes_on_with_ends_as_any_other(kept: Kept, fake: FakeServer) -> None:
+    session = kept.open()
+    assert Confirmed(session).outcome() == ""
+    with fake.frozen():
+        waits = Confirmed(session, message("m1"))
+        session.write(message("m2"))
+        assert left_by(session, "stopping") is not None
+    assert waits.outcome() == ""
+    kept.events.until_told("stopping")
+    fake.until(lambda: not fake.sessions)
+    [ended] = fake.ended
+    said = [stanza.get("id") or stanza.get("type") for stanza in ended.received if stanza.tag != "iq"]
+    assert said == ["m1", "m2", "unavailable"]
+    until(lambda: not len(kept.thread))
+
+
+def test_a_broken_one_that_no_other_process_goes_on_with_ends_at_once(kept: Kept, fake: FakeServer) -> None:
+    session = kept.open()
+    assert Confirmed(session).outcome() == ""
+    fake.refuses = True
+    fake.cut()
+    kept.events.until_told("broke")
+    assert left_by(session, "stopping") is not None
+    kept.events.until_told("broke", "stopping")
+    until(lambda: not len(kept.thread))
+
+
+def test_what_the_server_was_told_is_known(kept: Kept, fake: FakeServer) -> None:
+    session = kept.open()
+    assert Confirmed(session).outcome() == ""
+    for number in range(2):
+        fake.send("juliet", message(f"i{number}", to=None))
+    fake.call(lambda: fake.session("juliet").send_raw(f"<r xmlns='{STREAM_MANAGEMENT}'/>"))
+    until(lambda: fake.session("juliet").unacknowledged == 0)
+    fake.send("juliet", message("i2", to=None))
+    kept.events.until(lambda: len(kept.events.stanzas) == 3)
+    left = left_by(session)
+    assert left is not None
+    assert (left.handled, left.said) == (4, 3)  # with the answer to the first question
+
+
+def test_a_bounded_number_of_stanzas_goes_on(
+    kept: Kept, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(acknowledgements, "MOST_LEFT", 3)
     session = kept.open()
     assert Confirmed(session).outcome() == ""
@@ -174,6 +249,7 @@ def test_a_bounded_number_of_stanzas_goes_on(kept: Kept, fake: FakeServer, monke
         left = left_by(session)
     assert left is not None
     assert ["m0" in left.queue.stanzas[0].text, len(left.queue.stanzas)] == [True, 3]
+    assert f"{JULIET}: 2 stanzas that its server may not have are not handed over" in caplog.text
     monkeypatch.setattr(acknowledgements, "MOST_LEFT_BYTES", 10)
     other = kept.open()
     with fake.frozen():

@@ -232,7 +232,7 @@ class Acknowledgements:
                 if (size := size + len(stanza.data)) > MOST_LEFT_BYTES:
                     break
                 stanzas.append(LeftStanza(number, stanza.kind, stanza.data.decode()))
-            return LeftQueue(self._number, self._acknowledged, tuple(stanzas))
+            return LeftQueue(self._number, self._acknowledged, tuple(stanzas), len(plain) - len(stanzas))
 
     def go_on(self, left: LeftQueue) -> None:
         """Begin with what another process has left; before anything is put."""

@@ -26,6 +26,7 @@ class LeftQueue(NamedTuple):
     written: int  # stanzas of ours on the stream
     acknowledged: int  # of them, known to be received
     stanzas: tuple[LeftStanza, ...]
+    lost: int = 0  # stanzas of this kind besides, which are too many
 
 
 class LeftSession(NamedTuple):
@@ -37,7 +38,8 @@ class LeftSession(NamedTuple):
     tls: str  # "TLSv1.3"
     management: StreamManagement | None
     since: float  # Unix time of the login
-    handled: int  # stanzas of the server that were received on the stream
+    handled: int  # stanzas of the server that were received on the stream; in a row: those that it is not to repeat
+    said: int  # of them, those that the server knows to be here, so that it repeats none of them
     queue: LeftQueue
 
     def __repr__(self) -> str:

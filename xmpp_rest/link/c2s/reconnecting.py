@@ -87,9 +87,9 @@ class Reconnecting:
         """Stanzas of the server on the stream that broke."""
         return self._handled
 
-    def leave(self) -> None:
-        """Another process goes on with the session."""
-        self._is_left = True
+    def leave(self, *, goes_on: bool) -> None:
+        """Whether the session goes on in another process, where this one makes no other connection."""
+        self._is_left = goes_on
 
     def go_on(self, handled: int) -> None:
         """Have the first connection made, of a session that another process has left after so many stanzas."""

@@ -122,6 +122,11 @@ class ClientSession:
         return self._outbox.queue.is_confirmed
 
     @property
+    def received(self) -> int:
+        """Stanzas of the server that were received on the stream, before the one that is being delivered; on the sessions' thread."""
+        return 0 if self._stream is None else self._stream.handled
+
+    @property
     def resumable(self) -> bool:
         """Whether the session may go on after a break: there are keys to log in with."""
         return self._reconnecting.possible
@@ -163,11 +168,16 @@ class ClientSession:
         self._keeper.call(lambda: self.guarded(self._close))
 
     def leave(self, then: OnSessionLeft) -> None:
-        """Cut the connection without closing the stream, so that another process goes on with it (many-machines §9).
-
-        Nobody is told that the session ends here, but those who wait for a confirmation: it is lost.
-        """
+        """Stand still, so that another process can go on with it (many-machines §9): nothing is read or written. `let_go` follows."""
         self._keeper.call(lambda: self._leave(then))
+
+    def let_go(self, reason: str = "") -> None:
+        """End what `leave` has left; `reason`: why no other process goes on with it, so that it ends as any other.
+
+        Without one the connection is cut without closing the stream, and nobody is told that the session ends here, but those who wait for
+        a confirmation: it is lost.
+        """
+        self._keeper.call(lambda: self.guarded(lambda: self._let_go(reason)))
 
     def connect(self, handled: int) -> None:
         """Go on with what another process has left, after so many stanzas of the server."""
@@ -189,7 +199,7 @@ class ClientSession:
         self.guarded(lambda: self._serve(readable))
 
     def _serve(self, readable: bool) -> None:
-        if (stream := self._stream) is None:
+        if (stream := self._stream) is None or self._reason == LEFT:
             return
         if readable and not self._holds:
             stream.read()
@@ -265,20 +275,41 @@ class ClientSession:
             self.call(partial(then, None))
             return
         self._outbox.queue.close()
-        self._reconnecting.leave()
+        self._reconnecting.leave(goes_on=True)
+        if self._stream is not None:
+            self._keeper.forget(self)
+            handled, said = self._stream.handled, self._stream.said
+        else:  # an attempt to resume it may have told its server of all
+            handled = said = self._reconnecting.handled
+        queue = self._outbox.queue.left()
+        if queue.lost:
+            log.warning("%s: %d stanzas that its server may not have are not handed over: too many wait", self.account, queue.lost)
+        self.call(partial(then, LeftSession(self.jid, keys, self.server, self.tls, management, self.since, handled, said, queue)))
+
+    def _let_go(self, reason: str) -> None:
+        if self._reason != LEFT or self._ended:  # it could not be left
+            return
+        if not reason:
+            self._cut()
+            return
+        with self._lock:
+            self._reason, self._unavailable = reason, True
+        self._reconnecting.leave(goes_on=False)
+        if self._stream is not None:
+            self._keeper.watch(self, self._stream)
+        self._close()
+
+    def _cut(self) -> None:
+        management, stream = self._reconnecting.management, self._stream
         self._ended = self._is_told = True
-        stream, self._stream = self._stream, None
+        self._stream = None
         if stream is not None:
             if management is None or not management.id:  # nothing can be resumed: its server is not to wait for that
                 with contextlib.suppress(LinkDown):
                     stream.end(False)
                     stream.end_now()
-            self._keeper.forget(self)
             stream.close()
         self._keeper.over(self)
-        handled = self._reconnecting.handled if stream is None else stream.handled
-        queue = self._outbox.queue.left()
-        self.call(partial(then, LeftSession(self.jid, keys, self.server, self.tls, management, self.since, handled, queue)))
         for done in self._outbox.queue.lose():
             self.call(partial(done, session_lost(self.account)))
 

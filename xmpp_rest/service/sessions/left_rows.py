@@ -40,6 +40,7 @@ def left_in(row: Row) -> LeftSession:
         management=None if row["management"] is None else StreamManagement(*row["management"]),
         since=row["since"],
         handled=row["handled"],
+        said=row["handled"],
         queue=LeftQueue(written, acknowledged, tuple(LeftStanza(*stanza) for stanza in stanzas)),
     )
 

@@ -42,6 +42,7 @@ class LoginQueue:
         self._waiting: list[tuple[float, LoginJob]] = []  # with the monotonic time at which it came; the first one first
         self._running: Counter[str] = Counter()  # by domain
         self._accounts: set[JID] = set()  # of jobs that run
+        self._begun: set[JID] = set()  # of them, those whose thread has begun
         self._stopped = False
         self._lock = threading.Lock()
         self._pool = DaemonPool(THREADS, "login")
@@ -91,6 +92,14 @@ class LoginQueue:
             job.give_up(GatewayError("sessions-full"))
 
     def _run(self, job: LoginJob) -> None:
+        with self._lock:
+            begins = not self._stopped
+            if begins:
+                self._begun.add(job.account)
+        if not begins:
+            self._leave(job)
+            job.give_up(GatewayError("sessions-full"))
+            return
         try:
             job.run()
         except Exception:
@@ -106,6 +115,7 @@ class LoginQueue:
             if not self._running[job.account.domain]:
                 del self._running[job.account.domain]
             self._accounts.discard(job.account)
+            self._begun.discard(job.account)
         self.look()
 
     def look(self) -> None:
@@ -134,6 +144,11 @@ class LoginQueue:
 
     def stop(self) -> None:
         """Take no more, and give up what waits; what runs ends by itself."""
-        self._stopped = True
+        with self._lock:
+            self._stopped = True
         self.look()
         self._pool.stop()
+
+    def is_under_way(self, account: JID) -> bool:
+        """Whether a login or check of this account has begun, and has not ended. After `stop` no other one begins."""
+        return account in self._begun
