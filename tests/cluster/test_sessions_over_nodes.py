@@ -447,6 +447,15 @@ def test_nothing_is_left_in_the_storage_by_which_anybody_could_log_in(nodes: Nod
     assert second.driver.list_load(None, second.settings.gateway.domain, STORE) is None
 
 
+@pytest.mark.parametrize("given", [{"cluster_kind": "none"}, {}], ids=["one machine", "a cluster that lets in no account from elsewhere"])
+def test_what_a_cluster_has_left_that_has_stopped_is_removed_at_the_next_start(add_machine: AddMachine, given: dict[str, str]) -> None:
+    first = add_machine("web1")
+    first.gateway.driver.list_store(None, DOMAIN, STORE, [{"epoch": 1, "now": 0.0}, {"sealed": "no secret"}])
+    first.gateway.stop()
+    second = add_machine("web2", **given)
+    until(lambda: second.gateway.driver.list_load(None, DOMAIN, STORE) is None)
+
+
 @pytest.mark.parametrize(
     ("key", "said"),
     [(None, "sessions of the owner before have ended"), (b"\0" * 32, "a session of the owner before cannot be read")],

@@ -11,7 +11,7 @@ import pytest
 from drivers import Driver, StorageError
 from tests.conftest import DOMAIN, OpenDriver
 from tests.raising import raising
-from xmpp_rest.gateway.left_list import LASTS, LeftList, Term
+from xmpp_rest.gateway.left_list import LASTS, LeftList, Term, UnclaimedSessions
 from xmpp_rest.gateway.session_handover import STORE, SessionHandover
 from xmpp_rest.incidents import Incidents
 
@@ -98,6 +98,19 @@ def test_who_lacks_a_part_of_the_key_has_nothing(driver: Driver, former: bytes |
     assert second.restored() == []
     assert second.core.key == OWN
     assert second.failures
+
+
+def test_a_gateway_that_goes_on_with_none_removes_what_a_cluster_has_left(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    Owner(driver, 4, *ROWS).handover.leave()
+    incidents = Incidents()
+    alone = UnclaimedSessions(driver, DOMAIN, incidents)
+    with monkeypatch.context() as patch:
+        patch.setattr(driver, "list_store", raising(StorageError("away")))
+        alone.take()
+    assert incidents.counts() == {"sessions-left": 1}
+    assert driver.list_load(None, DOMAIN, STORE)
+    alone.take()
+    assert driver.list_load(None, DOMAIN, STORE) is None
 
 
 def test_nothing_is_written_where_no_session_is_in_use(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from drivers import StorageError
 from xmpp_rest.auth.sealing import BadSeal, KeyedSeal, OneKey
-from xmpp_rest.gateway.left_list import LeftList
+from xmpp_rest.gateway.left_list import SESSIONS, LeftList
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.service.sessions.core import SessionCore
 from xmpp_rest.service.sessions.handed_over import HandedOverSessions
@@ -20,7 +20,7 @@ from xmpp_rest.service.sessions.process_key import ProcessKey
 
 log = logging.getLogger("xmpp_rest.sessions")
 
-STORE = "xmpprest_sessions_left"  # a list of the domain's own
+STORE = SESSIONS
 PURPOSE = "a session that was left"  # no address of an account
 
 

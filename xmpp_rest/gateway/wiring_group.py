@@ -12,7 +12,7 @@ from xmpp_rest.api.gateway import ClusterControl
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.group_parts import ClusterParts, GroupParts, OnLoss
 from xmpp_rest.gateway.leader import ForNextOwner
-from xmpp_rest.gateway.left_list import Term
+from xmpp_rest.gateway.left_list import Term, UnclaimedSessions
 from xmpp_rest.gateway.room_handover import RoomHandover
 from xmpp_rest.gateway.wiring_foreign_client import ForeignClientParts
 from xmpp_rest.gateway.wiring_listening import ListeningParts
@@ -84,9 +84,9 @@ def build_session_handover(
     joined: GroupParts, settings: Settings, driver: Driver, sessions: SessionParts, inbound: SessionInbound, sending: SessionSendingParts,
     client: ForeignClientParts, memberships: Memberships, hearing: SessionHearing, listening: ListeningParts, incidents: Incidents,
 ) -> ForNextOwner | None:  # fmt: skip
-    """The same, of sessions of accounts of other servers; None also where nobody has one."""
+    """The same, of sessions of accounts of other servers; None: no other gateway has ever used the storage."""
     if (cluster := joined.cluster) is None or not settings.logins:
-        return None
+        return UnclaimedSessions(driver, settings.gateway.domain, incidents) if driver.shared else None
     from xmpp_rest.gateway.wiring_session_handover import build as build_for_nodes  # one machine has no use for it
 
     term = partial(_term, cluster)

@@ -53,8 +53,12 @@ def test_machines_of_one_gateway_name_the_same_which_is_that_of_the_first(open_d
 def test_a_storage_that_fails_keeps_nobody_out(
     open_driver: OpenDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """And nobody has another resource once it works again: by the same one, a server ends what it has of a session from before a crash."""
     driver = open_driver("sqlite:data.sqlite", tmp_path)
-    monkeypatch.setattr(driver, "load", raising(StorageError("away")))
+    named = SessionResources(tmp_path, lambda: "desk", SharedKeys(driver, DOMAIN)).of(ROMEO)
     resources = SessionResources(tmp_path, lambda: "desk", SharedKeys(driver, DOMAIN))
-    assert resources.of(ROMEO) == resources.of(ROMEO)
+    with monkeypatch.context() as patch:
+        patch.setattr(driver, "load", raising(StorageError("away")))
+        assert resources.of(ROMEO) == resources.of(ROMEO) != named
     assert "cannot be read" in caplog.text
+    assert resources.of(ROMEO) == named

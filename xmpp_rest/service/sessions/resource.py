@@ -30,6 +30,7 @@ class SessionResources:
         self._prefix = prefix
         self._shared = shared
         self._key = b""
+        self._for_now = secrets.token_bytes(KEY_BYTES)  # while that cannot be read
         self._lock = OrderLock()  # while it is read or made
 
     def of(self, account: JID) -> str:
@@ -37,15 +38,19 @@ class SessionResources:
         if not self._key:
             with self._lock:
                 self._key = self._key or self._read()
-        return f"{self._prefix()}-{hmac.digest(self._key, str(account).encode(), 'sha256').hex()[:DIGITS]}"
+        return self._named(self._key or self._for_now, account)
+
+    def _named(self, key: bytes, account: JID) -> str:
+        return f"{self._prefix()}-{hmac.digest(key, str(account).encode(), 'sha256').hex()[:DIGITS]}"
 
     def _read(self) -> bytes:
+        """b"": it is to be read again when the next one is named."""
         if self._shared is not None:
             try:
                 return self._shared.get(NAME, self._first)
             except StorageError as e:
-                log.error("the key of resources cannot be read, so sessions have other resources until the next start: %s", e)
-                return secrets.token_bytes(KEY_BYTES)
+                log.error("the key of resources cannot be read, so a session has another resource for now: %s", e)
+                return b""
         try:
             return self._kept() or self._made()
         except OSError as e:  # the account may log in nevertheless
