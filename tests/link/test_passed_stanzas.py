@@ -297,6 +297,26 @@ def test_what_cannot_be_read_is_refused(owners: Owners) -> None:
     assert (domain, *told) == (ACCOUNTS, "error", f"{JULIET}/a'b", PARK, "<m&1>")
 
 
+def test_rooms_wait_for_the_disk_at_the_same_time_and_each_hears_in_order(owners: Owners) -> None:
+    names = ("park", "yard", "hall")
+    meet, heard = threading.Barrier(len(names)), {f"{name}@{ROOMS}": list[str]() for name in names}
+
+    def hear(stanza: Element, _sender: JID, to: JID) -> Element | None:
+        meet.wait(20)  # as rooms that share a commit
+        heard[str(to.bare)].append(stanza.get("id", ""))
+        return refusal(stanza, stanza_error("forbidden")) if to.local == "hall" else None
+
+    rooms = owners.router(ROOMS)
+    rooms.subscribe(ROOMS, hear)
+    stanzas = [make("message", from_=JULIET, to_=f"{name}@{ROOMS}", type_="groupchat", id_=f"{n}") for n in range(4) for name in names]
+    taker, held = PassedStanzas(rooms, Incidents(), of_rooms=True), set[Way]()
+    owners.ways[ROOMS].error = GatewayError("storage-failed")
+    outcomes = taker.take([Text(serialise(stanza)) for stanza in stanzas], held)
+    assert heard == {f"{name}@{ROOMS}": ["0", "1", "2", "3"] for name in names}
+    assert [isinstance(outcome, GatewayError) for outcome in outcomes] == [name == "hall" for _ in range(4) for name in names]
+    assert held == {(JULIET, f"hall@{ROOMS}")}
+
+
 def test_what_fails_as_a_whole_does_not_repeat_what_was_handled_before(owners: Owners) -> None:
     @contextmanager
     def together(stanzas: Sequence[Element]) -> Iterator[dict[int, Exception]]:

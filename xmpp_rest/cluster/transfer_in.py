@@ -22,6 +22,7 @@ log = logging.getLogger("xmpp_rest.link")
 
 MOST = 64  # stanzas that are removed at once
 AT_ONCE = 8  # of them that are handled before it looks whether it is to end
+OF_ROOMS = 16  # the same, for rooms, which are handled side by side; many more than a process has connections would wait for these
 EVERY = 1.0  # seconds between two looks where nobody tells that something is there
 FIRST, LONGEST = 0.05, 2.0  # seconds between two attempts after a failure
 ATTEMPTS = 10  # at one stanza, while the storage keeps what it is given: then its sender is told
@@ -61,17 +62,20 @@ class IncomingTransfers:
     """
 
     def __init__(
-        self, hosted: str, shared: Callable[[], Shared], taker: PassedTaker, bell: threading.Event, incidents: Incidents, owned: str = ""
-    ) -> None:
+        self, hosted: str, shared: Callable[[], Shared], taker: PassedTaker, bell: threading.Event, incidents: Incidents, owned: str = "",
+        at_once: int = AT_ONCE,
+    ) -> None:  # fmt: skip
         """`bell` is set by others when something may be there.
 
         `owned`: the domain whose owner takes what is left of a time when `hosted` had another one, and ends then; "": it takes what comes.
+        `at_once`: how many the `taker` is given.
         """
         self._hosted = hosted
         self._owned = owned or hosted
         self._ends = bool(owned)
         self._shared = shared
         self._taker = taker
+        self._at_once = at_once
         self._bell = bell
         self._incidents = incidents
         self._handled: set[int] = set()  # `seq` of what is to be removed
@@ -119,9 +123,9 @@ class IncomingTransfers:
         if not rows:
             return False
         due, held = [row for row in rows if self._is_due(row)], set[Way]()  # what has failed is among the first, and tried again
-        for start in range(0, len(due), AT_ONCE):
+        for start in range(0, len(due), self._at_once):
             if not self._stopping.is_set():
-                self._handle(due[start : start + AT_ONCE], held)
+                self._handle(due[start : start + self._at_once], held)
         done = [row.seq for row in rows if not self._is_due(row)]
         if done:
             self._shared().journal("", self._owned).commit(JournalChange(taken=done))

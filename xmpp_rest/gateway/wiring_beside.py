@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from drivers import Driver, StorageError
-from xmpp_rest.cluster.transfer_in import IncomingTransfers
+from xmpp_rest.cluster.transfer_in import AT_ONCE, OF_ROOMS, IncomingTransfers
 from xmpp_rest.cluster.transfer_out import Destination, OutgoingTransfers
 from xmpp_rest.config.spread import callbacks_at, owned_with, spread_domains
 from xmpp_rest.config.table import Settings
@@ -126,8 +126,10 @@ def _base(
 def build_transfers(beside: Beside, owner: str, router: Router) -> Transfers:
     """What the owner of this domain passes on, and takes."""
     cluster = _cluster(beside.joined[owner])
-    taker = PassedStanzas(router, beside.incidents)
-    return Transfers(beside.outgoing[owner], IncomingTransfers(owner, cluster.shared, taker, cluster.bell, beside.incidents))
+    of_rooms = owner != beside.settings.gateway.domain
+    taker, at_once = PassedStanzas(router, beside.incidents, of_rooms=of_rooms), OF_ROOMS if of_rooms else AT_ONCE
+    incoming = IncomingTransfers(owner, cluster.shared, taker, cluster.bell, beside.incidents, at_once=at_once)
+    return Transfers(beside.outgoing[owner], incoming)
 
 
 def build_leaders(

@@ -7,7 +7,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from enum import Enum
-from itertools import groupby
+from functools import partial
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Protocol
 from xml.etree.ElementTree import Element
@@ -21,6 +22,7 @@ from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.held_back import HeldBack, Way, way_of
 from xmpp_rest.protocol.parse import parse_all_stored
 from xmpp_rest.protocol.stanza import child, is_request, refusal, result
+from xmpp_rest.threads.side_by_side import side_by_side
 
 log = logging.getLogger("xmpp_rest.link")
 
@@ -52,9 +54,11 @@ class HasText(Protocol):
 class PassedStanzas:
     """Used by one thread."""
 
-    def __init__(self, router: Router, incidents: Incidents) -> None:
+    def __init__(self, router: Router, incidents: Incidents, *, of_rooms: bool = False) -> None:
+        """`of_rooms`: the recipients are rooms, each of which waits for the disk at what it is told."""
         self._router = router
         self._incidents = incidents
+        self._of_rooms = of_rooms
 
     def take(self, passed: Sequence[HasText], held: set[Way]) -> list[Exception | None]:
         """Handle these in order, and answer them; the exception of each that was not accepted, and may be later.
@@ -79,6 +83,10 @@ class PassedStanzas:
             return [HeldBack() if held else self._told(stanza, result(stanza, child(ASKS)), held) for stanza in stanzas]
         if how is PassedHandling.TELLS and held:
             return [HeldBack() for _ in stanzas]
+        return self._by_rooms(stanzas, held) if self._of_rooms else self._in_order(stanzas, held)
+
+    def _in_order(self, stanzas: Sequence[Element], held: set[Way]) -> list[Exception | None]:
+        """As `_handled`, one after the other."""
         try:
             received = self._router.receive_together(stanzas, held)
         except Exception as e:
@@ -87,6 +95,15 @@ class PassedStanzas:
         return [
             self._told(stanza, each, held) if isinstance(each, Element) else each for stanza, each in zip(stanzas, received, strict=True)
         ]
+
+    def _by_rooms(self, stanzas: Sequence[Element], held: set[Way]) -> list[Exception | None]:
+        """As `_in_order`, but rooms wait for the disk at the same time: nothing says in what order two of them hear."""
+        places: dict[str, list[int]] = {}  # by room
+        for n, stanza in enumerate(stanzas):
+            places.setdefault(way_of(stanza)[1], []).append(n)
+        of_each = side_by_side([partial(self._in_order, [stanzas[n] for n in some], held) for some in places.values()], "passed on")
+        found = dict(zip(chain.from_iterable(places.values()), chain.from_iterable(of_each), strict=True))
+        return [found[n] for n in range(len(stanzas))]
 
     def _told(self, stanza: Element, answer: Element, held: set[Way]) -> Exception | None:
         """Answer a stanza; why it is to be handled again, as nobody would know that it was refused. What was asked is asked again."""
