@@ -26,7 +26,7 @@ from tests.live.foreign_reader import ForeignReader
 from tests.raising import raising
 from tests.service.sessions.fake_archive import BEGAN, FakeArchive
 from tests.service.sessions.fake_roster import FakeRoster
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.errors import GatewayError, stopping
 from xmpp_rest.gateway.left_list import LeftList
 from xmpp_rest.gateway.session_handover import STORE
 from xmpp_rest.link.c2s.session import ClientSession
@@ -393,6 +393,18 @@ def test_what_is_not_understood_besides_costs_no_session(
     assert second.of(ROMEO), "the rest is there"
     assert nodes.session(1)["jid"] == before
     assert nodes.apps[1].ask("POST", "/rest", json={"to": f"benvolio@{MONTAGUE}", "body": "Good morrow"}).status_code in (200, 202)
+
+
+def test_who_logs_in_just_then_is_told_that_the_owner_changes(nodes: Nodes) -> None:
+    first = nodes.machines[0]
+    pool = ThreadPoolExecutor(1)
+    with nodes.server.frozen():
+        asked = pool.submit(nodes.apps[0].ask, "GET", "/rest/session")
+        until(lambda: first.gateway.parts.foreign_accounts._core.queue.under_way == 1)
+        move(first, DOMAIN, "web2")
+    answer = asked.result(20)
+    assert (answer.status_code, answer.get_json()["error"]["text"]) == (503, stopping().text)
+    pool.shutdown()
 
 
 def test_nothing_of_it_stays_in_the_memory_of_the_node_that_owned(nodes: Nodes) -> None:

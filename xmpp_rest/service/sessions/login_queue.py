@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.errors import GatewayError, stopping
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.threads.daemon_pool import DaemonPool
 
@@ -62,17 +62,20 @@ class LoginQueue:
         return len(self._waiting)
 
     def put(self, job: LoginJob) -> None:
-        """Have it done. Raises GatewayError, sessions-full, if there are as many as there may be."""
+        """Have it done. Raises GatewayError, sessions-full, if there are as many as there may be; link-down after `stop`."""
         with self._lock:
             own = sum(1 for _, other in self._waiting if other.account.domain == job.account.domain)
             runs = self._may_run(job)
             if self._stopped or (not runs and (len(self._waiting) >= self._most or own >= self._share)):
-                raise GatewayError("sessions-full")
+                raise self._refusal()
             if not runs:
                 self._waiting.append((time.monotonic(), job))
                 return
             self._enter(job)
         self._submit(job)
+
+    def _refusal(self) -> GatewayError:
+        return stopping() if self._stopped else GatewayError("sessions-full")
 
     def _may_run(self, job: LoginJob) -> bool:
         domain = job.account.domain
@@ -89,7 +92,7 @@ class LoginQueue:
             self._pool.submit(lambda: self._run(job))
         except RuntimeError:  # stopped, or the system gives no thread
             self._leave(job)
-            job.give_up(GatewayError("sessions-full"))
+            job.give_up(self._refusal())
 
     def _run(self, job: LoginJob) -> None:
         with self._lock:
@@ -98,7 +101,7 @@ class LoginQueue:
                 self._begun.add(job.account)
         if not begins:
             self._leave(job)
-            job.give_up(GatewayError("sessions-full"))
+            job.give_up(self._refusal())
             return
         try:
             job.run()
@@ -135,7 +138,7 @@ class LoginQueue:
         for job in begun:
             self._submit(job)
         for job in late:
-            job.give_up(GatewayError("sessions-full"))
+            job.give_up(self._refusal())
 
     @property
     def stopped(self) -> bool:
