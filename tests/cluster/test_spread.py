@@ -22,6 +22,7 @@ from tests.live.callback import XML
 from tests.webservice import Answer, serving
 from xmpp_rest.gateway.exit_codes import CannotStart
 from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.rooms.values import Wish
 from xmpp_rest.threads.waits import Wait
@@ -301,6 +302,35 @@ def test_a_node_that_drains_owns_nothing_and_one_that_does_not_may_again(spread:
     for domain in (CONFERENCE, LIGHT):
         move(first, domain, "web2")
     wait_settled(first, second)
+
+
+def test_what_waits_for_another_owner_is_bounded_in_all_and_of_one_account(add_machine: AddMachine) -> None:
+    machine = add_machine("web1", cluster_spread="yes", link_outbox_size="20", link_outbox_share="50")
+    register_users(machine.app)
+    (rooms,) = [each for each in machine.gateway.parts.apart if each.base.domain == CONFERENCE]
+    until(lambda: rooms.base.remote.group.is_leader)
+    rooms.leader.end()  # it owns, and takes nothing
+
+    def say(who: str, number: int) -> TestResponse:
+        said: dict[str, object] = {"kind": "message", "to": f"hall@{CONFERENCE}", "type": "groupchat", "body": "x", "id": f"{who}-{number}"}
+        return ask(machine, said, who)
+
+    def waiting() -> list[str]:
+        found = [parse_stored(row.text.partition("\n")[2]) for row in rooms.base.cluster.shared().transfers(CONFERENCE)]
+        return [stanza.get("id", "") for stanza in found if stanza.tag == "message"]
+
+    answers = [say("juliet", number) for number in range(12)]
+    assert [answer.status_code for answer in answers] == [202] * 10 + [503] * 2, answers[-1].text
+    assert told(answers[-1])["error"]["condition"] == "resource-constraint"
+    assert "of one sender wait for the owner of" in answers[-1].text
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    until(lambda: say("nurse", 0).status_code == 503)  # with the question whether all was handled
+    full = say("nurse", 1)
+    assert f"Too many stanzas wait for the owner of {CONFERENCE}" in full.text, full.text
+    kept = waiting()
+    assert kept[:10] == [f"juliet-{number}" for number in range(10)]
+    assert 15 <= len(kept) <= 20
+    assert machine.send("to an account").status_code == 202  # which has nothing to do with it
 
 
 def test_bots_at_a_domain_of_another_owner_are_told_and_answer(add_machine: AddMachine) -> None:

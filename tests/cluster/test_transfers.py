@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from drivers import BadValue, CommitInDoubt, StorageError
-from drivers.shared import EVERYBODY, JournalChange, JournalRow, JournalRows, LeaseLost, TransferRow, channel_of
+from drivers.shared import EVERYBODY, JournalChange, JournalRow, JournalRows, LeaseLost, TransferMark, TransferRow, channel_of
 from tests.cluster.fake_shared import FakeDatabase, FakeShared
 from tests.link.attached import until
 from xmpp_rest.cluster.frames import PASSED, unpack
 from xmpp_rest.cluster.transfer_in import AT_ONCE, ATTEMPTS, IncomingTransfers, TransferredStanza
-from xmpp_rest.cluster.transfer_out import Destination, OutgoingTransfers, PassedOnRows
+from xmpp_rest.cluster.transfer_out import Bounds, Destination, OutgoingTransfers, PassedOnRows
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.held_back import HeldBack, Way
@@ -58,17 +58,27 @@ class Crossing:
         self.one, self.other = FakeShared(self.database), FakeShared(self.database)
         own(self.one, ACCOUNTS, RUN)
         own(self.other, ROOMS, "two")
-        self.out = OutgoingTransfers(ACCOUNTS, lambda: self.one, {ROOMS: Destination(ROOMS, lambda: self.one, lambda: self.rooms_are_owned)}, RUN, lambda: 1)
+        self.now = 0.0
+        self.out = self.outgoing()
         self.rooms_are_owned = True
         self.taker = Taker()
         self.bell = threading.Event()
         self.incoming = self.next_owner()
+
+    def outgoing(self, epoch: int = 1) -> OutgoingTransfers:
+        others = {ROOMS: Destination(ROOMS, lambda: self.one, lambda: self.rooms_are_owned)}
+        return OutgoingTransfers(ACCOUNTS, lambda: self.one, others, RUN, lambda: epoch, Bounds(10, 6, 4, sender_of), lambda: self.now)
 
     def next_owner(self) -> IncomingTransfers:
         return IncomingTransfers(ROOMS, lambda: self.other, self.taker, self.bell, Incidents())
 
     def pass_on(self, *texts: str) -> None:
         self.out.pass_on(ROOMS, texts, ["req-1"] * len(texts))
+
+
+def sender_of(text: str) -> str:
+    """Of <name of=sender/>."""
+    return text[1:-2].partition(" of=")[2]
 
 
 def own(shared: FakeShared, hosted: str, run: str) -> None:
@@ -267,6 +277,110 @@ def test_whether_a_domain_is_owned_is_told_at_once(crossing: Crossing) -> None:
     assert crossing.out.is_owned(ROOMS)
     crossing.rooms_are_owned = False
     assert not crossing.out.is_owned(ROOMS)
+
+
+def refusal(crossing: Crossing, *texts: str) -> str:
+    """The name of the error, if there is one; nothing of it is kept then."""
+    before = len(crossing.database.transferred)
+    try:
+        crossing.pass_on(*texts)
+    except GatewayError as e:
+        assert len(crossing.database.transferred) == before
+        return e.name
+    return ""
+
+
+def test_no_more_than_so_much_waits_for_another_owner_in_all_and_of_one_sender(crossing: Crossing) -> None:
+    juliet, nurse = "<a of=juliet/>", "<a of=nurse/>"
+    assert refusal(crossing, *[juliet] * 5) == "outbox-share"
+    assert [refusal(crossing, juliet) for _ in range(5)] == ["", "", "", "", "outbox-share"]
+    assert refusal(crossing, *[nurse] * 4) == ""
+    assert refusal(crossing, "<a/>", "<a/>") == ""
+    assert refusal(crossing, "<a/>") == "outbox-full"
+    crossing.out.pass_on(ROOMS, ["<answer/>"], [""], is_answer=True)  # for which something was taken
+    assert len(crossing.database.transferred) == 11  # nothing that was accepted is gone
+    crossing.incoming.turn()
+    assert crossing.database.transferred == []
+    crossing.now += 1
+    assert [refusal(crossing, juliet) for _ in range(5)] == ["", "", "", "", "outbox-share"]
+    assert refusal(crossing, *[nurse] * 4) == ""
+
+
+def test_what_is_taken_away_makes_room_at_once(crossing: Crossing) -> None:
+    """Though the storage is not asked each time: more than the bound goes through it within no time."""
+    for _ in range(10):
+        assert [refusal(crossing, "<a of=juliet/>") for _ in range(4)] == [""] * 4
+        crossing.incoming.turn()
+    assert len(crossing.taker.taken) == 40
+    assert crossing.one.calls["transfer_marks"] == 9
+
+
+def test_a_storage_is_not_asked_all_the_time_whether_there_is_room(crossing: Crossing) -> None:
+    crossing.pass_on(*["<a/>"] * 10)
+    assert [refusal(crossing, "<a/>") for _ in range(20)] == ["outbox-full"] * 20
+    assert crossing.one.calls["transfer_marks"] == 1
+    crossing.now += 1
+    assert refusal(crossing, "<a/>") == "outbox-full"
+    assert crossing.one.calls["transfer_marks"] == 2
+
+
+def test_what_an_earlier_owner_has_passed_on_counts(crossing: Crossing) -> None:
+    crossing.pass_on(*["<a of=juliet/>"] * 3)
+    crossing.out.close()
+    crossing.out = crossing.outgoing(2)
+    crossing.out.open()
+    assert [refusal(crossing, "<a of=juliet/>") for _ in range(2)] == ["", "outbox-share"]
+    others = [TransferRow(100 + n, ROOMS, "other>rooms/x/1", n, "\n<a/>") for n in range(6)]  # of a third domain, since
+    crossing.database.transferred += others
+    crossing.now += 1
+    assert refusal(crossing, "<a of=nurse/>") == ""  # there is room for all that is known
+    assert refusal(crossing, "<a of=juliet/>") == "outbox-full"  # once they are counted
+    assert refusal(crossing, "<a of=nurse/>") == "outbox-full"
+
+
+def test_what_could_not_be_kept_takes_no_room(crossing: Crossing) -> None:
+    own(FakeShared(crossing.database), ACCOUNTS, "three")
+    assert [refusal(crossing, "<a of=juliet/>") for _ in range(5)] == ["storage-failed"] * 5
+
+
+def test_a_storage_that_cannot_tell_whether_there_is_room_has_failed(crossing: Crossing, monkeypatch: pytest.MonkeyPatch) -> None:
+    crossing.pass_on(*["<a/>"] * 10)
+
+    def fail(_: str) -> list[TransferMark]:
+        raise StorageError("the database is away")
+
+    monkeypatch.setattr(crossing.one, "transfer_marks", fail)
+    assert refusal(crossing, "<a/>") == "storage-failed"
+
+
+def test_rooms_take_nothing_in_while_there_is_no_room_for_what_comes_of_it(crossing: Crossing) -> None:
+    """What they say to accounts is not refused: so it does not get that far."""
+    crossing.pass_on(*["<a/>"] * 7)
+    assert crossing.out.is_full()
+    taken = Taker()
+    rooms = IncomingTransfers(ROOMS, lambda: crossing.other, taker := crossing.taker, crossing.bell, Incidents(), may_take=crossing.out.has_room)
+    assert not rooms.turn()
+    assert taker.taken == taken.taken == []
+    crossing.now += 1
+    crossing.next_owner().turn()  # the accounts have an owner again
+    assert not crossing.database.transferred
+    crossing.pass_on("<b/>")
+    rooms.turn()
+    assert taker.taken[-1] == "<b/>"
+    assert not crossing.out.is_full()
+
+
+def test_what_is_left_for_lack_of_room_is_taken_later_and_in_order(crossing: Crossing) -> None:
+    """There is room again at once, but what comes behind is not taken first."""
+    texts = [f"<a{number}/>" for number in range(AT_ONCE + 2)]
+    crossing.pass_on(*texts)
+    room = iter([True, False, True, True, True])
+    rooms = IncomingTransfers(ROOMS, lambda: crossing.other, crossing.taker, crossing.bell, Incidents(), at_once=4, may_take=lambda: next(room))
+    rooms.turn()
+    assert crossing.taker.taken == texts[:4]
+    rooms.turn()
+    assert crossing.taker.taken == texts
+    assert crossing.database.transferred == []
 
 
 class DoubtfulRows(JournalRows):

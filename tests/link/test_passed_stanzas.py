@@ -45,10 +45,11 @@ class Kept:
         self.passed: list[tuple[str, Element]] = []
         self.error: GatewayError | None = None
         self.has_owner = True
-        self.calls = self.looks = 0
+        self.calls = self.looks = self.answers = 0
 
-    def pass_on(self, domain: str, texts: Sequence[str], request_ids: Sequence[str]) -> None:
+    def pass_on(self, domain: str, texts: Sequence[str], request_ids: Sequence[str], *, is_answer: bool = False) -> None:
         self.calls += 1
+        self.answers += is_answer
         assert len(texts) == len(request_ids)
         if self.error is not None:
             raise self.error
@@ -265,6 +266,7 @@ def test_what_is_refused_counts_as_failed_until_its_sender_can_be_told(owners: O
     owners.ways[ROOMS].error = None
     assert taker.take(texts, set()) == [None, None]
     assert [(each.get("type"), each.get("id")) for _, each in owners.ways[ROOMS].passed] == [("error", "m1"), ("result", "h1")]
+    assert owners.ways[ROOMS].answers == owners.ways[ROOMS].calls  # there is always room for them
     owners.ways[ROOMS].error = GatewayError("storage-failed")
     assert isinstance(taker.take(texts[1:], set())[0], GatewayError)  # so it is asked again, and not for nothing
     assert isinstance(taker.refuse(texts[0]), GatewayError)

@@ -55,6 +55,11 @@ class PassedTaker(Protocol):
         ...
 
 
+def _always() -> bool:
+    """All that comes of it can be kept."""
+    return True
+
+
 class IncomingTransfers:
     """Of the owner of one domain. One thread, from `start` to `stop`.
 
@@ -63,12 +68,12 @@ class IncomingTransfers:
 
     def __init__(
         self, hosted: str, shared: Callable[[], Shared], taker: PassedTaker, bell: threading.Event, incidents: Incidents, owned: str = "",
-        at_once: int = AT_ONCE,
+        at_once: int = AT_ONCE, may_take: Callable[[], bool] = _always,
     ) -> None:  # fmt: skip
         """`bell` is set by others when something may be there.
 
         `owned`: the domain whose owner takes what is left of a time when `hosted` had another one, and ends then; "": it takes what comes.
-        `at_once`: how many the `taker` is given.
+        `at_once`: how many the `taker` is given. `may_take`: whether there is room for what comes of it; may raise StorageError.
         """
         self._hosted = hosted
         self._owned = owned or hosted
@@ -78,6 +83,7 @@ class IncomingTransfers:
         self._at_once = at_once
         self._bell = bell
         self._incidents = incidents
+        self._may_take = may_take
         self._handled: set[int] = set()  # `seq` of what is to be removed
         self._last: OrderedDict[str, int] = OrderedDict()  # source → the number that was handled last
         self._failed: dict[int, int] = {}  # `seq` → attempts; 0: it waits behind another one
@@ -119,13 +125,14 @@ class IncomingTransfers:
 
     def turn(self) -> bool:
         """Take what is there; whether there may be more at once. Called by its thread. Raises StorageError."""
-        rows = self._shared().transfers(self._hosted, MOST)
+        rows = self._shared().transfers(self._hosted, MOST) if self._may_take() else []
         if not rows:
             return False
         due, held = [row for row in rows if self._is_due(row)], set[Way]()  # what has failed is among the first, and tried again
         for start in range(0, len(due), self._at_once):
-            if not self._stopping.is_set():
-                self._handle(due[start : start + self._at_once], held)
+            if self._stopping.is_set() or (start and not self._may_take()):
+                break  # and nothing behind these, which would count as had
+            self._handle(due[start : start + self._at_once], held)
         done = [row.seq for row in rows if not self._is_due(row)]
         if done:
             self._shared().journal("", self._owned).commit(JournalChange(taken=done))

@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from drivers import Addition, StorageError
-from drivers.shared import EVERYBODY, JournalChange, JournalRow, JournalRows, Shared, TransferRow, channel_of
+from drivers.shared import EVERYBODY, JournalChange, JournalRow, JournalRows, Shared, TransferMark, TransferRow, channel_of
 from xmpp_rest.cluster.ack_writer import AckWriter
 from xmpp_rest.cluster.frames import PASSED
 from xmpp_rest.cluster.sender_thread import FrameSender
 from xmpp_rest.cluster.shared_journal import SharedJournal
+from xmpp_rest.cluster.transfer_bound import TransferBound
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.journals import parted
 
 log = logging.getLogger("xmpp_rest.link")
 
@@ -57,6 +59,23 @@ class Destination(NamedTuple):
     has_owner: Callable[[], bool]
 
 
+class Bounds(NamedTuple):
+    """How much may wait: stanzas in all, from where on `has_room` is False, and of one sender (`sender_of` tells of a text; "": none)."""
+
+    size: int
+    full: int
+    share: int
+    sender_of: Callable[[str], str]
+
+
+class TransferWay(NamedTuple):
+    """From one owner to another: under the name `source`."""
+
+    source: str
+    journal: SharedJournal
+    bound: TransferBound
+
+
 class OutgoingTransfers:
     """Of one owner. `open` and `close` are called once each, by the process that owns; `pass_on` by any thread meanwhile."""
 
@@ -67,6 +86,7 @@ class OutgoingTransfers:
         others: Mapping[str, Destination],
         run: str,
         epoch: Callable[[], int],
+        bounds: Bounds,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`own`: the domain that passes on; `others`: where what is for an address at each other hosted domain goes.
@@ -78,54 +98,79 @@ class OutgoingTransfers:
         self._others = others
         self._run = run
         self._epoch = epoch
+        self._bounds = bounds
         self._clock = clock
         self._acks = AckWriter()
         self._senders = {at.hosted: FrameSender(at.shared, run) for at in others.values()}
-        self._journals: dict[str, SharedJournal] = {}
+        self._ways: dict[str, TransferWay] = {}  # by the domain that names the other owner
 
     def open(self) -> None:
         """Begin to pass on. Raises OSError; called again after that."""
         for hosted, sender in self._senders.items():
-            if hosted not in self._journals:
-                self._journals[hosted] = self._opened(hosted, sender)
+            if hosted not in self._ways:
+                self._ways[hosted] = self._opened(hosted, sender)
                 sender.start()
 
-    def _opened(self, hosted: str, sender: FrameSender) -> SharedJournal:
+    def _opened(self, hosted: str, sender: FrameSender) -> TransferWay:
         to, source = channel_of(hosted, EVERYBODY), f"{self._own}>{hosted}/{self._run}/{self._epoch()}"
+        bounds, shared = self._bounds, self._shared
+        bound = TransferBound(hosted, bounds.size, bounds.share, lambda: shared().transfer_marks(hosted), self._clock)
 
         def tell() -> None:
             sender.put_single(to, {PASSED: True})
 
         try:
-            own = self._shared().journal("", self._own)
+            own = shared().journal("", self._own)
+            bound.left([(row, bounds.sender_of(parted(row.text)[1])) for row in shared().transfers(hosted, bounds.size)])
         except StorageError as e:
             raise OSError(errno.EIO, e.told or "the database has failed") from e
         rows = PassedOnRows(own, hosted, source, tell)
         journal = SharedJournal(rows, self._acks, _unkept, self._clock)
         self._acks.add(journal)
-        return journal
+        return TransferWay(source, journal, bound)
 
     def is_owned(self, domain: str) -> bool:
         """Whether the domain has an owner now; does not wait."""
         return self._others[domain].has_owner()
 
-    def pass_on(self, domain: str, texts: Sequence[str], request_ids: Sequence[str]) -> None:
+    def pass_on(self, domain: str, texts: Sequence[str], request_ids: Sequence[str], *, is_answer: bool = False) -> None:
         """Pass stanzas on to the owner of this domain, in order; they are kept when this returns. All or none.
 
-        Raises GatewayError: storage-failed; link-down.
+        `is_answer`: to what was taken from there, which is one less: it is kept however much waits.
+        Raises GatewayError: storage-failed; link-down; outbox-full, outbox-share.
         """
-        journal = self._journals.get(self._others[domain].hosted)
-        if journal is None:
+        way = self._ways.get(self._others[domain].hosted)
+        if way is None:
             raise GatewayError("link-down", NOT_OPEN)
+        senders = [self._bounds.sender_of(text) for text in texts]
         try:
-            journal.append(texts, (), request_ids)
+            if not is_answer:
+                way.bound.enter(senders)
+        except StorageError as e:
+            raise GatewayError("storage-failed", f"What is for {domain} cannot be kept: {e.told or 'the database has failed'}") from e
+        try:
+            numbers = way.journal.append(texts, (), request_ids)
         except OSError as e:
+            if not is_answer:
+                way.bound.gave_up(senders)
             raise GatewayError("storage-failed", f"What is for {domain} cannot be kept: {e.strerror or e}") from e
+        way.bound.kept([TransferMark(way.source, number) for number in numbers], senders, entered=not is_answer)
+
+    def is_full(self) -> bool:
+        """Whether so much waits for any other owner, for all that is known, that nothing should be taken in."""
+        return any(way.bound.count >= self._bounds.full for way in self._ways.values())
+
+    def has_room(self) -> bool:
+        """The opposite, after a look. Raises StorageError."""
+        for way in self._ways.values():
+            if way.bound.count >= self._bounds.full:
+                way.bound.look()
+        return not self.is_full()
 
     def close(self) -> None:
         """Pass nothing on any more."""
-        for journal in self._journals.values():
-            journal.close()
+        for way in self._ways.values():
+            way.journal.close()
         for sender in self._senders.values():
             sender.stop()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from drivers import Driver, StorageError
 from xmpp_rest.cluster.transfer_in import AT_ONCE, OF_ROOMS, IncomingTransfers
-from xmpp_rest.cluster.transfer_out import Destination, OutgoingTransfers
+from xmpp_rest.cluster.transfer_out import Bounds, Destination, OutgoingTransfers
 from xmpp_rest.config.spread import callbacks_at, owned_with, spread_domains
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.domain_parts import DomainBase, DomainParts
@@ -25,9 +25,11 @@ from xmpp_rest.gateway.wiring_cluster import join_beside
 from xmpp_rest.gateway.wiring_promises import build_uplink, shared_journals
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
+from xmpp_rest.link.outbox import account_of
 from xmpp_rest.link.passed_stanzas import PassedStanzas
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
+from xmpp_rest.link.stanza_names import sender_in
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
@@ -41,6 +43,8 @@ from xmpp_rest.service.messages.retention import Retention
 from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.rooms.plain_speech import PlainSpeech
 from xmpp_rest.threads.waits import Waits
+
+ROOMS_MOST = 2  # times the size of an outbox: what rooms may pass on, by calls that come while they take nothing in
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,24 @@ def _destination(owner: str, joined: GroupParts) -> Destination:
 
 def _outgoing(settings: Settings, owner: str, cluster: ClusterParts, at: Mapping[str, Destination]) -> OutgoingTransfers:
     others = {hosted: to for hosted, to in at.items() if hosted not in owned_with(settings, owner)}
-    return OutgoingTransfers(owner, cluster.shared, others, cluster.keeper.identity.run, partial(_epoch, cluster))
+    return OutgoingTransfers(owner, cluster.shared, others, cluster.keeper.identity.run, partial(_epoch, cluster), _bounds(settings, owner))
+
+
+def _bounds(settings: Settings, owner: str) -> Bounds:
+    """What accounts say is refused beyond the bounds of an outbox. What rooms say to accounts is not: they take nothing in meanwhile."""
+    size = settings.link.outbox_size
+    if owner == settings.gateway.domain:
+        return Bounds(size, size, settings.link.share, _account_in)
+    return Bounds(ROOMS_MOST * size, size, ROOMS_MOST * size, _nobody)
+
+
+def _account_in(text: str) -> str:
+    return account_of(sender_in(text.encode()))
+
+
+def _nobody(_: str) -> str:
+    """Rooms have no share."""
+    return ""
 
 
 def _epoch(cluster: ClusterParts) -> int:
@@ -115,7 +136,7 @@ def _base(
         frozenset(settings.domains), pending, remote, uplink, frozenset(settings.gateway.domains[1:]), (), incidents, frozenset((domain,)),
         beside.outgoing[domain],
     )  # fmt: skip
-    inbound = InboundQueue(router, settings.link.inbox_size, incidents, counts)
+    inbound = InboundQueue(router, settings.link.inbox_size, incidents, counts, beside.outgoing[domain].is_full)
     callbacks = Callbacks(
         callbacks_at(settings, domain), router, dead, journals, remote, say=PlainSpeech(router).say_later, exists=exists,
         is_admin=is_admin, incidents=incidents, counts=counts,
@@ -126,10 +147,15 @@ def _base(
 def build_transfers(beside: Beside, owner: str, router: Router) -> Transfers:
     """What the owner of this domain passes on, and takes."""
     cluster = _cluster(beside.joined[owner])
-    of_rooms = owner != beside.settings.gateway.domain
-    taker, at_once = PassedStanzas(router, beside.incidents, of_rooms=of_rooms), OF_ROOMS if of_rooms else AT_ONCE
-    incoming = IncomingTransfers(owner, cluster.shared, taker, cluster.bell, beside.incidents, at_once=at_once)
-    return Transfers(beside.outgoing[owner], incoming)
+    outgoing = beside.outgoing[owner]
+    if owner == beside.settings.gateway.domain:
+        taker = PassedStanzas(router, beside.incidents)
+        return Transfers(outgoing, IncomingTransfers(owner, cluster.shared, taker, cluster.bell, beside.incidents, at_once=AT_ONCE))
+    incoming = IncomingTransfers(
+        owner, cluster.shared, PassedStanzas(router, beside.incidents, of_rooms=True), cluster.bell, beside.incidents,
+        at_once=OF_ROOMS, may_take=outgoing.has_room,
+    )  # fmt: skip
+    return Transfers(outgoing, incoming)
 
 
 def build_leaders(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections.abc import Callable
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -39,7 +40,9 @@ class Item(NamedTuple):
 class InboundQueue:
     """The ComponentEvents of all streams. One thread hands stanzas to the router; `start()` and `stop()` are called by the Gateway."""
 
-    def __init__(self, router: Router, size: int, incidents: Incidents, counts: Counts) -> None:
+    def __init__(self, router: Router, size: int, incidents: Incidents, counts: Counts, is_full: Callable[[], bool] = bool) -> None:
+        """`is_full`: whether there is no room for what comes of more; it must not wait. `bool`: never."""
+        self._is_full = is_full
         self._router = router
         self._size = size
         self._incidents = incidents
@@ -60,7 +63,7 @@ class InboundQueue:
 
     def congested(self) -> bool:
         """Whether the inbox is full; the stream then stops reading, so it passes its size by at most one read."""
-        return self._inbox.qsize() >= self._size or self._bytes >= MAX_BYTES
+        return self._inbox.qsize() >= self._size or self._bytes >= MAX_BYTES or self._is_full()
 
     def changed(self, domain: str, online: bool) -> None:
         self._router.link_changed(domain, online)

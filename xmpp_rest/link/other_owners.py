@@ -67,11 +67,18 @@ class OtherOwners:
         return ()
 
     def pass_on(self, domain: str, stanzas: Sequence[Element], text: Callable[[Element], str] = serialise) -> None:
-        """Keep these for the owner of the domain. Raises BadXML; GatewayError: storage-failed, link-down."""
+        """Keep these for the owner of the domain. Raises BadXML; GatewayError: storage-failed, link-down, outbox-full, outbox-share."""
+        self._pass_on(domain, stanzas, text)
+
+    def answer(self, domain: str, stanza: Element) -> None:
+        """As `pass_on`, of what answers a stanza that this owner has passed on: however much waits."""
+        self._pass_on(domain, (stanza,), serialise, is_answer=True)
+
+    def _pass_on(self, domain: str, stanzas: Sequence[Element], text: Callable[[Element], str], *, is_answer: bool = False) -> None:
         if self._crossing is None:
             raise GatewayError("link-down")
         request_id = current_id() or ""
-        self._crossing.pass_on(domain, [text(stanza) for stanza in stanzas], [request_id] * len(stanzas))
+        self._crossing.pass_on(domain, [text(stanza) for stanza in stanzas], [request_id] * len(stanzas), is_answer=is_answer)
         self._spoken.sent(stanzas)
 
     def pass_on_together(self, domain: str, stanzas: Sequence[Element], text: Callable[[Element], str]) -> Exception | None:

@@ -134,8 +134,12 @@ class PassedStanzas:
 
     def _answer(self, answer: Element) -> Exception | None:
         """Send it; why that is not possible."""
+        to = jid_or_none(answer.get("to"))
         try:
-            self._router.send(answer)
+            if to is not None and to.domain in self._router.beyond.domains:
+                self._router.beyond.answer(to.domain, answer)
+            else:
+                self._router.send(answer)
         except Exception as e:
             self._incidents.report(log, "transfer-unanswered", "%s is not answered: %r", answer.get("to"), e)
             return e

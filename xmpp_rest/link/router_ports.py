@@ -50,8 +50,11 @@ class Link(Protocol):
 class Crossing(Protocol):
     """The way to hosted domains that have owners of their own (many-machines §11)."""
 
-    def pass_on(self, domain: str, texts: Sequence[str], request_ids: Sequence[str]) -> None:
-        """Keep these, in order, for the owner of this domain. All or none. Raises GatewayError: storage-failed, link-down."""
+    def pass_on(self, domain: str, texts: Sequence[str], request_ids: Sequence[str], *, is_answer: bool = False) -> None:
+        """Keep these, in order, for the owner of this domain. All or none; `is_answer`: however much waits, as these answer what did.
+
+        Raises GatewayError: storage-failed, link-down, outbox-full, outbox-share.
+        """
 
     def is_owned(self, domain: str) -> bool:
         """Whether the domain has an owner now; does not wait."""

@@ -15,6 +15,7 @@ from drivers.shared import (
     NodeRow,
     Shared,
     StandbySettings,
+    TransferMark,
     TransferRow,
     channel_of,
 )
@@ -126,6 +127,10 @@ class PostgresShared(Shared):
     def transfers(self, hosted: str, most: int = 256) -> list[TransferRow]:
         self._keeper.require()
         return self._engine.read(partial(journal.transfers, hosted=hosted, most=most))
+
+    def transfer_marks(self, hosted: str) -> list[TransferMark]:
+        self._keeper.require()
+        return self._engine.read(partial(journal.transfer_marks, hosted=hosted))
 
     def listen(self, channels: Sequence[str]) -> FrameListener:
         if self._notifies:

@@ -10,7 +10,7 @@ import pytest
 
 from drivers import Addition, ArchiveItem, BadValue, StorageError
 from drivers.postgres import Postgres
-from drivers.shared import JournalChange, JournalRow, LeaseLost, Shared, StandbySettings, TransferRow
+from drivers.shared import JournalChange, JournalRow, LeaseLost, Shared, StandbySettings, TransferMark, TransferRow
 from drivers.sql.cluster.journal import PASSED_ON
 from drivers.sql.cluster.schema import ensure_tables
 from drivers.sql.postgresschema import names
@@ -116,7 +116,9 @@ def test_what_is_passed_on_waits_for_the_other_owner(open_shared: OpenShared) ->
     assert two.transfers(HOSTED) == []
     found = two.transfers("rooms.example", 2)
     assert [(each.source, each.number, each.text) for each in found] == [("run1:1", 1, "text 1"), ("run1:1", 2, "text 2")]
+    assert sorted(two.transfer_marks("rooms.example")) == [("run1:1", 1), ("run1:1", 2), ("run1:1", 3)]
     two.journal("outbox:rooms").commit(JournalChange(taken=[each.seq for each in found]))
+    assert (one.transfer_marks("rooms.example"), one.transfer_marks(HOSTED)) == ([TransferMark("run1:1", 3)], [])
     assert [each.number for each in two.transfers("rooms.example")] == [3]
 
 
