@@ -85,10 +85,9 @@ class HandedOverSessions:
         does each that cannot be left.
         """
         used = self._used()
-        left = self._stand_still(used)
         gone = set[KeptSession]()
         try:
-            rows = self._rows(left)
+            rows = self._rows(self._stand_still(used))
             if rows:
                 keep(list(rows.values()))
             gone.update(rows)
