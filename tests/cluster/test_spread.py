@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -352,25 +352,28 @@ def test_bots_at_a_domain_of_another_owner_are_told_and_answer(add_machine: AddM
             assert [each["name"] for each in told(listed)["callbacks"]] == ["bot"], listed.text
 
 
-def test_one_owner_of_all_takes_what_several_have_passed_on(cluster: Cluster, tmp_path: Path) -> None:
-    url = cluster.new_database()
-    message = f"<message xmlns='jabber:client' from='park@{CONFERENCE}' to='juliet@{DOMAIN}' type='chat' id='left-1'><body>left</body></message>"
+@pytest.mark.parametrize("next_kind", ["postgresql", "none"])
+def test_one_owner_of_all_takes_what_several_have_passed_on(cluster: Cluster, tmp_path: Path, next_kind: str) -> None:
+    url, park = cluster.new_database(), f"park@{CONFERENCE}"
+    left = f"<message from='{park}' to='juliet@{DOMAIN}' type='chat' id='left-1'><body>left</body></message>"
+    late = f"<message from='juliet@{DOMAIN}/a' to='{park}' type='groupchat' id='late-1'><body>late</body></message>"
     with cluster_over(url, tmp_path) as add:
         machine = add("web1", cluster_spread="yes")
         register_users(machine.app)
         found = machine.gateway.parts.joined.cluster
         assert found is not None
         machine.gateway.parts.leader.end()
-        row = TransferRow(0, DOMAIN, "source", 1, f"\n{message}")
-        found.shared().journal("", DOMAIN).commit(JournalChange(passed_on=[row]))
+        for each in machine.gateway.parts.apart:
+            each.leader.end()
+        rows = [TransferRow(0, hosted, "source", n, f"\n{text}") for n, (hosted, text) in enumerate(((DOMAIN, left), (CONFERENCE, late)), 1)]
+        found.shared().journal("", DOMAIN).commit(JournalChange(passed_on=rows))
     with cluster_over(url, tmp_path) as add:
-        machine = add("web1")
-        found = machine.gateway.parts.joined.cluster
-        assert found is not None
-        shared = found.shared()
-        until(lambda: shared.transfers(DOMAIN) == [])
+        machine = add("web1", cluster_kind=next_kind)
+        with closing(machine.gateway.driver.open_shared(DOMAIN)) as shared:
+            until(lambda: not shared.transfers(DOMAIN) and not shared.transfers(CONFERENCE))
         history = machine.client.get("/api/messages", headers=basic(f"juliet@{DOMAIN}"))
         assert "left" in history.text, history.text
+        assert machine.send("nothing waits behind it").status_code == 202
 
 
 def test_a_node_that_is_set_otherwise_does_not_start(add_machine: AddMachine) -> None:

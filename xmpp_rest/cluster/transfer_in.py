@@ -27,6 +27,8 @@ EVERY = 1.0  # seconds between two looks where nobody tells that something is th
 FIRST, LONGEST = 0.05, 2.0  # seconds between two attempts after a failure
 ATTEMPTS = 10  # at one stanza, while the storage keeps what it is given: then its sender is told
 SOURCES = 1000  # whose last number is remembered
+NO_LEASE = ""
+"""In place of the domain whose lease allows to remove what was taken, where the gateway is alone."""
 END = 5.0  # seconds for the batch under way at the end
 
 
@@ -67,17 +69,18 @@ class IncomingTransfers:
     """
 
     def __init__(
-        self, hosted: str, shared: Callable[[], Shared], taker: PassedTaker, bell: threading.Event, incidents: Incidents, owned: str = "",
-        at_once: int = AT_ONCE, may_take: Callable[[], bool] = _always,
+        self, hosted: str, shared: Callable[[], Shared], taker: PassedTaker, bell: threading.Event, incidents: Incidents,
+        owned: str | None = None, at_once: int = AT_ONCE, may_take: Callable[[], bool] = _always,
     ) -> None:  # fmt: skip
         """`bell` is set by others when something may be there.
 
-        `owned`: the domain whose owner takes what is left of a time when `hosted` had another one, and ends then; "": it takes what comes.
+        `owned`: the domain whose owner takes what is left of a time when `hosted` had another one, and ends then; NO_LEASE: there is this
+        gateway alone; None: the owner of `hosted` takes what comes.
         `at_once`: how many the `taker` is given. `may_take`: whether there is room for what comes of it; may raise StorageError.
         """
         self._hosted = hosted
-        self._owned = owned or hosted
-        self._ends = bool(owned)
+        self._owned = hosted if owned is None else owned
+        self._ends = owned is not None
         self._shared = shared
         self._taker = taker
         self._at_once = at_once

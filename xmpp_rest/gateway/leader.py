@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.all_steps import take_all
@@ -28,13 +28,19 @@ from xmpp_rest.service.rooms.room_outbox import RoomOutbox
 from xmpp_rest.service.scheduled.runner import ScheduledRunner
 from xmpp_rest.service.sessions.lifecycle import SessionsLifecycle
 
-if TYPE_CHECKING:  # loaded only where it is needed
-    from xmpp_rest.cluster.transfer_in import IncomingTransfers
-
 log = logging.getLogger("xmpp_rest.server")
 
 ONLINE_WITHIN = 1.0  # seconds for which calls of other nodes wait for the streams of a new owner
 TRIED_WITHIN = 2.0  # seconds that a leader which has just begun gives its streams to take what it has kept for them, before it ends them
+
+
+class TakesLeft(Protocol):
+    """Takes what was passed on when hosted domains had several owners, in threads of its own. `start` and `stop` are called once each."""
+
+    def start(self) -> None:
+        """Raises StorageError, and is called again then."""
+
+    def stop(self) -> None: ...
 
 
 class ForNextOwner(Protocol):
@@ -71,7 +77,7 @@ class Leader:
         handover: ForNextOwner | None = None,
         session_handover: ForNextOwner | None = None,
         transfers: Transfers | None = None,
-        left: Sequence[IncomingTransfers] = (),
+        left: Sequence[TakesLeft] = (),
     ) -> None:
         """`domain`: of the accounts, whose archives `queue` writes. `handover`: None: there are no other nodes.
 

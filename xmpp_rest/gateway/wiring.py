@@ -263,7 +263,7 @@ def build(
             joined, settings, driver, own_sessions, session_inbound, by_session, foreign_client, rooms.memberships, session_hearing,
             listening, incidents
         ),
-        build_transfers(beside, domain, router), build_left(joined, settings, router, incidents),
+        build_transfers(beside, domain, router), build_left(joined, settings, driver, router, incidents),
     )  # fmt: skip
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)

@@ -11,9 +11,10 @@ from drivers import Driver
 from xmpp_rest.api.gateway import ClusterControl
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.group_parts import ClusterParts, GroupParts, OnLoss
-from xmpp_rest.gateway.leader import ForNextOwner
+from xmpp_rest.gateway.leader import ForNextOwner, TakesLeft
 from xmpp_rest.gateway.left_list import Term, UnclaimedSessions
 from xmpp_rest.gateway.room_handover import RoomHandover
+from xmpp_rest.gateway.transfers_taken_back import TransfersTakenBack
 from xmpp_rest.gateway.wiring_foreign_client import ForeignClientParts
 from xmpp_rest.gateway.wiring_listening import ListeningParts
 from xmpp_rest.gateway.wiring_session_sending import SessionSendingParts
@@ -33,7 +34,6 @@ from xmpp_rest.service.sessions.inbound import SessionInbound
 from xmpp_rest.service.streams.registry import Streams
 
 if TYPE_CHECKING:  # loaded only where it is needed
-    from xmpp_rest.cluster.transfer_in import IncomingTransfers
     from xmpp_rest.gateway.domain_parts import DomainParts
 
 
@@ -60,10 +60,10 @@ def build_control(
     return build(joined.cluster, settings, streams, uplink, remote, incidents, apart)
 
 
-def build_left(joined: GroupParts, settings: Settings, router: Router, incidents: Incidents) -> Sequence[IncomingTransfers]:
+def build_left(joined: GroupParts, settings: Settings, driver: Driver, router: Router, incidents: Incidents) -> Sequence[TakesLeft]:
     """What takes what the owners of hosted domains have passed on to each other when they were several."""
     if joined.cluster is None:
-        return ()
+        return [TransfersTakenBack(driver, settings.gateway.domains, router, incidents)] if driver.shared else ()
     from xmpp_rest.gateway.wiring_cluster import build_left as build
 
     return build(settings, joined.cluster, router, incidents)
