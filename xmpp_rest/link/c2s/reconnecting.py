@@ -11,7 +11,7 @@ from xmpp_rest.config.login_tables import LoginSettings
 from xmpp_rest.link.c2s.credentials import ScramKeys
 from xmpp_rest.link.c2s.left_session import LeftSession
 from xmpp_rest.link.c2s.opened_stream import OpenedStream, Resumption, StreamManagement
-from xmpp_rest.link.c2s.resuming import FATAL, Attempts, why_final
+from xmpp_rest.link.c2s.resuming import FATAL, Attempts, is_held_up, why_final
 from xmpp_rest.link.c2s.session_keeper import SessionKeeper
 from xmpp_rest.link.c2s.tls_stream import close_unused
 from xmpp_rest.link.errors import LinkDown
@@ -158,7 +158,8 @@ class Reconnecting:
             else:
                 self._take(outcome)
         elif asked and not self._session.has_ended:
-            log.info("the session of %s is not resumed: %s", self._session.account, outcome)
+            level = logging.DEBUG if is_held_up(outcome) else logging.INFO  # of many sessions each is, many times
+            log.log(level, "the session of %s is not resumed: %s", self._session.account, outcome)
             if reason := why_final(outcome):
                 self._session.finish(reason)
             else:
