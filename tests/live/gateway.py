@@ -51,8 +51,12 @@ class Gateway(Child):
         return {"PYTHONUNBUFFERED": "1"}
 
     def begin(self) -> None:
-        self.http = urllib3.HTTPConnectionPool(LOOPBACK, self.port, maxsize=8, retries=False, timeout=30)
+        self.connect_anew()
         super().begin()
+
+    def connect_anew(self) -> None:
+        """Ask on new connections from now on."""
+        self.http = urllib3.HTTPConnectionPool(LOOPBACK, self.port, maxsize=8, retries=False, timeout=30)
 
     def ready(self) -> bool:
         try:
