@@ -190,7 +190,7 @@ class Shared(ABC):
     def take(self, hosted: str, node: str, run: str, seen: LeaseRow | None) -> int | None:
         """Own the domain, if its lease is still as it was seen (None: there was none): the new epoch. None: somebody else came first.
 
-        Waits, within the seconds of the lease, for transactions of the former owner that have begun.
+        Waits, within the seconds of the lease, for transactions of the former owner that have begun; ends those that stand still.
         """
 
     @abstractmethod
