@@ -19,7 +19,7 @@ from drivers import StorageError
 from tests.cluster.conftest import CONFERENCE, AddMachine, Machine
 from tests.cluster.test_spread import move, owners
 from tests.conftest import DOMAIN
-from tests.foreign_app import MONTAGUE, PASSWORDS, ROMEO, ForeignApp, login_settings, montague_folder
+from tests.foreign_app import MONTAGUE, PASSWORDS, ROMEO, ForeignApp, MakeForeignApp, login_settings, make_foreign_app, montague_folder
 from tests.link.attached import until
 from tests.link.c2s.fake_server import FakeServer
 from tests.live.foreign_reader import ForeignReader
@@ -38,7 +38,7 @@ from xmpp_rest.service.sessions.login_queue import LoginJob
 from xmpp_rest.service.sessions.own_presence import OwnPresences
 from xmpp_rest.service.sessions.process_key import ProcessKey
 
-__all__ = ["montague_folder"]
+__all__ = ["make_foreign_app", "montague_folder"]
 
 
 class Nodes:
@@ -230,6 +230,7 @@ def test_events_go_on_with_nothing_missed_and_nothing_twice(nodes: Nodes) -> Non
     assert nodes.server.resumes == 1
     assert nodes.unavailable() == []
     assert nodes.session(1)["presence"] == "quiet"
+    assert nodes.machines[1].gateway.parts.foreign.listening._listeners._services.has_successor  # type: ignore[attr-defined]
 
 
 def test_a_reader_that_does_not_come_back_is_unavailable_some_seconds_later(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,6 +314,27 @@ def test_what_has_come_and_is_not_handled_is_handled_by_the_next_owner(nodes: No
         until(lambda: second.of(ROMEO) == senders)
     finally:
         may_go.set()
+
+
+def test_it_is_told_of_what_is_more_than_can_be_left(nodes: Nodes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr("xmpp_rest.service.sessions.handed_over.MOST_COME", 10)
+    show(nodes.apps[1])
+    first = nodes.machines[0].gateway.parts.foreign.contacts._requests  # type: ignore[attr-defined]
+    may_go = threading.Event()
+
+    def block(*_: object) -> None:
+        may_go.wait(60)
+
+    monkeypatch.setattr(first, "received", block)
+    nodes.server.send("romeo", make("presence", from_=f"benvolio@{MONTAGUE}", type_="subscribe"))
+    nodes.server.call(lambda: nodes.server.session("romeo").send_raw("<r xmlns='urn:xmpp:sm:3'/>"))
+    until(lambda: nodes.server.session("romeo").unacknowledged == 0)
+    try:
+        nodes.change()
+        nodes.server.until(lambda: nodes.server.resumes == 1)
+    finally:
+        may_go.set()
+    assert f"{ROMEO}: 1 stanzas that have come are not handled" in caplog.text
 
 
 def test_where_nothing_can_be_written_down_sessions_end_politely(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -466,6 +488,11 @@ def test_what_a_cluster_has_left_that_has_stopped_is_removed_at_the_next_start(a
     first.gateway.stop()
     second = add_machine("web2", **given)
     until(lambda: second.gateway.driver.list_load(None, DOMAIN, STORE) is None)
+
+
+def test_one_machine_leaves_nothing_to_the_archive(make_foreign_app: MakeForeignApp) -> None:
+    listening = make_foreign_app().app.extensions["gateway"].parts.foreign.listening
+    assert not listening._listeners._services.has_successor
 
 
 @pytest.mark.parametrize(

@@ -176,18 +176,24 @@ def test_one_that_ends_is_not_left(kept: Kept) -> None:
 def test_nothing_is_read_or_written_until_it_is_let_go(kept: Kept, other: Kept, fake: FakeServer) -> None:
     first = kept.open()
     assert Confirmed(first).outcome() == ""
-    with fake.frozen():
+    got: OneShot[list[LeftSession | None]] = OneShot()
+
+    def write_and_leave() -> None:
         first.write(message("m1"))
-        left = standing(first)
-        assert left is not None
-        with pytest.raises(GatewayError, match="session-lost"):
-            first.write(message("m2"))
-        fake.send("juliet", message("i1", to=None))
-        served = threading.Event()
-        first.hold(False)  # it would be served now
-        kept.thread.call(lambda: kept.thread.after(0.2, served.set))
-        assert served.wait(SECONDS)
-    assert (kept.events.stanzas, kept.events.told) == ([], [])
+        first._leave(lambda left: got.give([left]))
+
+    kept.thread.call(write_and_leave)  # which serves it next
+    [left] = got.wait(SECONDS) or pytest.fail("nothing was left")
+    assert left is not None
+    assert [stanza.number for stanza in left.queue.stanzas] == [0]
+    with pytest.raises(GatewayError, match="session-lost"):
+        first.write(message("m2"))
+    fake.send("juliet", message("i1", to=None))
+    served = threading.Event()
+    first.hold(False)  # it would be served now
+    kept.thread.call(lambda: kept.thread.after(0.2, served.set))
+    assert served.wait(SECONDS)
+    assert (kept.events.stanzas, kept.events.told, sent(fake)) == ([], [], [])
     first.let_go()
     fake.until(lambda: fake.session("juliet").stream is None)
     second = go_on(other, left)
@@ -221,6 +227,22 @@ def test_a_broken_one_that_no_other_process_goes_on_with_ends_at_once(kept: Kept
     assert left_by(session, "stopping") is not None
     kept.events.until_told("broke", "stopping")
     until(lambda: not len(kept.thread))
+
+
+@pytest.mark.parametrize("reason", ["", "stopping"])
+def test_a_connection_that_comes_too_late_ends_the_session_only_if_nobody_goes_on_with_it(kept: Kept, fake: FakeServer, reason: str) -> None:
+    session = kept.open()
+    assert Confirmed(session).outcome() == ""
+    with fake.frozen():
+        fake.cut()
+        kept.events.until_told("broke")
+        until(lambda: len(kept.logins) == 1)
+        assert left_by(session, reason) is not None
+    until(lambda: fake.resumes == 1)
+    if reason:
+        fake.until(lambda: not fake.sessions)
+    else:
+        fake.until(lambda: fake.session("juliet").stream is None)
 
 
 def test_what_the_server_was_told_is_known(kept: Kept, fake: FakeServer) -> None:
