@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 from xml.etree.ElementTree import Element
 
 import pytest
 from werkzeug.test import TestResponse
 
-from drivers.shared import JournalChange, TransferRow
 from tests.cluster.conftest import CONFERENCE, LIGHT, AddMachine, Machine, cluster_over
 from tests.conftest import DOMAIN, basic, register_users
 from tests.drivers.postgrescluster import Cluster
@@ -22,7 +20,6 @@ from tests.live.callback import XML
 from tests.webservice import Answer, serving
 from xmpp_rest.gateway.exit_codes import CannotStart
 from xmpp_rest.protocol.jid import parse_jid
-from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.rooms.values import Wish
 from xmpp_rest.threads.waits import Wait
@@ -304,35 +301,6 @@ def test_a_node_that_drains_owns_nothing_and_one_that_does_not_may_again(spread:
     wait_settled(first, second)
 
 
-def test_what_waits_for_another_owner_is_bounded_in_all_and_of_one_account(add_machine: AddMachine) -> None:
-    machine = add_machine("web1", cluster_spread="yes", link_outbox_size="20", link_outbox_share="50")
-    register_users(machine.app)
-    (rooms,) = [each for each in machine.gateway.parts.apart if each.base.domain == CONFERENCE]
-    until(lambda: rooms.base.remote.group.is_leader)
-    rooms.leader.end()  # it owns, and takes nothing
-
-    def say(who: str, number: int) -> TestResponse:
-        said: dict[str, object] = {"kind": "message", "to": f"hall@{CONFERENCE}", "type": "groupchat", "body": "x", "id": f"{who}-{number}"}
-        return ask(machine, said, who)
-
-    def waiting() -> list[str]:
-        found = [parse_stored(row.text.partition("\n")[2]) for row in rooms.base.cluster.shared().transfers(CONFERENCE)]
-        return [stanza.get("id", "") for stanza in found if stanza.tag == "message"]
-
-    answers = [say("juliet", number) for number in range(12)]
-    assert [answer.status_code for answer in answers] == [202] * 10 + [503] * 2, answers[-1].text
-    assert told(answers[-1])["error"]["condition"] == "resource-constraint"
-    assert "of one sender wait for the owner of" in answers[-1].text
-    assert int(answers[-1].headers["Retry-After"]) > 0
-    until(lambda: say("nurse", 0).status_code == 503)  # with the question whether all was handled
-    full = say("nurse", 1)
-    assert f"Too many stanzas wait for the owner of {CONFERENCE}" in full.text, full.text
-    kept = waiting()
-    assert kept[:10] == [f"juliet-{number}" for number in range(10)]
-    assert 15 <= len(kept) <= 20
-    assert machine.send("to an account").status_code == 202  # which has nothing to do with it
-
-
 def test_bots_at_a_domain_of_another_owner_are_told_and_answer(add_machine: AddMachine) -> None:
     with serving() as service:
         service.answers["/bot"] = Answer(200, "<iq type='result'><answer xmlns='urn:example:quiz'>42</answer></iq>", XML)
@@ -350,30 +318,6 @@ def test_bots_at_a_domain_of_another_owner_are_told_and_answer(add_machine: AddM
             assert (answer.status_code, "42" in answer.text) == (200, True), answer.text
             listed = machine.client.get("/rest/callbacks", headers=basic(f"admin@{DOMAIN}"))
             assert [each["name"] for each in told(listed)["callbacks"]] == ["bot"], listed.text
-
-
-@pytest.mark.parametrize("next_kind", ["postgresql", "none"])
-def test_one_owner_of_all_takes_what_several_have_passed_on(cluster: Cluster, tmp_path: Path, next_kind: str) -> None:
-    url, park = cluster.new_database(), f"park@{CONFERENCE}"
-    left = f"<message from='{park}' to='juliet@{DOMAIN}' type='chat' id='left-1'><body>left</body></message>"
-    late = f"<message from='juliet@{DOMAIN}/a' to='{park}' type='groupchat' id='late-1'><body>late</body></message>"
-    with cluster_over(url, tmp_path) as add:
-        machine = add("web1", cluster_spread="yes")
-        register_users(machine.app)
-        found = machine.gateway.parts.joined.cluster
-        assert found is not None
-        machine.gateway.parts.leader.end()
-        for each in machine.gateway.parts.apart:
-            each.leader.end()
-        rows = [TransferRow(0, hosted, "source", n, f"\n{text}") for n, (hosted, text) in enumerate(((DOMAIN, left), (CONFERENCE, late)), 1)]
-        found.shared().journal("", DOMAIN).commit(JournalChange(passed_on=rows))
-    with cluster_over(url, tmp_path) as add:
-        machine = add("web1", cluster_kind=next_kind)
-        with closing(machine.gateway.driver.open_shared(DOMAIN)) as shared:
-            until(lambda: not shared.transfers(DOMAIN) and not shared.transfers(CONFERENCE))
-        history = machine.client.get("/api/messages", headers=basic(f"juliet@{DOMAIN}"))
-        assert "left" in history.text, history.text
-        assert machine.send("nothing waits behind it").status_code == 202
 
 
 def test_a_node_that_is_set_otherwise_does_not_start(add_machine: AddMachine) -> None:

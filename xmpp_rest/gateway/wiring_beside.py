@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from drivers import Driver, StorageError
+from drivers import Addition, Driver, StorageError
+from drivers.shared import JournalChange
 from xmpp_rest.cluster.transfer_in import AT_ONCE, OF_ROOMS, IncomingTransfers
 from xmpp_rest.cluster.transfer_out import Bounds, Destination, OutgoingTransfers
 from xmpp_rest.config.spread import callbacks_at, owned_with, spread_domains
@@ -138,10 +139,17 @@ def _base(
     )  # fmt: skip
     inbound = InboundQueue(router, settings.link.inbox_size, incidents, counts, beside.outgoing[domain].is_full)
     callbacks = Callbacks(
-        callbacks_at(settings, domain), router, dead, journals, remote, say=PlainSpeech(router).say_later, exists=exists,
-        is_admin=is_admin, incidents=incidents, counts=counts,
+        callbacks_at(settings, domain), router, dead.kept_by(partial(_keep, cluster, domain)), journals, remote,
+        say=PlainSpeech(router).say_later, exists=exists, is_admin=is_admin, incidents=incidents, counts=counts,
     )  # fmt: skip
     return DomainBase(domain, joined, cluster, remote, uplink, pending, router, inbound, callbacks)
+
+
+def _keep(cluster: ClusterParts, domain: str, addition: Addition) -> None:
+    """Store an item that is not of the domain, under its lease all the same. Raises StorageError."""
+    (error,) = cluster.shared().journal("", domain).commit(JournalChange(additions=(addition,)))
+    if error is not None:
+        raise error
 
 
 def build_transfers(beside: Beside, owner: str, router: Router) -> Transfers:
