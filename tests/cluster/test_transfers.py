@@ -12,6 +12,7 @@ from drivers.shared import EVERYBODY, JournalChange, JournalRow, JournalRows, Le
 from tests.cluster.fake_shared import FakeDatabase, FakeShared
 from tests.link.attached import until
 from xmpp_rest.cluster.frames import PASSED, unpack
+from xmpp_rest.cluster.shared_journal import SharedJournal
 from xmpp_rest.cluster.transfer_in import AT_ONCE, ATTEMPTS, IncomingTransfers, TransferredStanza
 from xmpp_rest.cluster.transfer_out import Bounds, Destination, OutgoingTransfers, PassedOnRows
 from xmpp_rest.errors import GatewayError
@@ -413,3 +414,70 @@ def test_a_commit_in_doubt_is_repeated_with_the_same_numbers() -> None:
     assert passed.commit(change) == []
     assert rows.kept == [TransferRow(0, ROOMS, "source", 1, "\n<a/>")]
     assert told == [2]
+
+
+def texts_of(crossing: Crossing) -> list[str]:
+    """What waits for the owner of the rooms."""
+    return [row.text.partition("\n")[2] for row in crossing.database.transferred]
+
+
+def test_what_could_not_be_kept_is_kept_before_all_that_follows(crossing: Crossing, monkeypatch: pytest.MonkeyPatch) -> None:
+    crossing.out.settle()
+    crossing.out.pass_on_later(ROOMS, ["<a of=x/>", "<b/>"], ["req-1", "req-1"])
+    with monkeypatch.context() as failing:
+        failing.setattr(SharedJournal, "append", fail_to_append)
+        with pytest.raises(StorageError, match="the disk"):
+            crossing.out.settle()
+        with pytest.raises(GatewayError, match="storage-failed"):
+            crossing.pass_on("<c/>")
+    assert texts_of(crossing) == []
+    crossing.pass_on("<d/>")
+    assert texts_of(crossing) == ["<a of=x/>", "<b/>", "<d/>"]
+    crossing.out.settle()
+    assert texts_of(crossing) == ["<a of=x/>", "<b/>", "<d/>"]
+    crossing.pass_on(*["<e of=x/>"] * 3)
+    with pytest.raises(GatewayError, match="of one sender"):  # what was kept late counts
+        crossing.pass_on("<f of=x/>")
+    crossing.out.close()
+
+
+def fail_to_append(*_: object) -> None:
+    raise OSError(5, "the disk")
+
+
+def test_what_a_commit_in_doubt_has_kept_is_not_kept_again(crossing: Crossing, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit, doubts = PassedOnRows.commit, [CommitInDoubt("the standby is gone", lasting=True)]
+
+    def doubtful(rows: PassedOnRows, change: JournalChange) -> list[Exception | None]:
+        done = commit(rows, change)
+        if doubts:
+            raise doubts.pop()
+        return done
+
+    monkeypatch.setattr(PassedOnRows, "commit", doubtful)
+    with pytest.raises(GatewayError, match="storage-failed"):
+        crossing.pass_on("<a/>")
+    crossing.out.pass_on_later(ROOMS, ["<a/>"], ["req-1"])
+    crossing.now += 60.0
+    crossing.out.settle()
+    assert texts_of(crossing) == ["<a/>"]
+    crossing.out.close()
+
+
+def test_nothing_is_removed_or_taken_before_what_came_of_it_is_kept(crossing: Crossing) -> None:
+    errors: list[StorageError] = []
+
+    def settle() -> None:
+        if crossing.taker.taken and errors:
+            raise errors.pop()
+
+    incoming = IncomingTransfers(ROOMS, lambda: crossing.other, crossing.taker, crossing.bell, Incidents(), at_once=1, settle=settle)
+    crossing.pass_on("<a/>", "<b/>")
+    errors += [StorageError("the standby is gone")] * 2
+    for _ in range(2):
+        with pytest.raises(StorageError, match="the standby"):
+            incoming.turn()
+        assert (crossing.taker.taken, len(crossing.database.transferred)) == (["<a/>"], 2)
+    incoming.turn()
+    assert (crossing.taker.taken, crossing.database.transferred) == (["<a/>", "<b/>"], [])
+    crossing.out.close()

@@ -43,6 +43,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.passed: list[tuple[str, Element]] = []
+        self.later: list[tuple[str, str]] = []
         self.error: GatewayError | None = None
         self.has_owner = True
         self.calls = self.looks = self.answers = 0
@@ -54,6 +55,9 @@ class Kept:
         if self.error is not None:
             raise self.error
         self.passed += [(domain, parse_stored(text)) for text in texts]
+
+    def pass_on_later(self, domain: str, texts: Sequence[str], request_ids: Sequence[str]) -> None:
+        self.later += [(domain, parse_stored(text).get("id", "")) for text in texts]
 
     def is_owned(self, domain: str) -> bool:
         self.looks += 1
@@ -317,6 +321,29 @@ def test_rooms_wait_for_the_disk_at_the_same_time_and_each_hears_in_order(owners
     assert heard == {f"{name}@{ROOMS}": ["0", "1", "2", "3"] for name in names}
     assert [isinstance(outcome, GatewayError) for outcome in outcomes] == [name == "hall" for _ in range(4) for name in names]
     assert held == {(JULIET, f"hall@{ROOMS}")}
+
+
+def test_what_rooms_say_while_nothing_is_kept_is_kept_later(owners: Owners) -> None:
+    """Who has said it has had the answer 202; and no other error is put off."""
+    rooms, way = owners.router(ROOMS), owners.ways[ROOMS]
+    heard: list[object] = []
+
+    def hear(stanza: Element, _sender: JID, to: JID) -> None:
+        heard.extend(rooms.send_each([make("message", from_=str(to), to_=JULIET, type_="groupchat", id_=stanza.get("id", ""))]))
+
+    rooms.subscribe(ROOMS, hear)
+    owners.routers[ACCOUNTS].send(make("message", from_=JULIET, to_=PARK, type_="groupchat", id_="m1"))
+    taker, texts = PassedStanzas(rooms, Incidents(), of_rooms=True), owners.texts(ACCOUNTS)
+    way.error = GatewayError("storage-failed")
+    assert taker.take(texts, set()) == [None]
+    assert (heard, way.later, way.passed) == ([None], [(ACCOUNTS, "m1")], [])
+    way.error = GatewayError("outbox-full")
+    assert taker.take(texts, set()) == [None]
+    assert [str(each) for each in heard[1:]] == [str(way.error)]
+    way.error = GatewayError("storage-failed")
+    hear(make("message", id_="m2"), JID("", ROOMS, ""), JID("park", ROOMS, ""))  # of a call, which is told
+    assert isinstance(heard[2], GatewayError)
+    assert way.later == [(ACCOUNTS, "m1")]
 
 
 def test_what_fails_as_a_whole_does_not_repeat_what_was_handled_before(owners: Owners) -> None:

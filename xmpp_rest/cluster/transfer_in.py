@@ -57,6 +57,10 @@ class PassedTaker(Protocol):
         ...
 
 
+def _nothing() -> None:
+    """Nothing came of it that is to be kept."""
+
+
 def _always() -> bool:
     """All that comes of it can be kept."""
     return True
@@ -71,12 +75,14 @@ class IncomingTransfers:
     def __init__(
         self, hosted: str, shared: Callable[[], Shared], taker: PassedTaker, bell: threading.Event, incidents: Incidents,
         owned: str | None = None, at_once: int = AT_ONCE, may_take: Callable[[], bool] = _always,
+        settle: Callable[[], None] = _nothing,
     ) -> None:  # fmt: skip
         """`bell` is set by others when something may be there.
 
         `owned`: the domain whose owner takes what is left of a time when `hosted` had another one, and ends then; NO_LEASE: there is this
         gateway alone; None: the owner of `hosted` takes what comes.
         `at_once`: how many the `taker` is given. `may_take`: whether there is room for what comes of it; may raise StorageError.
+        `settle`: raises StorageError until all is kept that came of what was handled.
         """
         self._hosted = hosted
         self._owned = hosted if owned is None else owned
@@ -87,6 +93,7 @@ class IncomingTransfers:
         self._bell = bell
         self._incidents = incidents
         self._may_take = may_take
+        self._settle = settle
         self._handled: set[int] = set()  # `seq` of what is to be removed
         self._last: OrderedDict[str, int] = OrderedDict()  # source → the number that was handled last
         self._failed: dict[int, int] = {}  # `seq` → attempts; 0: it waits behind another one
@@ -135,9 +142,11 @@ class IncomingTransfers:
         for start in range(0, len(due), self._at_once):
             if self._stopping.is_set() or (start and not self._may_take()):
                 break  # and nothing behind these, which would count as had
+            self._settle()
             self._handle(due[start : start + self._at_once], held)
         done = [row.seq for row in rows if not self._is_due(row)]
         if done:
+            self._settle()
             self._shared().journal("", self._owned).commit(JournalChange(taken=done))
             self._handled.difference_update(done)
         return len(rows) == MOST and bool(done)

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import errno
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from drivers import Addition, StorageError
@@ -18,7 +20,7 @@ from xmpp_rest.cluster.sender_thread import FrameSender
 from xmpp_rest.cluster.shared_journal import SharedJournal
 from xmpp_rest.cluster.transfer_bound import TransferBound
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.link.journals import parted
+from xmpp_rest.link.journals import LateEntry, parted
 
 log = logging.getLogger("xmpp_rest.link")
 
@@ -68,9 +70,20 @@ class Bounds(NamedTuple):
     sender_of: Callable[[str], str]
 
 
-class TransferWay(NamedTuple):
-    """From one owner to another: under the name `source`."""
+class LateText(NamedTuple):
+    """A stanza that could not be kept when it was passed on."""
 
+    text: str
+    request_id: str
+
+    def __repr__(self) -> str:
+        return f"LateText({self.request_id!r})"  # the text has what people write
+
+
+class TransferWay(NamedTuple):
+    """From one owner to another, that of `hosted`: under the name `source`."""
+
+    hosted: str
     source: str
     journal: SharedJournal
     bound: TransferBound
@@ -103,6 +116,9 @@ class OutgoingTransfers:
         self._acks = AckWriter()
         self._senders = {at.hosted: FrameSender(at.shared, run) for at in others.values()}
         self._ways: dict[str, TransferWay] = {}  # by the domain that names the other owner
+        self._late: dict[str, list[LateText]] = {}  # by the same; of each the oldest first
+        self._guard = threading.Lock()  # of these; never held while the database waits
+        self._keeping = threading.Lock()  # while they are being kept
 
     def open(self) -> None:
         """Begin to pass on. Raises OSError; called again after that."""
@@ -126,8 +142,9 @@ class OutgoingTransfers:
             raise OSError(errno.EIO, e.told or "the database has failed") from e
         rows = PassedOnRows(own, hosted, source, tell)
         journal = SharedJournal(rows, self._acks, _unkept, self._clock)
+        journal.on_late(partial(self._kept_after_all, hosted))
         self._acks.add(journal)
-        return TransferWay(source, journal, bound)
+        return TransferWay(hosted, source, journal, bound)
 
     def is_owned(self, domain: str) -> bool:
         """Whether the domain has an owner now; does not wait."""
@@ -144,6 +161,7 @@ class OutgoingTransfers:
             raise GatewayError("link-down", NOT_OPEN)
         senders = [self._bounds.sender_of(text) for text in texts]
         try:
+            self._keep_late(way)
             if not is_answer:
                 way.bound.enter(senders)
         except StorageError as e:
@@ -155,6 +173,41 @@ class OutgoingTransfers:
                 way.bound.gave_up(senders)
             raise GatewayError("storage-failed", f"What is for {domain} cannot be kept: {e.strerror or e}") from e
         way.bound.kept([TransferMark(way.source, number) for number in numbers], senders, entered=not is_answer)
+
+    def pass_on_later(self, domain: str, texts: Sequence[str], request_ids: Sequence[str]) -> None:
+        """As `Crossing` says: `settle` raises until they are kept. Who is to remove what they came of asks that first."""
+        with self._guard:
+            self._late.setdefault(self._others[domain].hosted, []).extend(map(LateText, texts, request_ids))
+
+    def settle(self) -> None:
+        """Keep what could not be kept when it was passed on. Raises StorageError."""
+        for way in self._ways.values():
+            self._keep_late(way)
+
+    def _keep_late(self, way: TransferWay) -> None:
+        if not self._late.get(way.hosted):
+            return
+        with self._keeping:
+            try:
+                way.journal.settle()  # a doubt ends first: some of these may be kept by that
+                with self._guard:
+                    late = [*self._late[way.hosted]]
+                numbers = way.journal.append([each.text for each in late], (), [each.request_id for each in late])
+            except OSError as e:
+                raise e.__cause__ if isinstance(e.__cause__, StorageError) else StorageError(e.strerror or str(e)) from e
+            self._remove_late(way.hosted, late)
+            marks = [TransferMark(way.source, number) for number in numbers]
+            way.bound.kept(marks, [self._bounds.sender_of(each.text) for each in late], entered=False)
+
+    def _remove_late(self, hosted: str, kept: Sequence[LateText]) -> None:
+        with self._guard:
+            late = self._late.get(hosted, [])
+            for each in kept:
+                if each in late:
+                    late.remove(each)
+
+    def _kept_after_all(self, hosted: str, entries: Sequence[LateEntry]) -> None:
+        self._remove_late(hosted, [LateText(entry.text, entry.request_id) for entry in entries])
 
     def is_full(self) -> bool:
         """Whether so much waits for any other owner, for all that is known, that nothing should be taken in."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from drivers import Addition, Driver, StorageError
 from drivers.shared import JournalChange
-from xmpp_rest.cluster.transfer_in import AT_ONCE, OF_ROOMS, IncomingTransfers
+from xmpp_rest.cluster.transfer_in import OF_ROOMS, IncomingTransfers
 from xmpp_rest.cluster.transfer_out import Bounds, Destination, OutgoingTransfers
 from xmpp_rest.config.spread import callbacks_at, owned_with, spread_domains
 from xmpp_rest.config.table import Settings
@@ -158,10 +158,10 @@ def build_transfers(beside: Beside, owner: str, router: Router) -> Transfers:
     outgoing = beside.outgoing[owner]
     if owner == beside.settings.gateway.domain:
         taker = PassedStanzas(router, beside.incidents)
-        return Transfers(outgoing, IncomingTransfers(owner, cluster.shared, taker, cluster.bell, beside.incidents, at_once=AT_ONCE))
+        return Transfers(outgoing, IncomingTransfers(owner, cluster.shared, taker, cluster.bell, beside.incidents, settle=outgoing.settle))
     incoming = IncomingTransfers(
         owner, cluster.shared, PassedStanzas(router, beside.incidents, of_rooms=True), cluster.bell, beside.incidents,
-        at_once=OF_ROOMS, may_take=outgoing.has_room,
+        at_once=OF_ROOMS, may_take=outgoing.has_room, settle=outgoing.settle,
     )  # fmt: skip
     return Transfers(outgoing, incoming)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 from xml.etree.ElementTree import Element
@@ -24,6 +26,21 @@ if TYPE_CHECKING:
     from xmpp_rest.link.awaited_owners import AwaitedOwners
 
 log = logging.getLogger("xmpp_rest.link")
+
+
+_LATER: ContextVar[bool] = ContextVar("later", default=False)  # whether what the storage does not keep now may be kept later
+
+
+@contextmanager
+def keeping_later() -> Iterator[None]:
+    """What is passed on in this context, and not kept now as the storage fails, counts as passed on: what it came of
+    is not removed until it is kept (`Crossing.pass_on_later`).
+    """
+    before = _LATER.set(True)
+    try:
+        yield
+    finally:
+        _LATER.reset(before)
 
 
 class PeerRouter(Protocol):
@@ -78,7 +95,13 @@ class OtherOwners:
         if self._crossing is None:
             raise GatewayError("link-down")
         request_id = current_id() or ""
-        self._crossing.pass_on(domain, [text(stanza) for stanza in stanzas], [request_id] * len(stanzas), is_answer=is_answer)
+        texts, request_ids = [text(stanza) for stanza in stanzas], [request_id] * len(stanzas)
+        try:
+            self._crossing.pass_on(domain, texts, request_ids, is_answer=is_answer)
+        except GatewayError as e:
+            if e.name != "storage-failed" or not _LATER.get():
+                raise
+            self._crossing.pass_on_later(domain, texts, request_ids)
         self._spoken.sent(stanzas)
 
     def pass_on_together(self, domain: str, stanzas: Sequence[Element], text: Callable[[Element], str]) -> Exception | None:

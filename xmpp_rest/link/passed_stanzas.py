@@ -15,6 +15,7 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import FAILED
+from xmpp_rest.link.other_owners import keeping_later
 from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.link.router import Router
 from xmpp_rest.link.stanza_names import head_in
@@ -88,7 +89,8 @@ class PassedStanzas:
     def _in_order(self, stanzas: Sequence[Element], held: set[Way]) -> list[Exception | None]:
         """As `_handled`, one after the other."""
         try:
-            received = self._router.receive_together(stanzas, held)
+            with keeping_later():
+                received = self._router.receive_together(stanzas, held)
         except Exception as e:
             held.update(map(way_of, stanzas))
             return [e] * len(stanzas)

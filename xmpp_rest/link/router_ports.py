@@ -56,6 +56,9 @@ class Crossing(Protocol):
         Raises GatewayError: storage-failed, link-down, outbox-full, outbox-share.
         """
 
+    def pass_on_later(self, domain: str, texts: Sequence[str], request_ids: Sequence[str]) -> None:
+        """These could not be kept: keep them as soon as the storage does, before all that is passed on there after them."""
+
     def is_owned(self, domain: str) -> bool:
         """Whether the domain has an owner now; does not wait."""
 
