@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 log = logging.getLogger("xmpp_rest.server")
+
+T = TypeVar("T")
 
 
 class CompletingPool:
@@ -29,6 +34,23 @@ class CompletingPool:
         else:
             return
         self._do(number)
+
+    def results(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """What these calls return, in their order; they are made side by side, and must raise nothing."""
+        found: dict[int, T] = {}
+        done = threading.Semaphore(0)
+
+        def make(n: int, call: Callable[[], T]) -> None:
+            try:
+                found[n] = call()
+            finally:
+                done.release()
+
+        for n, call in enumerate(calls):
+            self.submit(partial(make, n, call))
+        for _ in calls:
+            done.acquire()
+        return [found[n] for n in range(len(calls))]
 
     def _do(self, number: int) -> None:
         if (work := self._left.pop(number, None)) is None:  # somebody else does it
