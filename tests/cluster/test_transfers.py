@@ -68,7 +68,7 @@ class Crossing:
 
     def outgoing(self, epoch: int = 1) -> OutgoingTransfers:
         others = {ROOMS: Destination(ROOMS, lambda: self.one, lambda: self.rooms_are_owned)}
-        return OutgoingTransfers(ACCOUNTS, lambda: self.one, others, RUN, lambda: epoch, Bounds(10, 6, 4, sender_of), lambda: self.now)
+        return OutgoingTransfers(ACCOUNTS, lambda: self.one, others, RUN, lambda: epoch, Bounds(10, 7, 4, sender_of), lambda: self.now)
 
     def next_owner(self) -> IncomingTransfers:
         return IncomingTransfers(ROOMS, lambda: self.other, self.taker, self.bell, Incidents())
@@ -357,7 +357,7 @@ def test_a_storage_that_cannot_tell_whether_there_is_room_has_failed(crossing: C
 def test_rooms_take_nothing_in_while_there_is_no_room_for_what_comes_of_it(crossing: Crossing) -> None:
     """What they say to accounts is not refused: so it does not get that far."""
     crossing.pass_on(*["<a/>"] * 7)
-    assert crossing.out.is_full()
+    assert not crossing.out.has_room()
     taken = Taker()
     rooms = IncomingTransfers(ROOMS, lambda: crossing.other, taker := crossing.taker, crossing.bell, Incidents(), may_take=crossing.out.has_room)
     assert not rooms.turn()
@@ -368,7 +368,7 @@ def test_rooms_take_nothing_in_while_there_is_no_room_for_what_comes_of_it(cross
     crossing.pass_on("<b/>")
     rooms.turn()
     assert taker.taken[-1] == "<b/>"
-    assert not crossing.out.is_full()
+    assert crossing.out.has_room()
 
 
 def test_what_is_left_for_lack_of_room_is_taken_later_and_in_order(crossing: Crossing) -> None:

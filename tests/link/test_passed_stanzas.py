@@ -17,10 +17,12 @@ from tests.processes.memory import alone
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link import awaited_owners
+from xmpp_rest.link.inbound_queue import InboundQueue
 from xmpp_rest.link.passed_stanzas import ASKS, PassedStanzas
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
 from xmpp_rest.link.stanza_names import head_in
+from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.remote import THREADS, Remote
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.element import serialise
@@ -369,3 +371,28 @@ def test_a_storage_that_fails_is_asked_once_for_all(owners: Owners) -> None:
     owners.ways[ROOMS].error = GatewayError("link-down")
     owners.routers[ROOMS].send_each([message(str(n)) for n in range(20)])
     assert owners.ways[ROOMS].calls == 1 + 21
+
+
+def test_what_comes_in_over_the_link_waits_while_there_is_no_room_for_what_comes_of_it(owners: Owners) -> None:
+    fails, looks = threading.Event(), list[int]()
+
+    def has_room() -> bool:
+        if fails.is_set():
+            raise StorageError("a moment")
+        looks.append(1)
+        return False
+
+    router = owners.routers[ACCOUNTS]
+    inbound = InboundQueue(router, 10, Incidents(), Counts(), has_room)
+    inbound.start()
+    for number in range(3):
+        inbound.received(ACCOUNTS, make("message", from_="romeo@far.example", to_=JULIET, type_="chat", id_=f"in-{number}"), 10)
+    until(lambda: len(looks) > 2)
+    assert owners.heard == []
+    assert not inbound.congested()
+    fails.set()  # the storage does not tell: then it is tried
+    until(lambda: owners.heard == ["in-0", "in-1", "in-2"])
+    fails.clear()
+    inbound.received(ACCOUNTS, make("message", from_="romeo@far.example", to_=JULIET, type_="chat", id_="in-3"), 10)
+    inbound.stop()  # nothing that has come is left
+    assert owners.heard[-1] == "in-3"

@@ -137,7 +137,7 @@ class OutgoingTransfers:
 
         try:
             own = shared().journal("", self._own)
-            bound.left([(row, bounds.sender_of(parted(row.text)[1])) for row in shared().transfers(hosted, bounds.size)])
+            bound.left([(row, bounds.sender_of(parted(row.text)[1])) for row in shared().transfers(hosted, bounds.full)])
         except StorageError as e:
             raise OSError(errno.EIO, e.told or "the database has failed") from e
         rows = PassedOnRows(own, hosted, source, tell)
@@ -209,16 +209,14 @@ class OutgoingTransfers:
     def _kept_after_all(self, hosted: str, entries: Sequence[LateEntry]) -> None:
         self._remove_late(hosted, [LateText(entry.text, entry.request_id) for entry in entries])
 
-    def is_full(self) -> bool:
-        """Whether so much waits for any other owner, for all that is known, that nothing should be taken in."""
-        return any(way.bound.count >= self._bounds.full for way in self._ways.values())
-
     def has_room(self) -> bool:
-        """The opposite, after a look. Raises StorageError."""
-        for way in self._ways.values():
-            if way.bound.count >= self._bounds.full:
-                way.bound.look()
-        return not self.is_full()
+        """Whether not so much waits for any other owner that nothing should be taken in. Raises StorageError."""
+        return all(self._has_room(way.bound) for way in self._ways.values())
+
+    def _has_room(self, bound: TransferBound) -> bool:
+        if bound.count >= self._bounds.full:
+            bound.look()
+        return bound.count < self._bounds.full
 
     def close(self) -> None:
         """Pass nothing on any more."""

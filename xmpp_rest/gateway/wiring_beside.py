@@ -45,7 +45,8 @@ from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.rooms.plain_speech import PlainSpeech
 from xmpp_rest.threads.waits import Waits
 
-ROOMS_MOST = 2  # times the size of an outbox: what rooms may pass on, by calls that come while they take nothing in
+# what rooms may pass on: what some of them say at once to all who are in, and by calls that come while they take nothing in
+ROOMS_MOST, ROOMS_LEAST = 10, 100_000  # times the size of an outbox; stanzas, if that is more
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def _bounds(settings: Settings, owner: str) -> Bounds:
     size = settings.link.outbox_size
     if owner == settings.gateway.domain:
         return Bounds(size, size, settings.link.share, _account_in)
-    return Bounds(ROOMS_MOST * size, size, ROOMS_MOST * size, _nobody)
+    most = max(ROOMS_MOST * size, ROOMS_LEAST)
+    return Bounds(most, size, most, _nobody)
 
 
 def _account_in(text: str) -> str:
@@ -137,7 +139,7 @@ def _base(
         frozenset(settings.domains), pending, remote, uplink, frozenset(settings.gateway.domains[1:]), (), incidents, frozenset((domain,)),
         beside.outgoing[domain],
     )  # fmt: skip
-    inbound = InboundQueue(router, settings.link.inbox_size, incidents, counts, beside.outgoing[domain].is_full)
+    inbound = InboundQueue(router, settings.link.inbox_size, incidents, counts, beside.outgoing[domain].has_room)
     callbacks = Callbacks(
         callbacks_at(settings, domain), router, dead.kept_by(partial(_keep, cluster, domain)), journals, remote,
         say=PlainSpeech(router).say_later, exists=exists, is_admin=is_admin, incidents=incidents, counts=counts,
