@@ -22,6 +22,7 @@ from .machines import Machines, until
 from .node import Node
 
 ROMEO = f"romeo@{FOREIGN}"
+PAUSE = 0.5  # seconds between two messages: some 60 of a room are kept, which is longer than a change takes on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +100,7 @@ class Talking(threading.Thread):
             self._juliet.send_message(ROMEO, f"to you {self.said}", "chat")
             self._juliet.send_message(self._room, f"to all {self.said}", "groupchat")
             self.said += 1
-            self._ends.wait(0.2)
+            self._ends.wait(PAUSE)
 
     def end(self) -> int:
         self._ends.set()
