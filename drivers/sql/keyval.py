@@ -68,7 +68,7 @@ def _replace(session: DatabaseSession, key: Key, old: Sequence[Row], new: Mappin
     if len(changed := single.keys() - kept) == 1:
         session.run(UPDATE, *new[k := changed.pop()], *key, k)
         kept.add(k)
-    gone = list(times.keys() - kept)  # several that changed are written anew, by two statements for all of them
+    gone = list(times.keys() - kept)  # several that changed are written again, by two statements for all of them
     for i in range(0, len(gone), MOST):
         some = gone[i : i + MOST]
         session.run(DELETE % ", ".join("?" * len(some)), *key, *some)

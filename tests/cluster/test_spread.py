@@ -322,7 +322,7 @@ def test_bots_at_a_domain_of_another_owner_are_told_and_answer(add_machine: AddM
 
 def test_a_node_that_is_set_otherwise_does_not_start(add_machine: AddMachine) -> None:
     add_machine("web1", cluster_spread="yes")
-    with pytest.raises(CannotStart, match=r"\[cluster\] spread is no here and yes at node web1; write the same on all nodes"):
+    with pytest.raises(CannotStart, match=r"\[cluster\] spread is\x20no here and yes at node web1; write the same on all nodes"):
         add_machine("web2")
 
 

@@ -1,4 +1,4 @@
-"""What owners of single domains keep in the storage that they share: so much, under their leases, and for whoever comes next (many-machines §11)."""
+"""What owners of single domains keep in the storage that they share: so much, under their leases, and for the next owner (many-machines §11)."""
 
 from __future__ import annotations
 

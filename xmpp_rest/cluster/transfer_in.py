@@ -188,7 +188,7 @@ class IncomingTransfers:
             return self._taker.take(passed, held)
         except StorageError:
             raise
-        except Exception as e:  # nobody foresaw it: it must not hold up all that follows for ever
+        except Exception as e:  # nobody foresaw it: it must not hold up all that follows forever
             return [e] * len(passed)
 
     def _require_storage(self) -> None:

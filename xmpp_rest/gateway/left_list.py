@@ -40,7 +40,7 @@ class LeftList:
         self._driver.list_store(None, self._domain, self._store, [{"epoch": epoch, "now": now}, *rows])
 
     def take(self) -> list[Any]:
-        """What the owner before this one has written down, if that was just now; it is there no longer, whoever has left it."""
+        """What the owner before this one has written down, if that was just now; it is there no longer, whichever process left it."""
         rows = _taken(self._driver, self._domain, self._store)
         if not rows:
             return []

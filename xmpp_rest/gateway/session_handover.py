@@ -25,7 +25,7 @@ PURPOSE = "a session that was left"  # no address of an account
 
 
 class SessionHandover:
-    """In the process that owns, or is about to. What fails costs the sessions, as a crash does: the next request logs in anew."""
+    """In the process that owns, or is about to. What fails costs the sessions, as a crash does: the next request logs in again."""
 
     def __init__(
         self, kept: LeftList, sessions: HandedOverSessions, core: SessionCore, key: ProcessKey, secret: str, incidents: Incidents

@@ -282,7 +282,7 @@ def test_a_bounded_number_of_stanzas_goes_on(
 
 
 def test_nobody_comes_back(kept: Kept, other: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not tried for ever."""
+    """It is not tried forever."""
     monkeypatch.setattr("xmpp_rest.link.c2s.reconnecting.WANTED", 0.2)
     first = kept.open()
     assert Confirmed(first).outcome() == ""

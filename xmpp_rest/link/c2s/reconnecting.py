@@ -65,7 +65,7 @@ class Reconnecting:
         self._handled = 0  # stanzas of the server, on the stream that broke
         self._asks = False  # a login is under way
         self._is_left = False  # another process goes on with it
-        self._wanted_until = 0.0  # monotonic time: until then it is worth it, whoever needs it
+        self._wanted_until = 0.0  # monotonic time: until then it is worth it, no matter which part needs it
 
     @property
     def possible(self) -> bool:

@@ -27,7 +27,7 @@ class ProcessKey:
     ) -> None:
         """`learns_early`: as soon as another process leads, since this one may lead next, and is to go on with the key then.
 
-        `former`: what this process has known before its parts were built anew: it may lead at once.
+        `former`: what this process has known before its parts were built again: it may lead at once.
         """
         self._core = core
         self._carriage = carriage
