@@ -46,7 +46,10 @@ DEFAULTS: dict[str, str | int | None] = {
 IN_CLUSTER: dict[str, str | int | None] = {"connect_timeout": 3, "keepalives_idle": 5, "keepalives_interval": 2, "tcp_user_timeout": 10_000}
 """Others in place of these where several machines meet: requests wait for 10 s."""
 STANDSTILL = 2 / 3
-"""Of the lease: how long a process that stands still inside a transaction holds others up, who want to take over from it."""
+"""Of the lease: how long a process that stands still inside a transaction holds others up, who want to take over from it.
+
+The database ends its session then, or in the midst of a statement, where no limit of the database is running, who wants to take over.
+"""
 TIMEOUT = 30.0
 """Seconds, unless the URL has a `statement_timeout`."""
 
@@ -74,7 +77,7 @@ class Postgres(SQLDriver):
     def open_shared(self, domain: str, *, url: str = "", notify: bool = True, poll: float = 0.02, lease: float = 3.0) -> Shared:
         given = _parameters(re.sub(r"^postgres(ql)?:", "", url))[0] if url else self._given
         conninfo = make_conninfo(**{**DEFAULTS, **IN_CLUSTER, **given})
-        connections = SideConnections(conninfo, self._postgres.translated, notify=notify)
+        connections = SideConnections(conninfo, self._postgres.translated, notify=notify, standstill=lease * STANDSTILL)
         return PostgresShared(self._postgres, domain, connections, notify=notify, poll=poll, lease=lease)
 
     def node_table(self, domain: str) -> NodeTable:

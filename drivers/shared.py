@@ -81,6 +81,13 @@ class TransferRow(NamedTuple):
         return f"TransferRow({self.seq}, {self.hosted!r}, {self.source!r}, {self.number})"
 
 
+class TransferMark(NamedTuple):
+    """Names such a stanza."""
+
+    source: str
+    number: int
+
+
 class JournalChange(NamedTuple):
     """What one commit of a journal does, whole or not at all."""
 
@@ -183,7 +190,7 @@ class Shared(ABC):
     def take(self, hosted: str, node: str, run: str, seen: LeaseRow | None) -> int | None:
         """Own the domain, if its lease is still as it was seen (None: there was none): the new epoch. None: somebody else came first.
 
-        Waits, within the seconds of the lease, for transactions of the former owner that have begun.
+        Waits, within the seconds of the lease, for transactions of the former owner that have begun; ends those that stand still.
         """
 
     @abstractmethod
@@ -234,6 +241,10 @@ class Shared(ABC):
     @abstractmethod
     def transfers(self, hosted: str, most: int = 256) -> list[TransferRow]:
         """The first of what was passed on to the owner of this domain, in order for each source."""
+
+    @abstractmethod
+    def transfer_marks(self, hosted: str) -> list[TransferMark]:
+        """All that was passed on to the owner of this domain, and is not taken yet."""
 
     # frames
     @abstractmethod

@@ -13,7 +13,7 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -121,14 +121,15 @@ class _SQLiteSession(DatabaseSession):
     def run(self, sql: str, *parameters: Any) -> int:
         return self._connection.execute(sql, parameters).rowcount
 
-    def many(self, sql: str, rows: Iterable[Row]) -> None:
-        self._connection.executemany(sql, rows)
-
     def insert(self, into: str, values: str, rows: Sequence[Row]) -> None:
         # one statement, for the same reason as in `texts`
         for i in range(0, len(rows), ROWS):
             some = rows[i : i + ROWS]
             self._connection.execute(f"{into} VALUES {', '.join([values] * len(some))}", [v for row in some for v in row])
+
+    def copy(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        names = ", ".join(f'"{column}"' for column in columns)
+        self._connection.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("?" * len(columns))})', rows)  # noqa: S608
 
 
 @lru_cache(maxsize=16)

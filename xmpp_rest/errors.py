@@ -240,6 +240,11 @@ def at_server(name: str, domain: str, *, reason: str = "", retry_after: float | 
     return GatewayError(name, ERRORS[name].text.format(domain=domain, reason=reason, hosted=""), retry_after=retry_after)
 
 
+def stopping() -> GatewayError:
+    """This process ends, or leads no more: what it was asked for is to be asked again."""
+    return GatewayError("link-down", "The gateway is stopping, or another node leads from now on; try again later")
+
+
 def storage_failed(error: Exception, said: str = "The storage failed", name: str = "storage-failed") -> GatewayError:
     """What a StorageError is to clients: `said`, and the reason as far as it is theirs to know; all of it is logged.
 

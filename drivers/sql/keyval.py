@@ -18,7 +18,7 @@ COLUMNS = ("key", "type", "value")
 SELECT = f'SELECT "key", "type", "value" FROM "prosody" {WHERE}'  # noqa: S608
 INSERT = ('INSERT INTO "prosody" ("host", "user", "store", "key", "type", "value")', "(?, ?, ?, ?, ?, ?)")
 UPDATE = f'UPDATE "prosody" SET "type"=?, "value"=? {WHERE} AND "key"=?'  # noqa: S608
-DELETE = f'DELETE FROM "prosody" {WHERE} AND "key"=?'  # noqa: S608
+DELETE = f'DELETE FROM "prosody" {WHERE} AND "key" IN (%s)'  # noqa: S608
 COUNT = f'SELECT COUNT(*) FROM "prosody" {WHERE} AND "key"<>\'\''  # noqa: S608
 MOST = 500  # keys in one statement
 DELETE_ALL = f'DELETE FROM "prosody" {WHERE}'  # noqa: S608
@@ -64,6 +64,12 @@ def _replace(session: DatabaseSession, key: Key, old: Sequence[Row], new: Mappin
     times = Counter(row[0] for row in old)
     # the index is not unique: rows of a duplicate key are removed, and one is written
     single = {k: (kind, value) for k, kind, value in old if k in new and times[k] == 1}
-    session.many(DELETE, [(*key, k) for k in times.keys() - single.keys()])
-    session.many(UPDATE, [(*new[k], *key, k) for k, typed in single.items() if new[k] != typed])
-    session.insert(*INSERT, [(*key, k, *typed) for k, typed in new.items() if k not in single])
+    kept = {k for k, typed in single.items() if new[k] == typed}
+    if len(changed := single.keys() - kept) == 1:
+        session.run(UPDATE, *new[k := changed.pop()], *key, k)
+        kept.add(k)
+    gone = list(times.keys() - kept)  # several that changed are written again, by two statements for all of them
+    for i in range(0, len(gone), MOST):
+        some = gone[i : i + MOST]
+        session.run(DELETE % ", ".join("?" * len(some)), *key, *some)
+    session.insert(*INSERT, [(*key, k, *typed) for k, typed in new.items() if k not in kept])

@@ -62,8 +62,9 @@ def list_remove(engine: Engine, key: Key) -> None:
 
     def part(session: DatabaseSession) -> bool:
         positions.forget(session, key)
-        ids = session.rows(ENTRIES, *key, last, PART)
-        session.many('DELETE FROM "xmpprest_list" WHERE "id"=?', ids)
+        ids = [id_ for (id_,) in session.rows(ENTRIES, *key, last, PART)]
+        if ids:
+            session.run(f'DELETE FROM "xmpprest_list" WHERE "id" IN ({archive.marks(len(ids))})', *ids)  # noqa: S608
         return len(ids) == PART
 
     if last is not None:

@@ -6,7 +6,7 @@ Statements are written with `?` for parameters; an engine whose database needs a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from drivers.names import Key
@@ -32,17 +32,12 @@ class DatabaseSession(ABC):
         """Run a statement; the number of rows that it affected."""
 
     @abstractmethod
-    def many(self, sql: str, rows: Iterable[Row]) -> None:
-        """Run a statement once per row of parameters."""
-
     def insert(self, into: str, values: str, rows: Sequence[Row]) -> None:
-        """Run `into VALUES values`, once per row of parameters; faster if each statement has a cost."""
-        self.many(f"{into} VALUES {values}", rows)
+        """Run `into VALUES values` for these rows of parameters, many of them in one statement."""
 
+    @abstractmethod
     def copy(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         """Insert thousands of rows."""
-        names = ", ".join(f'"{column}"' for column in columns)
-        self.many(f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("?" * len(columns))})', rows)  # noqa: S608
 
 
 Works = Sequence[tuple[Key, Callable[[DatabaseSession], T]]]

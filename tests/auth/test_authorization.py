@@ -122,7 +122,7 @@ def test_nothing_else_reads_the_field() -> None:
     naming_the_fault = {"api/rest/denied.py"}
     of_something_else = {
         "auth/prosody_tokens.py", "auth/record.py", "auth/sealing.py", "cli/file_calls.py", "config/readers.py", "service/files/slots.py", "service/messages/idempotency.py",
-        "service/hooks/signatures.py", "link/c2s/sasl.py", "link/c2s/scram.py",
+        "service/hooks/signatures.py", "link/c2s/sasl.py", "link/c2s/scram.py", "service/sessions/left_rows.py",
     }
     in_the_query = {"api/ntfy/credentials.py"}
     imported = {name for name in readers if name.startswith("importing/")}

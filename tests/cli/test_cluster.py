@@ -40,6 +40,8 @@ class MadeUp(OneMachine):
         self.refusal = ""
         self.asked: list[str] = []
         self.on_look: Callable[[], object] = list
+        self.apart: dict[str, tuple[str, int]] = {}
+        """Domains with owners of their own: the node and the epoch."""
 
     def figures(self) -> dict[str, Any]:
         self.on_look()
@@ -49,7 +51,8 @@ class MadeUp(OneMachine):
             "node": "web1",
             "copies": 1,
             "members": 2,
-            "owners": [{"domain": DOMAIN, "node": self.owner, "epoch": 7 if self.owner else 0, "here": self.owner == "web1"}],
+            "owners": [{"domain": DOMAIN, "node": self.owner, "epoch": 7 if self.owner else 0, "here": self.owner == "web1"}]
+            + [{"domain": domain, "node": node, "epoch": epoch, "here": node == "web1"} for domain, (node, epoch) in self.apart.items()],
             "nodes": [{"node": "web1", **node}, {"node": "web2", **node, "differs": ["[auth]", "[link]"], **self.other}],
         }
 
@@ -100,6 +103,13 @@ def test_the_table(joined: Path, made_up: MadeUp) -> None:
         ["web2", "ready", "0.4", "s", "12", "0.2.0", "-", "[auth]", "[link]"],
     ]
     assert json.loads(cluster(joined, "--json").out) == made_up.figures()
+
+
+def test_each_domain_has_an_epoch_of_its_own(joined: Path, made_up: MadeUp) -> None:
+    made_up.apart = {"light.example": ("web1", 7), "rooms.example": ("web1", 3), "other.example": ("web2", 4)}
+    lines = cluster(joined).out.splitlines()
+    assert f"{DOMAIN},light.example (epoch 7),rooms.example (epoch 3)" in lines[1]
+    assert "other.example (epoch 4)" in lines[2]
 
 
 def test_a_domain_without_an_owner(joined: Path, made_up: MadeUp) -> None:

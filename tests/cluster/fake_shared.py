@@ -20,6 +20,7 @@ from drivers.shared import (
     NodeRow,
     Shared,
     StandbySettings,
+    TransferMark,
     TransferRow,
 )
 
@@ -229,6 +230,11 @@ class FakeShared(Shared):
         with self.database.changed:
             self.require("transfers")
             return [row for row in self.database.transferred if row.hosted == hosted][:most]
+
+    def transfer_marks(self, hosted: str) -> list[TransferMark]:
+        with self.database.changed:
+            self.require("transfer_marks")
+            return [TransferMark(row.source, row.number) for row in self.database.transferred if row.hosted == hosted]
 
     def listen(self, channels: Sequence[str]) -> FrameListener:
         with self.database.changed:

@@ -15,7 +15,7 @@ DOMAINS = ["gateway.example", "muclight.gateway.example"]
 def tell(*nodes: tuple[Any, float], owner: LeaseOwner | None = OWNER) -> dict[str, Any]:
     """`nodes`: rows, and how many seconds ago each has changed."""
     states = states_of({each.node: (each, 100.0 - ago) for each, ago in nodes}, 100.0, 3.0)
-    return told("web1", "postgresql", 2, DOMAINS, owner, states)
+    return told("web1", "postgresql", 2, dict.fromkeys(DOMAINS, owner), owner, states)
 
 
 def test_owners_and_nodes() -> None:

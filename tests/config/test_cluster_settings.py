@@ -15,14 +15,17 @@ from drivers.shared import StandbySettings
 from tests.drivers.pgbouncer import PgBouncer
 from tests.drivers.postgrescluster import Cluster, program
 from xmpp_rest.__main__ import main
+from xmpp_rest.config.cluster_check import cluster_problems
 from xmpp_rest.config.cluster_tables import ClusterSettings
 from xmpp_rest.config.live import merge, merge_for_new_processes
 from xmpp_rest.config.load import load_settings, read_settings
+from xmpp_rest.config.spread import callbacks_at, owned_with, spread_domains
 from xmpp_rest.config.table import key_of
 
 ALONE = "[server]\nbind = 127.0.0.1:0\n[gateway]\ndomain = gw.example\n"
 DATABASE = "[storage]\nurl = postgresql://gw@127.0.0.1/gw\n[files]\ndomain =\n"
 CLUSTER = "[cluster]\nkind = postgresql\nnode = web1\n"
+DIVIDED = "[callback.bot]\nurl = http://127.0.0.1:1/\naddress = bot@gw.example, bot@conference.gw.example\n"
 
 
 def written(folder: Path, text: str) -> Path:
@@ -84,7 +87,11 @@ def test_what_is_wrong(line: str, words: list[str], tmp_path: Path) -> None:
             "[cluster] kind: postgresql: the nodes meet in the database of [storage] url",
         ),
         (f"{ALONE}{DATABASE}{CLUSTER}copies = 1\n[link]\noutbox = memory\n", 78, "[link] outbox: memory: in a cluster"),
-        (f"{ALONE}{DATABASE}{CLUSTER}copies = 1\nspread = yes\n", 78, "[cluster] spread: yes: an owner for each domain is not offered yet"),
+        (
+            f"{ALONE}{DATABASE}{CLUSTER}copies = 1\nspread = yes\n{DIVIDED}",
+            78,
+            "[callback.bot] address: with [cluster] spread = yes its addresses would have several owners",
+        ),
         (f"{ALONE}{DATABASE}{CLUSTER}", 78, "[cluster] copies: is missing; write 1 (what is accepted is on the database's own machine"),
         (f"{ALONE}{CLUSTER}copies = 1\n[storage]\nurl = postgresql://gw@127.0.0.1/gw\n", 78, "[files] folder: is not set"),
         (f"{ALONE}[cluster]\ncopies = 2\n", 0, "remark: [cluster] copies: has no effect, as kind is none"),
@@ -214,3 +221,19 @@ def test_copies_by_the_settings_of_a_database() -> None:
     ] == [
         *(1, 1, 2, 1, 1, 2),
     ]
+
+
+def test_an_owner_for_each_domain_is_taken(tmp_path: Path) -> None:
+    one = DIVIDED.replace("bot@gw.example, ", "") + DIVIDED.replace("callback.bot", "callback.own").replace(", bot@conference.gw.example", "")
+    reading = read_settings(written(tmp_path, f"{ALONE}{DATABASE}{CLUSTER}copies = 1\nspread = yes\n{one}"), {})
+    settings = reading.settings
+    assert [*cluster_problems(settings)] == []
+    assert spread_domains(settings) == ("muclight.gw.example", "conference.gw.example")
+    assert owned_with(settings, "gw.example") == ("gw.example",)
+    assert owned_with(settings, "conference.gw.example") == ("conference.gw.example",)
+    assert [*callbacks_at(settings, "gw.example")] == ["own"]
+    assert [*callbacks_at(settings, "conference.gw.example")] == ["bot"]
+    together = replace(settings, cluster=replace(settings.cluster, spread=False))
+    assert spread_domains(together) == ()
+    assert owned_with(together, "gw.example") == ("gw.example", "muclight.gw.example", "conference.gw.example")
+    assert [*callbacks_at(together, "gw.example")] == ["bot", "own"]

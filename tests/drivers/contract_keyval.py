@@ -122,6 +122,12 @@ class KeyvalContract(StorageFixtures):
         driver.store(*JULIET, "avatar", {"data": "A" * 2_000_000})
         assert driver.load(*JULIET, "avatar") == {"data": "A" * 2_000_000}
 
+    def test_of_many_members_some_stay_change_go_and_come(self, driver: Driver, opened: Callable[[], Driver]) -> None:
+        driver.store(*JULIET, "settings", {f"k{i}": i for i in range(1200)})
+        table = {f"k{i}": i if i < 100 else f"{i}" for i in range(600)} | {f"new{i}": [i] for i in range(70)}
+        driver.store(*JULIET, "settings", table)
+        assert driver.load(*JULIET, "settings") == opened().load(*JULIET, "settings") == table
+
     def test_what_is_loaded_belongs_to_the_caller(self, driver: Driver) -> None:
         table: dict[str, Any] = {"a": {"b": 1}}
         driver.store(*JULIET, "settings", table)

@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-OF_SEVERAL = ("xmpp_rest.cluster", "xmpp_rest.gateway.wiring_cluster", "drivers.sql.cluster", "drivers.sql.postgres", "psycopg")
+OF_SEVERAL = (
+    "xmpp_rest.cluster", "xmpp_rest.gateway.wiring_cluster", "xmpp_rest.gateway.session_handover", "xmpp_rest.service.sessions.handed_over",
+    "drivers.sql.cluster", "drivers.sql.postgres", "psycopg",
+)  # fmt: skip
 SCRIPT = f"""
 import sys
 from xmpp_rest.application import build

@@ -10,7 +10,8 @@ import pytest
 from drivers import Driver, StorageError
 from tests.conftest import DOMAIN, OpenDriver
 from tests.raising import raising
-from xmpp_rest.gateway.room_handover import LASTS, STORE, RoomHandover, Term
+from xmpp_rest.gateway.left_list import LASTS, Term
+from xmpp_rest.gateway.room_handover import STORE, RoomHandover
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.occupancy import Occupancy
 from xmpp_rest.protocol.jid import JID, parse_jid

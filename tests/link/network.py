@@ -8,6 +8,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import cast
 from xml.etree.ElementTree import Element, XMLPullParser
 
@@ -87,6 +88,12 @@ class Network:
                 self.send(serialise(element), domain)
             else:
                 self._out.put(element)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """No further stream comes up meanwhile."""
+        with self._lock:
+            yield
 
     def send(self, data: str | bytes, domain: str) -> None:
         """The network sends this on the stream of a domain."""

@@ -21,26 +21,18 @@ from .xmppserver import PASSWORD
 
 
 class VisitedGateway(Gateway):
-    """Lets in the accounts of this server. A user with a domain is one of those."""
+    """Lets in the accounts of this server."""
 
     def __init__(self, folder: Path, server: TLSServer, sections: Sections | None = None, port: int | None = None) -> None:
         """`port`: of a relay in front of the server."""
         login = {"login.montague": server.login_settings(port=port)}
         super().__init__(folder, server.component_port, {**(sections or {}), **login})
 
-    def request(
-        self, method: str, path: str, body: str | bytes | None = None, content_type: str = "", user: str = "", **headers: str
-    ) -> urllib3.BaseHTTPResponse:
-        if "@" not in user:
-            return super().request(method, path, body, content_type, user, **headers)
-        who = make_headers(basic_auth=f"{user}:{PASSWORD}")["authorization"]
-        return super().request(method, path, body, content_type, "", **headers, Authorization=who)
-
 
 class ForeignGuest(Guest):
     """An account of the server, by the gateway."""
 
-    def __init__(self, gateway: VisitedGateway, name: str) -> None:
+    def __init__(self, gateway: Gateway, name: str) -> None:
         super().__init__(gateway, f"{name}@{FOREIGN}")
 
     @property

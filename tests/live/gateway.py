@@ -15,6 +15,7 @@ from urllib3.util import make_headers
 
 from .child import LOOPBACK, Child, answers, free_port
 from .xmppserver import GATEWAY, SECRET
+from .xmppserver import PASSWORD as THERE
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "a rose by any other name"
@@ -50,8 +51,12 @@ class Gateway(Child):
         return {"PYTHONUNBUFFERED": "1"}
 
     def begin(self) -> None:
-        self.http = urllib3.HTTPConnectionPool(LOOPBACK, self.port, maxsize=8, retries=False, timeout=30)
+        self.connect_anew()
         super().begin()
+
+    def connect_anew(self) -> None:
+        """Ask on new connections from now on."""
+        self.http = urllib3.HTTPConnectionPool(LOOPBACK, self.port, maxsize=8, retries=False, timeout=30)
 
     def ready(self) -> bool:
         try:
@@ -70,8 +75,12 @@ class Gateway(Child):
     def request(
         self, method: str, path: str, body: str | bytes | None = None, content_type: str = "", user: str = "", **headers: str
     ) -> urllib3.BaseHTTPResponse:
-        """One request: as the account `user` (localpart), or as the component itself without; `_` in a header's name stands for `-`."""
-        who = make_headers(basic_auth=f"{user}@{GATEWAY}:{PASSWORD}") if user else {"Authorization": f"Bearer {TOKEN}"}
+        """One request: as the account `user`, or as the component itself without; `_` in a header's name stands for `-`.
+
+        `user`: a localpart, or the address of an account of another server.
+        """
+        name = f"{user}:{THERE}" if "@" in user else f"{user}@{GATEWAY}:{PASSWORD}"
+        who = make_headers(basic_auth=name) if user else {"Authorization": f"Bearer {TOKEN}"}
         fields = {name.replace("_", "-"): value for name, value in headers.items()}
         kind = {"Content-Type": content_type} if content_type else {}
         data = body.encode() if isinstance(body, str) else body

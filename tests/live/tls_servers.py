@@ -19,7 +19,7 @@ from tests.authority import Authority
 from .child import LOOPBACK, answers, free_port
 from .ejabberd import Ejabberd
 from .prosody import COMPONENT, Prosody
-from .users import PLUGINS, Entity, EventLoop
+from .users import PLUGINS, Client, EventLoop, say_available
 from .xmppserver import COMPONENTS, PASSWORD, SECRET, XMPPServer
 
 FOREIGN = "montague.example"
@@ -233,7 +233,7 @@ class TLSEjabberd(TLSServer, Ejabberd):
         return answer
 
 
-class ForeignUser(Entity):
+class ForeignUser(Client):
     """An account of such a server, logged in at it by a client of its own, with STARTTLS."""
 
     def __init__(
@@ -245,7 +245,7 @@ class ForeignUser(Entity):
             xmpp.ca_certs = server.authority.ca_file
             for plugin in PLUGINS:
                 xmpp.register_plugin(plugin)
-            xmpp.add_event_handler("session_start", lambda event: xmpp.send_presence(ppriority=priority))
+            say_available(xmpp, priority)
             return xmpp
 
         super().__init__(loop, make, (LOOPBACK, server.c2s_port))

@@ -164,7 +164,25 @@ class Entity:
         return stanzas
 
 
-class User(Entity):
+class Client(Entity):
+    """A client of an account, which is available once it is connected: what is sent to the account reaches it."""
+
+    def connect(self) -> Client:
+        """Log in, and return once the server has taken the presence. Raises TimeoutError, ConnectionRefusedError.
+
+        What is sent to the account before that may be kept for its next login: ejabberd reads what it has kept as the presence comes.
+        """
+        super().connect()
+        self.iq(self._xmpp.boundjid.domain, "<ping xmlns='urn:xmpp:ping'/>")  # answered, or refused, after the presence: RFC 6120 §10.1
+        return self
+
+
+def say_available(xmpp: ClientXMPP, priority: int = 0) -> None:
+    """Have it send its presence as the session starts, before anything else."""
+    xmpp.add_event_handler("session_start", lambda event: xmpp.send_raw(f"<presence><priority>{priority}</priority></presence>"))
+
+
+class User(Client):
     """A user of the server's own domain, logged in over c2s without TLS."""
 
     def __init__(self, loop: EventLoop, server: XMPPServer, name: str, resource: str = "balcony", password: str = PASSWORD) -> None:
@@ -175,7 +193,7 @@ class User(Entity):
             for plugin in PLUGINS:
                 xmpp.register_plugin(plugin)
             xmpp.plugin["feature_mechanisms"].unencrypted_plain = True
-            xmpp.add_event_handler("session_start", lambda event: xmpp.send_presence())
+            say_available(xmpp)
             return xmpp
 
         super().__init__(loop, make, (LOOPBACK, server.c2s_port))

@@ -180,7 +180,7 @@ def test_a_call_that_comes_as_the_leader_ends_is_refused_as_not_done() -> None:
     followers.admit(theirs, member)
     channel = Channel(ours)
     assert channel.receive() is not None
-    followers._calls._stopped = True  # `stop` ends the connection next
+    followers._calls.stop()  # what has come before the connection ends
     channel.send({"call": "add", "arguments": {"a": 1, "b": 2}, "number": 7})
     answer = channel.receive()
     assert answer is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -98,3 +100,22 @@ def test_calls_without_end_while_leaders_come_and_go(tmp_path: Path) -> None:
     for desk in desks:
         desk.stop()
     assert failures == []
+
+
+AT_THE_END = """
+import atexit
+from pathlib import Path
+from tests.processes.test_hand_over import Desk
+
+leader, follower = Desk(Path("{folder}")), Desk(Path("{folder}"))
+atexit.register(follower.stop)
+atexit.register(leader.stop)
+atexit.register(lambda: print("served", follower.serve(7, slowly=False), "by", "leader" if leader.served else "follower"))
+"""
+
+
+def test_a_leader_whose_main_thread_has_ended_answers_until_it_stops(tmp_path: Path) -> None:
+    """Below other WSGI servers the gateway is stopped at the exit, when Python takes nothing more for the pools of its library."""
+    program = AT_THE_END.format(folder=tmp_path)
+    ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "served 7 by leader\n", "")

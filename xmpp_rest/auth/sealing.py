@@ -16,8 +16,6 @@ import secrets
 from functools import cached_property
 from typing import Protocol
 
-from xmpp_rest.auth.shared_keys import SharedKeys
-
 NAME = "calls"  # of the key in the storage
 NONCE = 16  # bytes
 CODE = 32  # bytes of the HMAC
@@ -47,10 +45,27 @@ class NoSeal:
         return sealed
 
 
-class KeyedSeal:
-    """Seals for those who have the same secret, and the same storage. Safe to be used by several threads."""
+class SealKeys(Protocol):
+    """What those have in common who can open the same seals; `SharedKeys` are that."""
 
-    def __init__(self, keys: SharedKeys, secret: str) -> None:
+    def get(self, name: str) -> bytes:
+        """The key of this name. Raises StorageError."""
+
+
+class OneKey:
+    """A key that is in memory."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def get(self, name: str) -> bytes:
+        return self._key
+
+
+class KeyedSeal:
+    """Seals for those who have the same secret, and the same keys. Safe to be used by several threads."""
+
+    def __init__(self, keys: SealKeys, secret: str) -> None:
         self._shared = keys
         self._secret = secret.encode("utf-8", "surrogatepass")
 
@@ -77,7 +92,8 @@ class KeyedSeal:
 
     def _crypt(self, nonce: bytes, data: bytes) -> bytes:
         stream = hashlib.shake_256(self._keys[0] + nonce).digest(len(data))
-        return bytes(a ^ b for a, b in zip(data, stream, strict=True))
+        both = int.from_bytes(data, "big") ^ int.from_bytes(stream, "big")  # a hundred times as fast as byte by byte
+        return both.to_bytes(len(data), "big")
 
     def _code(self, sealed: bytes, purpose: str) -> bytes:
         of_purpose = hmac.digest(self._keys[1], purpose.encode("utf-8", "surrogatepass"), "sha256")

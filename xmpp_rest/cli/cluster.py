@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from xmpp_rest.cli.cluster_calls import ClusterCalls
@@ -57,9 +57,17 @@ def _table(figures: Mapping[str, Any]) -> Iterator[str]:
             yield f"nobody owns {owner['domain']}"
 
 
+def _by_epoch(owned: Iterable[Mapping[str, Any]]) -> dict[int, str]:
+    """The domains of each epoch: all of one owner have the same, those with owners of their own hardly ever."""
+    found: dict[int, str] = {}
+    for owner in owned:
+        found[owner["epoch"]] = ",".join(filter(None, (found.get(owner["epoch"], ""), owner["domain"])))
+    return found
+
+
 def _row(node: Mapping[str, Any], owners: list[Mapping[str, Any]]) -> tuple[str, ...]:
     owned = [owner for owner in owners if owner["node"] == node["node"]]
-    owns = ",".join(owner["domain"] for owner in owned) + (f" (epoch {owned[0]['epoch']})" if owned else "")
+    owns = ",".join(f"{domains} (epoch {epoch})" for epoch, domains in _by_epoch(owned).items())
     differs = " ".join(node["differs"])
     return node["node"], node["state"], f"{node['seen']:.1f} s", str(node["streams"]), node["version"], owns or "-", differs or "-"
 

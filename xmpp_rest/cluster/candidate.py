@@ -44,6 +44,14 @@ class Candidate:
         """Whether the owner seems to be gone, which has `usual` seconds between two beats."""
         return self._watch.silence(now) > 1.5 * usual
 
+    def is_meant(self, nodes: Iterable[NodeRow]) -> bool:
+        """Whether the lease was this node's, or was given up for it."""
+        row = self._watch.row
+        if row is None or row.node:
+            return row is not None and row.node == self._node
+        passed = passed_in(nodes, row.epoch)
+        return passed is not None and passed.to == self._node
+
     def may_take(self, shared: Shared, nodes: Iterable[NodeRow], now: float) -> bool:
         """Whether the lease is nobody's, and this node is to take it. Raises StorageError."""
         if self._presence.rests and self._watch.silence(now) < LEFT * self._lease:

@@ -23,6 +23,7 @@ NODE = "node"  # of who opens a line: the id of its data folder
 CHANNEL, SAYS, ENDS = "on", "says", "ends"  # the channel of a process, with what it says, or that it ends
 OWN = "own"  # the channel of the speaker itself
 MESSAGE = "message"  # for all processes of a node
+PASSED = "passed"  # to the owner of a hosted domain: another owner has passed something on to it
 
 
 class Envelope(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Collection
 from functools import partial
@@ -44,15 +45,18 @@ class ClusterGroup:
         incidents: Incidents,
         on_answer: Callable[[float], None] = untimed,
         clock: Callable[[], float] = time.monotonic,
+        bell: threading.Event | None = None,
     ) -> None:
         """`folder`: the data folder of this node; `domain`: `[gateway] domain`, whose lease `keeper` looks after; `lease`: in seconds.
 
-        `on_answer` is called with the seconds of each call from this node to an owner on another one.
+        `on_answer` is called with the seconds of each call from this node to an owner on another one. `bell` is set when another owner
+        has passed something on to that of this domain.
         """
         self._relay = NodeRelay()
         self._followers = Followers(self._relay)
         self._local = LocalGroup(folder, self._followers)
-        self._make_speaker = partial(Speaker, domain, shared, keeper, self._relay, self._followers, lease, incidents, on_answer, clock)
+        rings, parts = bell or threading.Event(), (keeper, self._relay, self._followers)
+        self._make_speaker = partial(Speaker, domain, shared, *parts, lease, incidents, on_answer, clock, rings)
         self._speaker: Speaker | None = None
         self._ends_at = float("inf")  # monotonic time: nothing waits for an owner after that
 
@@ -127,6 +131,10 @@ class ClusterGroup:
 
     def wait_for_speaker(self) -> bool:
         return self._local.wait_for_speaker()
+
+    def has_leader(self) -> bool:
+        """As `wait_for_leader`, without waiting."""
+        return self._relay.settled.is_set() or self._has_leader(0.0)
 
     def wait_for_leader(self) -> bool:
         return self._relay.settled.is_set() or self._wait_for_leader(self._deadline())

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from drivers.shared import NodeRow
 from xmpp_rest.cluster.node_info import table_in
 from xmpp_rest.cluster.protocol import fit
-from xmpp_rest.cluster.settings_digest import differing
+from xmpp_rest.cluster.settings_digest import SPREAD, differing
 
 LOOKS = 12  # in the time of a lease: more than a node has beats
 
@@ -55,11 +55,12 @@ def _too_far_apart(own: NodeRow, row: NodeRow) -> str:
 
 def _other_domains(own: NodeRow, row: NodeRow) -> str:
     mine, theirs = table_in(own, "gateway"), table_in(row, "gateway")
+    theirs = {SPREAD: "no", **theirs}  # of an earlier release
     keys = [key for key in mine if key in theirs and mine[key] != theirs[key]]
     if not keys:
         return ""
     said = ", ".join(f"{key} is {mine[key] or 'empty'} here and {theirs[key] or 'empty'} at node {row.node}" for key in keys)
-    return f"[gateway] {said}; write the same on all nodes"
+    return f"{'' if keys == [SPREAD] else '[gateway] '}{said}; write the same on all nodes"
 
 
 def differences(own: NodeRow, others: Sequence[NodeRow]) -> list[str]:

@@ -30,13 +30,15 @@ class SharedJournals:
         data_dir: Path,
         of_note: OfNote,
         clock: Callable[[], float] = time.monotonic,
+        hosted: str = "",
     ) -> None:
-        """`domain`: `[gateway] domain`, whose lease allows to write all of them.
+        """`domain`: `[gateway] domain`; `hosted`: the domain whose lease allows to write all of them, the same if it is "".
 
         `data_dir`, `of_note`: where journals in files may have been left, and what becomes of their notes.
         """
         self._shared = shared
         self._domain = domain
+        self._hosted = hosted or domain
         self._incidents = incidents
         self._data_dir = data_dir
         self._of_note = of_note
@@ -76,7 +78,7 @@ class SharedJournals:
 
     def _rows(self, name: str) -> JournalRows:
         try:
-            return self._shared().journal(name, self._domain)
+            return self._shared().journal(name, self._hosted)
         except StorageError as e:
             raise OSError(errno.EIO, e.told or "the database has failed") from e
 

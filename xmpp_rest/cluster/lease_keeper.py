@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from drivers import StorageError
-from drivers.shared import NodeRow, Shared
+from drivers.shared import LeaseRow, NodeRow, Shared
 from xmpp_rest.cluster.candidate import Candidate
+from xmpp_rest.cluster.fair_share import FairShare
 from xmpp_rest.cluster.identity import NodeIdentity
 from xmpp_rest.cluster.lasting_clock import lasting_clock
 from xmpp_rest.cluster.lease_term import length_of
@@ -47,10 +48,11 @@ class LeaseKeeper:
         incidents: Incidents,
         clock: Callable[[], float] = lasting_clock,
         drains: Callable[[], bool] = bool,
+        spread: Collection[str] = (),
     ) -> None:
         """`hosted`: the domain whose lease it is; `hosts`: those whose contents are written under it; `describe`: `info` of the node.
 
-        `drains`: whether the node is to take no lease now; `bool`: never.
+        `drains`: whether the node is to take no lease now; `bool`: never. `spread`: the domains that have owners of their own.
         """
         self.identity = identity
         self._shared = shared
@@ -61,6 +63,7 @@ class LeaseKeeper:
         self._incidents = incidents
         self._clock = clock
         self._candidate = Candidate(hosted, identity.node, settings.lease, self._presence, has_locks=settings.notify)
+        self._share = FairShare(hosted, spread, identity.node, settings.lease)
         self._nodes = NodeList(settings.lease)
         self._ownership = Ownership(settings.lease, clock, has_locks=settings.notify)
         self._drains = drains
@@ -162,6 +165,11 @@ class LeaseKeeper:
         self.look()
         return True
 
+    def keep(self) -> None:
+        """Have the next life of this node take what it holds, and no other node meanwhile. Called before `stop`."""
+        if self.holds and self._takes:
+            self._presence.pass_on(self.epoch, self.identity.node)
+
     def move_to(self, node: str) -> bool:
         """`give_up` to this node; False: this one does not own, or that one does not live, or may not own."""
         return node in self.others() and self.give_up(f"it was moved to {node}", node)
@@ -255,9 +263,18 @@ class LeaseKeeper:
             self._lose(Loss(LossKind.DISPLACED, displaced))
             return
         self._nodes.saw(shared.nodes(), self._clock())
-        self._candidate.saw(shared.leases().get(self._hosted), self._clock())
-        if self._is_candidate() and self._candidate.may_take(shared, (seen.row for seen in self.nodes().values()), self._clock()):
+        leases = shared.leases()
+        self._candidate.saw(leases.get(self._hosted), self._clock())
+        rows = [seen.row for seen in self.nodes().values()]
+        if self._is_candidate() and self._candidate.may_take(shared, rows, self._clock()) and not self._yields(leases, rows):
             self._take(shared)
+
+    def _yields(self, leases: Mapping[str, LeaseRow], rows: Collection[NodeRow]) -> bool:
+        """Whether it leaves the lease to one that owns fewer. What was this node's, or is meant for it, it takes."""
+        row = self._candidate.row
+        if self._candidate.is_meant(rows):
+            return False
+        return self._share.yields(leases, self.others() - {row.node if row else ""}, self._clock())
 
     def _renew(self, shared: Shared) -> None:
         sent = self._clock()

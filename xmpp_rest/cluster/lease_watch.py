@@ -49,7 +49,7 @@ class LeaseWatch:
         """Whether a lease that was released, as `passed` says, is for this node."""
         if passed is None or self.silence(now) >= self._lease:
             return self._since is not None
-        return passed.node != self._node and passed.to in ("", self._node)
+        return passed.to == self._node or (passed.node != self._node and not passed.to)
 
     def may_take(self, now: float, *, is_own: bool, lock_is_free: bool) -> bool:
         """Whether the lease is nobody's any more."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from drivers import StorageError
 from drivers.shared import Shared
+from xmpp_rest.cluster.domain_control import NOT_TAKEN, DomainControl, forget_everywhere
 from xmpp_rest.cluster.lasting_clock import lasting_clock
 from xmpp_rest.cluster.lease_keeper import LeaseKeeper
 from xmpp_rest.cluster.node_info import NodeInfo
@@ -50,8 +51,13 @@ class NodeControl:
         rounds: NodeRounds,
         remote: Remote,
         clock: Callable[[], float] = lasting_clock,
+        apart: Sequence[DomainControl] = (),
     ) -> None:
-        """`keeper`: None in a process that does not speak for its node; `clock`: the keeper's."""
+        """`keeper`: None in a process that does not speak for its node; `clock`: the keeper's.
+
+        `apart`: of the hosted domains that have owners of their own.
+        """
+        self._apart = {control.domain: control for control in apart}
         self._keeper = keeper
         self._clock = clock
         self._shared = shared
@@ -89,10 +95,11 @@ class NodeControl:
         return owner.node if owner is not None and keeper is not None and owner.node != keeper.identity.node else ""
 
     def gauges(self) -> Figures:
+        apart = {name: value for control in self._apart.values() for name, value in control.gauges().items()}
         if (keeper := self._keeper()) is None:
-            return {}
-        owner, domains = keeper.owner, self._settings.domains
-        return {
+            return apart
+        owner, domains = keeper.owner, [domain for domain in self._settings.domains if domain not in self._apart]
+        return apart | {
             **{sample("cluster_owner", domain): float(keeper.holds) for domain in domains},
             **{sample("cluster_epoch", domain): float(owner.epoch) for domain in domains if owner is not None},
             "cluster_nodes": float(len(self._living(keeper))),
@@ -103,7 +110,8 @@ class NodeControl:
     def figures(self) -> dict[str, Any]:
         """`cluster` of `/status`."""
         keeper, cluster = self._speaking(), self._settings.cluster
-        return told(keeper.identity.node, cluster.kind, self._rounds.copies, self._settings.domains, keeper.owner, self._states(keeper))
+        owners = dict.fromkeys(self._settings.domains, keeper.owner) | {name: each.owner() for name, each in self._apart.items()}
+        return told(keeper.identity.node, cluster.kind, self._rounds.copies, owners, keeper.owner, self._states(keeper))
 
     @on_leader(of_node=True)
     def living(self) -> list[str]:
@@ -133,6 +141,8 @@ class NodeControl:
             keeper.look_anew()  # it may have begun a moment ago
         if node not in (names := self._living(keeper)):
             return f"there is no living node {node}; write one of {', '.join(names)}"
+        if (apart := self._apart.get(domain)) is not None:
+            return apart.move(node)
         if keeper.owner is None:
             return f"nobody owns {domain} now; a node that may own takes it by itself"
         return "" if keeper.owner.node == node else self._hand_to(node)
@@ -145,7 +155,7 @@ class NodeControl:
             keeper.look_anew()  # as another node knows it
         if keeper.move_to(node):
             return ""
-        return f"node {node} does not take it: it drains, has [cluster] may_own = no, or the owner is changing already"
+        return NOT_TAKEN.format(node)
 
     @on_leader(of_node=True)
     def drain(self) -> str:
@@ -157,6 +167,7 @@ class NodeControl:
         log.warning("node %s drains: it is not ready, and its event streams end within %.0f s", keeper.identity.node, SPREAD)
         self._remote.tell_node(DRAIN)
         self._end_streams()
+        self._look_apart()
         self._release(keeper)
         return ""
 
@@ -169,7 +180,16 @@ class NodeControl:
             return f"that this node does not drain cannot be kept in its data folder: {e.strerror}"
         log.warning("node %s does not drain any more", keeper.identity.node)
         keeper.look()
+        self._look_apart()
         return ""
+
+    def _look_apart(self) -> None:
+        """Have what else this node owns, or is to own, be looked at; it is within a part of a lease anyway."""
+        for control in self._apart.values():
+            try:
+                control.look()
+            except GatewayError as e:
+                log.debug("who is to own %s is not looked at yet: %s", control.domain, e)
 
     @on_leader(of_node=True)
     def forget(self, node: str) -> str:
@@ -179,7 +199,10 @@ class NodeControl:
         if state.state != SILENT:
             return f"node {node} lives; stop it first"
         try:
-            return "" if self._shared().forget(node, state.row) else f"node {node} lives again"
+            if not self._shared().forget(node, state.row):
+                return f"node {node} lives again"
+            forget_everywhere([*self._apart.values()], node)
+            return ""
         except StorageError as e:
             raise storage_failed(e, ERRORS["storage-failed"].text) from e
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from drivers import StorageError
 from drivers.shared import NodeRow, Shared
 from xmpp_rest.cluster.clocks import ClockComparison
+from xmpp_rest.cluster.domain_control import DomainControl, forget_everywhere
 from xmpp_rest.cluster.joining import differences
 from xmpp_rest.cluster.lasting_clock import lasting_clock
 from xmpp_rest.cluster.lease_keeper import LeaseKeeper
@@ -42,8 +43,13 @@ class NodeRounds:
         incidents: Incidents,
         time_of_day: Callable[[], float] = time.time,
         clock: Callable[[], float] = lasting_clock,
+        apart: Sequence[DomainControl] = (),
     ) -> None:
-        """`keeper`: None in a process that does not speak for its node; `count`: open event streams of this process."""
+        """`keeper`: None in a process that does not speak for its node; `count`: open event streams of this process.
+
+        `apart`: of the hosted domains that have owners of their own.
+        """
+        self._apart = apart
         self._keeper = keeper
         self._shared = shared
         self._info = info
@@ -136,3 +142,4 @@ class NodeRounds:
         for name, seen in keeper.nodes().items():
             if now - seen.heard > LISTED and shared.forget(name, seen.row):
                 log.info("node %s is forgotten: it was silent for an hour", name)
+                forget_everywhere([*self._apart], name)

@@ -17,6 +17,7 @@ FAMILIES = (("callback", "callbacks"), ("rights", "rights"))  # sections that th
 APART = frozenset({"auth.admin_password", "link.secret"})
 """The first counts at the first start alone; of the second a difference is told by itself."""
 KEY = "link.secret"
+SPREAD = "[cluster] spread"
 ITERATIONS = 10_000
 Digests = Mapping[str, str]
 
@@ -60,8 +61,9 @@ def _text_of(value: Any) -> str:
 
 
 def hosted(settings: Settings) -> dict[str, str]:
-    """The settings of `[gateway]`, by their keys: all nodes must have the same."""
-    return {name.partition(".")[2]: text for name, text in settings.written.items() if name.startswith("gateway.")}
+    """The settings of `[gateway]`, by their keys: all nodes must have the same; also whether each domain has an owner of its own."""
+    written = {name.partition(".")[2]: text for name, text in settings.written.items() if name.startswith("gateway.")}
+    return written | {SPREAD: "yes" if settings.cluster.spread else "no"}
 
 
 def differing(one: Digests, other: Digests) -> list[str]:

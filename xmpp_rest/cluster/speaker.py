@@ -13,7 +13,7 @@ from collections.abc import Callable
 from drivers.shared import EVERYBODY, Shared, channel_of
 from xmpp_rest.cluster.call_times import CallTimes
 from xmpp_rest.cluster.ear_thread import EarThread
-from xmpp_rest.cluster.frames import CLOSED, NO_LINE, NODE, OPEN, READY, Envelope, take_each
+from xmpp_rest.cluster.frames import CLOSED, NO_LINE, NODE, OPEN, PASSED, READY, Envelope, take_each
 from xmpp_rest.cluster.lease_keeper import LeaseKeeper
 from xmpp_rest.cluster.line import Line
 from xmpp_rest.cluster.node_relay import NodeRelay
@@ -50,11 +50,13 @@ class Speaker:
         incidents: Incidents,
         on_answer: Callable[[float], None],
         clock: Callable[[], float],
+        bell: threading.Event,
         member: Member,
     ) -> None:
         """`domain`: `[gateway] domain`, whose lease `keeper` looks after; `relay` is told where calls go; `lease`: seconds.
 
-        `on_answer` is called with the seconds of each call to an owner on another node.
+        `on_answer` is called with the seconds of each call to an owner on another node; `bell` is set when something was passed on to
+        the owner of the domain.
         """
         self._domain = domain
         self._keeper = keeper
@@ -63,6 +65,7 @@ class Speaker:
         self._lease = lease
         self._on_answer = on_answer
         self._clock = clock
+        self._bell = bell
         self._member = member
         self._run_name = keeper.identity.run
         self._changed = threading.Event()  # something that the thread is to look at
@@ -127,6 +130,8 @@ class Speaker:
             if (line := self._relay.line) is not None and line.line.name == name:
                 line.line.end("the owner has ended it")
             self._served.is_closed_there(name)
+        elif PASSED in frame:
+            self._bell.set()
 
     def _on_session(self, listens: bool) -> None:
         """What was said while nothing was heard is lost."""

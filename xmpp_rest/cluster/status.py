@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from drivers.shared import NodeRow
@@ -41,16 +41,16 @@ def _state_of(row: NodeRow, seen: float, lease: float) -> str:
 
 
 def told(
-    node: str, kind: str, copies: int | None, hosted: Iterable[str], owner: LeaseOwner | None, states: list[NodeState]
+    node: str, kind: str, copies: int | None, owners: Mapping[str, LeaseOwner | None], owner: LeaseOwner | None, states: list[NodeState]
 ) -> dict[str, Any]:
-    """The object. `node`: the one that tells; `hosted`: the domains, of which `owner` owns all."""
+    """The object. `node`: the one that tells; `owners`: of the hosted domains; `owner`: of that of the accounts."""
     like = next((each.row for each in states if each.row.node == (owner.node if owner else node)), None)
     return {
         "kind": kind,
         "node": node,
         "copies": copies,
         "members": sum(each.state != SILENT for each in states),
-        "owners": [_owner(domain, owner, node) for domain in hosted],
+        "owners": [_owner(domain, each, node) for domain, each in owners.items()],
         "nodes": [_node(each, like) for each in states],
     }
 

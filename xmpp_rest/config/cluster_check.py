@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xmpp_rest.config.spread import divided_callbacks
 from xmpp_rest.config.storage_url import DATABASES
 from xmpp_rest.config.table import Settings
 
@@ -35,8 +36,9 @@ def cluster_problems(settings: Settings) -> Iterator[str]:
         yield f"[cluster] kind: postgresql: the nodes meet in the database of [storage] url; {remedy}"
     if settings.link.outbox == "memory":
         yield "[link] outbox: memory: in a cluster what is accepted is kept in the database; write disk, or [cluster] kind = none"
-    if cluster.spread:
-        yield "[cluster] spread: yes: an owner for each domain is not offered yet, one node owns all; write no, or leave it out"
+    for name in divided_callbacks(settings):
+        remedy = "have all of them at one hosted domain, and write another callback for the others"
+        yield f"[callback.{name}] address: with [cluster] spread = yes its addresses would have several owners; {remedy}"
     if cluster.copies is None:
         yield f"[cluster] copies: is missing; write 1 ({PROMISES[1]}) or 2 ({PROMISES[2]})"
     if settings.files.domain and "files.folder" not in settings.given:

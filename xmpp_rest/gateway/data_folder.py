@@ -15,7 +15,7 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 MARKS = frozenset(
     {
         *("owner.lock", "hub.sock", "processes.lock", "node", "admin-password", "admin-password.new"),
-        *("audit.log", "outbox", "callbacks", "gateway.sqlite", "generations", "unarchived", "metrics"),
+        *("audit.log", "outbox", "callbacks", "gateway.sqlite", "generations", "unarchived", "metrics", "spread"),
     }
 )
 """Names of files of a gateway. A folder with none of them, but other content, may be anything, such as /var/lib or a home."""

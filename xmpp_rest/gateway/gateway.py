@@ -18,7 +18,8 @@ from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.data_folder import ready_folder
-from xmpp_rest.gateway.ending import close_parts, end_parts, end_waiting, give_up, has_successor
+from xmpp_rest.gateway.ending import close_parts, cut_links, end_parts, end_waiting, give_up, hand_over, has_successor
+from xmpp_rest.gateway.group_starts import start_all
 from xmpp_rest.gateway.node_reloads import NodeReloads, Reloaded
 from xmpp_rest.gateway.open_storage import open_storage
 from xmpp_rest.gateway.parts import Parts
@@ -78,10 +79,11 @@ class Gateway:
     def _observers(self) -> tuple[Observer, ...]:
         return self.parts.observers
 
-    def _build(self) -> Parts:
+    def _build(self, former_key: bytes | None = None) -> Parts:
         parts = build(
-            self.settings, self.driver, self.data_dir, self.incidents, lambda: self.answers.under_way, self.began, self._lead_no_more
-        )
+            self.settings, self.driver, self.data_dir, self.incidents, lambda: self.answers.under_way, self.began, self._lead_no_more,
+            former_key,
+        )  # fmt: skip
         parts.remote.on_broadcast("reload", self._follow)
         cluster = self.settings.cluster
         self._reloads = NodeReloads(cluster.node, self._reload_named, parts.remote) if cluster.is_on else None
@@ -164,12 +166,12 @@ class Gateway:
     def _start(self) -> None:
         if self._forked_from not in (0, os.getpid()):
             try:
-                self.parts, self._forked_from = self._build(), 0  # once, however often the rest is tried
+                self.parts, self._forked_from = self._build(self.parts.process_key.latest), 0  # once, however often the rest is tried
             except OSError as e:
                 raise GatewayError("link-down", "This node cannot serve now; try again later") from e
         self.parts.lease.join()
         self.prepare()
-        self.parts.remote.start()
+        start_all(self.parts.remotes)
         self.parts.lease.start(self._lose)
         self._pid = self._forked_from = os.getpid()
 
@@ -212,7 +214,7 @@ class Gateway:
         self._stopping = True
         if self._pid == os.getpid():
             self.parts.leader.stops_soon()
-            if (cluster := self.parts.joined.cluster) is not None:
+            for cluster in self.parts.clusters:
                 cluster.keeper.withdraw()  # another process of this node ends next
         self.parts.streams.stop()
         self._ended.wait(GRACE)
@@ -221,7 +223,9 @@ class Gateway:
     def hand_over(self) -> None:
         """Before `stop`, while the event loop goes on: if this process leads, no call of another one is lost (bounded)."""
         if self._pid == os.getpid() and not self.parts.lease.lost:
-            self.parts.remote.hand_over()
+            if not has_successor(self.parts):
+                self.parts.leader.wait_for_others()
+            hand_over(self.parts)
 
     @property
     def stopping(self) -> bool:
@@ -259,7 +263,7 @@ class Gateway:
         in_progress, driver = self.in_progress, self.driver
         assert in_progress is not None
         if loss.kind is not LossKind.GIVEN_UP:
-            parts.leader.cut_link()
+            cut_links(parts, all_of_them=loss.kind is LossKind.DISPLACED)
         with self._lock:
             if self._ended.is_set() or self._pid != os.getpid() or self.parts is not parts:
                 return

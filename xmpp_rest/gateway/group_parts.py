@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,8 +30,12 @@ class ClusterParts(NamedTuple):
     """What this node tells the others of itself."""
     require_fit: Callable[[], None]
     """Raises CannotStart where a node that lives says that this one must not serve; StorageError."""
+    has_owner: Callable[[], bool]
+    """Whether its domains have an owner now; does not wait."""
     close: Callable[[], None]
     """Closes what was opened, after all else has ended."""
+    bell: threading.Event
+    """Set when another owner has passed something on to that of this domain."""
 
 
 class GroupParts(NamedTuple):

@@ -35,11 +35,11 @@ class JournalsTakenBack:
         """Append what is in the storage, and remove it there: what is in both after a crash is sent twice."""
         try:
             if self._left is None:
-                with closing(self._driver.open_shared(self._domain)) as shared:
+                with closing(self._driver.open_shared(self._domain, notify=False)) as shared:
                     self._left = shared.journal_sizes().keys()
             if name not in self._left:  # as nearly always: a start costs one look
                 return journal
-            with closing(self._driver.open_shared(self._domain)) as shared:
+            with closing(self._driver.open_shared(self._domain, notify=False)) as shared:
                 rows = shared.journal(name)
                 if left := rows.read():
                     each = [parted(row.text) for row in left]

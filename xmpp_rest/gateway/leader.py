@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.gateway.room_handover import RoomHandover
+from xmpp_rest.gateway.all_steps import take_all
+from xmpp_rest.gateway.transfers import Transfers
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
 from xmpp_rest.link.router import Router
@@ -30,6 +31,26 @@ from xmpp_rest.service.sessions.lifecycle import SessionsLifecycle
 log = logging.getLogger("xmpp_rest.server")
 
 ONLINE_WITHIN = 1.0  # seconds for which calls of other nodes wait for the streams of a new owner
+TRIED_WITHIN = 2.0  # seconds that a leader which has just begun gives its streams to take what it has kept for them, before it ends them
+
+
+class TakesLeft(Protocol):
+    """Takes what was passed on when hosted domains had several owners, in threads of its own. `start` and `stop` are called once each."""
+
+    def start(self) -> None:
+        """Raises StorageError, and is called again then."""
+
+    def stop(self) -> None: ...
+
+
+class ForNextOwner(Protocol):
+    """What an owner leaves for the next one. Neither method raises anything."""
+
+    def leave(self) -> None:
+        """Write it down; called as this process ends to lead."""
+
+    def take(self) -> None:
+        """Go on with what was left; called as it begins."""
 
 
 class Leader:
@@ -53,10 +74,19 @@ class Leader:
         sessions: SessionsLifecycle,
         incidents: Incidents,
         remote: Remote,
-        handover: RoomHandover | None = None,
+        handover: ForNextOwner | None = None,
+        session_handover: ForNextOwner | None = None,
+        transfers: Transfers | None = None,
+        left: Sequence[TakesLeft] = (),
     ) -> None:
-        """`domain`: of the accounts, whose archives `queue` writes. `handover`: None: there are no other nodes."""
+        """`domain`: of the accounts, whose archives `queue` writes. `handover`: None: there are no other nodes.
+
+        `transfers`: None: no other hosted domain has an owner of its own; `left` take what was passed on when one had.
+        """
+        self._left = left
+        self._transfers = transfers
         self._handover = handover
+        self._session_handover = session_handover
         self._keeps_rooms = False
         self._uplink = uplink
         self._queue = queue
@@ -83,11 +113,15 @@ class Leader:
 
     def _steps(self) -> list[Callable[[], None]]:
         """What `begin` calls, in this order: the outboxes first, since one of them may be unreadable."""
-        queues: list[Callable[[], None]] = [queue.start for queue in self._callbacks.queues.values()]
+        queues: list[Callable[[], None]] = [queue.start for queue in self._callbacks.own.values()]
         vacancy = [self._conference.vacancy.start] if self._conference else []
         taken: list[Callable[[], None]] = [self._handover.take] if self._handover else []  # before anything comes in
-        rooms: list[Callable[[], None]] = [*vacancy, self._come_into_rooms]  # before the callbacks, as these reply there
+        taken += [self._transfers.outgoing.open] if self._transfers else []
+        sessions = [self._session_handover.take] if self._session_handover else []
+        rooms: list[Callable[[], None]] = [*vacancy, self._come_into_rooms, *sessions]  # before the callbacks, as these reply there
         last: list[Callable[[], None]] = [self._retention.start, self._scheduled.start, self._files.start]
+        last += [self._transfers.incoming.start] if self._transfers else []
+        last += [each.start for each in self._left]
         if self._uplink is None:
             return [*taken, lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *rooms, *queues, *last]
         uplink = self._uplink
@@ -121,6 +155,13 @@ class Leader:
     def status(self) -> list[dict[str, Any]]:
         """How the streams are."""
         return self._uplink.status() if self._uplink else []
+
+    def wait_for_others(self) -> None:
+        """If this process leads, wait for others to say that they stop too (bounded), as it leaves rooms if nobody follows; before they are
+        told to call no more.
+        """
+        if self._remote.group.is_leader:
+            self._rooms.wait_for_others()
 
     def keep_rooms(self) -> None:
         """Let occupants stay in their rooms, as another node leads next; instead of `leave_rooms`."""
@@ -161,7 +202,7 @@ class Leader:
             self._uplink.cut()
 
     def end(self, *, has_storage: bool = True) -> None:
-        """Stop what has started, the link first, so that no more stanzas come in. May be called again.
+        """Stop what has started, the link first, so that no more stanzas come in; all of it, whatever fails. May be called again.
 
         `has_storage`: whether the storage may still be changed.
         """
@@ -169,24 +210,26 @@ class Leader:
             ended, self._has_ended = self._has_ended, True
         if ended:
             return
-        self._scheduled.stop()
-        self._files.stop()
-        self._retention.stop()
-        if self._conference:
-            self._conference.vacancy.stop()
-        if has_storage and self._remote.group.is_leader:  # it may lead since it has begun to stop
+        take_all(self._last_steps(has_storage=has_storage))
+
+    def _last_steps(self, *, has_storage: bool) -> list[Callable[[], object]]:
+        """What `end` calls, in this order."""
+        take_in = [each.stop for each in ((self._transfers.incoming,) if self._transfers else ()) + tuple(self._left)]
+        vacancy = [self._conference.vacancy.stop] if self._conference else []
+        speech = [self._stop_speaking] if has_storage else []
+        stays = [self._session_handover.leave] if self._session_handover and has_storage else []
+        in_rooms = [*speech, *(stays if self._keeps_rooms else [self._rooms.end]), self._rooms.stop, self._sessions.stop]
+        link_stops: list[Callable[[], object]] = []
+        if self._uplink:
+            link_stops = [partial(self._uplink.wait_tried, TRIED_WITHIN), self._uplink.stop]
+        leaves = [self._handover.leave] if self._handover and self._keeps_rooms and has_storage else []
+        archives = [partial(self._queue.stop, archives=has_storage)]
+        closes = [self._room_outbox.close, self._uplink.close] if self._uplink else []
+        last = [self._callbacks.stop, *([self._transfers.outgoing.close] if self._transfers else [])]
+        first = [self._scheduled.stop, self._files.stop, self._retention.stop]
+        return [*first, *take_in, *vacancy, *in_rooms, *link_stops, self._inbound.stop, *leaves, *archives, *closes, *last]
+
+    def _stop_speaking(self) -> None:
+        """Say nothing more in rooms. What does not lead has begun nothing; it may lead since it has begun to stop."""
+        if self._remote.group.is_leader:
             self._room_outbox.stop()
-        if not self._keeps_rooms:
-            self._rooms.end()
-        self._rooms.stop()
-        self._sessions.stop()
-        if self._uplink:
-            self._uplink.stop()
-        self._inbound.stop()
-        if self._keeps_rooms and has_storage and self._handover:
-            self._handover.leave()
-        self._queue.stop(archives=has_storage)
-        if self._uplink:
-            self._room_outbox.close()
-            self._uplink.close()
-        self._callbacks.stop()

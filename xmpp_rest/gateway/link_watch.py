@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from xmpp_rest.api.gateway import Gateway
+from xmpp_rest.config.spread import owned_with
 from xmpp_rest.errors import GatewayError
 
 log = logging.getLogger("xmpp_rest.server")
@@ -42,7 +43,7 @@ class LinkWatch:
         if parts.remote.group.is_leader:
             return [(stream["domain"], _state_of(stream)) for stream in parts.link_status()]
         owner = parts.cluster.owner_elsewhere if settings.link.kind != "none" else ""
-        return [(domain, f"at node {owner}") for domain in settings.domains] if owner else []
+        return [(domain, f"at node {owner}") for domain in owned_with(settings, settings.gateway.domain)] if owner else []
 
     def _run(self) -> None:
         wait = threading.Event()

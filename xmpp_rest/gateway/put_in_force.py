@@ -43,7 +43,8 @@ def put_in_force(parts: Parts, before: Settings, merged: Merged) -> None:
     parts.passwords.configure(auth.password_hash, auth.iterations)
     parts.data_usage.configure(settings.data)
     parts.scheduled.configure(settings.limits)
-    parts.retention.configure(settings.archive)
+    for retention in (parts.retention, *(each.retention for each in parts.apart)):
+        retention.configure(settings.archive)
     parts.hooks_address.configure(settings.hooks.address)
     parts.hook_sender.configure(settings.hooks)
     parts.hooks.configure(settings)

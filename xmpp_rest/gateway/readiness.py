@@ -53,12 +53,12 @@ class Readiness:
         return self._gateway.parts.link_status()
 
     def _is_ownerless(self) -> bool:
-        """Whether this node knows that no node owns; on one machine nobody knows."""
+        """Whether this node knows of a domain that no node owns; on one machine nobody knows."""
         try:
             owners = self._owners.ask()
         except (TimeoutError, GatewayError):
             return False
-        return bool(owners) and not any(owner["node"] for owner in owners)
+        return not all(owner["node"] for owner in owners)
 
     def _ask_owners(self) -> list[dict[str, Any]]:
         return list(self._gateway.parts.cluster.figures().get("owners", ()))

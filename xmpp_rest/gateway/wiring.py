@@ -12,19 +12,22 @@ from xmpp_rest.auth.refusals import Refusals
 from xmpp_rest.auth.throttle import Throttle
 from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.config.login_domains import LoginDomains
+from xmpp_rest.config.spread import callbacks_at, owned_with
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.events import Events
-from xmpp_rest.gateway.gauges import Gauges
+from xmpp_rest.gateway.gauges import GaugedDomain, Gauges
 from xmpp_rest.gateway.group_parts import OnLoss
 from xmpp_rest.gateway.handlers import handlers
 from xmpp_rest.gateway.leader import Leader
+from xmpp_rest.gateway.link_status import LinkStatus
 from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.storage_lease import StorageLease
 from xmpp_rest.gateway.unbanning import Unbanning
+from xmpp_rest.gateway.wiring_apart import build_domains, build_leaders, build_transfers, join_beside
 from xmpp_rest.gateway.wiring_file_sending import build_file_sending
 from xmpp_rest.gateway.wiring_files import build_files
 from xmpp_rest.gateway.wiring_foreign_client import build_foreign_client
-from xmpp_rest.gateway.wiring_group import build_control, build_handover, join_group
+from xmpp_rest.gateway.wiring_group import build_control, build_handover, build_left, build_session_handover, join_group
 from xmpp_rest.gateway.wiring_hearing import build_hearing
 from xmpp_rest.gateway.wiring_hook_requests import hook_requests as build_hook_requests
 from xmpp_rest.gateway.wiring_hook_sending import hook_sending as build_hook_sending
@@ -87,6 +90,7 @@ from xmpp_rest.service.monitoring.kept import KeptReports
 from xmpp_rest.service.muc.build import conference as build_conference
 from xmpp_rest.service.muclight.build import muclight as build_muclight
 from xmpp_rest.service.rooms.kept_room_messages import KeptRoomMessages
+from xmpp_rest.service.rooms.owner_changes import OwnerChanges
 from xmpp_rest.service.rooms.speaking import TURNS
 from xmpp_rest.service.rooms.verbs import RoomVerbs
 from xmpp_rest.service.streams.online import Online
@@ -98,10 +102,11 @@ from xmpp_rest.threads.waits import Waits
 
 def build(
     settings: Settings, driver: Driver, data_dir: Path, incidents: Incidents, under_way: Callable[[], int] = lambda: 0,
-    began: float = 0.0, on_loss: OnLoss = lambda _: None,
+    began: float = 0.0, on_loss: OnLoss = lambda _: None, former_key: bytes | None = None,
 ) -> Parts:  # fmt: skip
     """The parts of one process. `under_way`: how many requests are served in threads of the server's own; `began`: when the gateway was
-    built, before its processes were forked; `on_loss` is called where another node is to lead, and not this process.
+    built, before its processes were forked; `on_loss` is called where another node is to lead, and not this process; `former_key`: as of
+    ProcessKey.
     """
     domain, domains = settings.gateway.domain, settings.domains
     rooms_domain, conference_domain = settings.gateway.rooms_domain, settings.gateway.conference_domain
@@ -113,8 +118,9 @@ def build(
     waits = Waits(settings.server.threads, settings.server.waits_per_account)
     joined = join_group(settings, driver, data_dir, on_loss, incidents, counts)
     remote = Remote(joined.group, waits, StorageError)
+    beside = join_beside(settings, driver, data_dir, joined, remote, waits, on_loss, incidents, counts)
 
-    own_sessions = build_sessions(settings, data_dir, driver, waits, remote, incidents, counts)
+    own_sessions = build_sessions(settings, data_dir, driver, waits, remote, incidents, counts, former_key)
     passwords = Passwords(settings.auth.password_hash, settings.auth.iterations)
     throttle = Throttle(settings.auth.failures, remote, waiting=max(1, settings.server.threads // 8))
     tokens = Tokens(driver, domain)
@@ -134,7 +140,10 @@ def build(
     uplink = promises.uplink
     pending = Pending(settings.rest.iq_waiting, counts.iq_timed_out)
     own_sessions.accounts.in_use_by(pending.askers)
-    router = Router(frozenset(domains), pending, remote, uplink, frozenset(settings.gateway.domains[1:]), (outcomes.observe,), incidents)
+    router = Router(
+        frozenset(domains), pending, remote, uplink, frozenset(settings.gateway.domains[1:]), (outcomes.observe,), incidents,
+        frozenset(owned_with(settings, domain)), beside.outgoing[domain] if beside else None,
+    )  # fmt: skip
     inbound = InboundQueue(router, settings.link.inbox_size, incidents, counts)
 
     roster = Roster(driver)
@@ -174,25 +183,38 @@ def build(
     )
 
     dead = DeadLetters(driver, domain)
+    apart = build_domains(beside, data_dir, router, outcomes, dead, counts, accounts.exists, authenticator.is_admin)
     callbacks = Callbacks(
-        settings.callbacks, router, dead, promises.journals, remote, say=rooms.speaking.say_later,
+        callbacks_at(settings, domain), router, dead, promises.journals, remote, say=rooms.speaking.say_later,
         exists=accounts.exists, is_admin=authenticator.is_admin, incidents=incidents, counts=counts,
+        beside=[base.callbacks for base in apart.values()],
     )  # fmt: skip
     hearing, session_hearing = build_hearing(
         settings, rooms, callbacks, kept_room_messages, streams, clock, guard, router, events, remote, incidents
     )  # fmt: skip
+    of_light, of_conference = (
+        (apart[place].router, apart[place].remote) if place in apart else (router, remote) for place in (rooms_domain, conference_domain)
+    )
     muclight, muclight_entity = (
         build_muclight(
-            driver, rooms_domain, domains, router, archive, clock, settings.rooms, incidents, remote, guard.blocks, callbacks.may_bring
+            driver, rooms_domain, domains, of_light[0], archive, clock, settings.rooms, incidents, of_light[1], guard.blocks,
+            callbacks.may_bring,
         )
         if rooms_domain
         else (None, None)
-    )
+    )  # fmt: skip
     conference = (
-        build_conference(driver, conference_domain, router, archive, clock, settings.conference, incidents, remote, callbacks.may_bring)
+        build_conference(
+            driver, conference_domain, of_conference[0], archive, clock, settings.conference, incidents, of_conference[1],
+            callbacks.may_bring,
+        )
         if conference_domain
         else None
-    )
+    )  # fmt: skip
+    for base in apart.values():
+        OwnerChanges(rooms.memberships, base.domain, base.remote)  # works by itself
+    led = build_leaders(beside, apart, archive, conference)
+    own_conference = None if conference_domain in apart else conference
 
     foreign_client = build_foreign_client(router, waits, remote, by_session.sending)
     vcards = VCards(driver, PublishedCards(Pep(driver, roster)))
@@ -206,8 +228,9 @@ def build(
         events, tokens, hooks, contacts, SharedGroups(driver, domain), sessions, muclight, conference, archive, filing.files
     )  # fmt: skip
 
-    own, on_pruned = KeepSettings(driver, incidents), conference.pruned if conference else _ignored
-    retention = Retention(archive, own, settings.gateway.domains, settings.archive, remote, incidents, on_pruned)
+    own, on_pruned = KeepSettings(driver, incidents), own_conference.pruned if own_conference else _ignored
+    pruned = [place for place in settings.gateway.domains if place not in apart]
+    retention = Retention(archive, own, pruned, settings.archive, remote, incidents, on_pruned, [each.retention for each in led])
     hook_settings = HookSettingsInForce(settings)
     published = Published(driver, domain, streams, hook_settings.cache, incidents)
     hooks.removed.subscribe(published.forget)
@@ -225,22 +248,31 @@ def build(
         settings, driver, waits, limits, hooks, hook_sending.sender, scheduled, published, hook_settings, counts, pictures
     )  # fmt: skip
     listening = build_listening(
-        settings.streams, own_sessions, by_session.presences, foreign_client, streams, router, remote, incidents
+        settings.streams, own_sessions, by_session.presences, foreign_client, streams, router, remote, incidents,
+        has_successor=joined.cluster is not None,
     )  # fmt: skip
-    build_session_inbound(own_sessions, router, (rooms.stanzas.handle, listening.sessions.handle), incidents, counts)
+    session_inbound = build_session_inbound(
+        own_sessions, router, (rooms.stanzas.handle, listening.sessions.handle), incidents, counts
+    )
     own_sessions.observers.subscribe(listening.sessions)
     leader = Leader(
-        uplink, promises.sent, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
+        uplink, promises.sent, domain, inbound, callbacks, own_conference, router, retention, runner, hook_sending.rooms, rooms.lifecycle,
         rooms.outbox, filing.pruning, own_sessions.lifecycle, incidents, remote,
-        build_handover(joined, settings, driver, conference, router.occupancy, incidents),
+        build_handover(joined, settings, driver, own_conference, router.occupancy, incidents),
+        build_session_handover(
+            joined, settings, driver, own_sessions, session_inbound, by_session, foreign_client, rooms.memberships, session_hearing,
+            listening, incidents
+        ),
+        build_transfers(beside, domain, router), build_left(joined, settings, driver, router, incidents),
     )  # fmt: skip
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)
     remote.on_broadcast("unban", Unbanning(authenticator, own_sessions.accounts).unban)
     access_log = AccessLog(settings.server.access_log)
-    cluster = build_control(joined, settings, streams, uplink, remote, incidents)
+    cluster = build_control(joined, settings, streams, uplink, remote, incidents, led)
     gauges = Gauges(
-        settings, under_way, streams, pending, uplink, callbacks, dead, runner, rooms.calls, filing.files, own_sessions.views, cluster
+        settings, under_way, streams, pending, uplink, callbacks, dead, runner, rooms.calls, filing.files, own_sessions.views, cluster,
+        [GaugedDomain(base.remote, base.uplink, base.pending, base.callbacks) for base in apart.values()],
     )  # fmt: skip
     collection = Collection(counts, gauges, KeptReports(data_dir), remote, incidents)
     parts = Parts(
@@ -259,7 +291,7 @@ def build(
             room_verbs=RoomVerbs(rooms.calls, by_session.sending), heard=session_hearing, files=foreign_files,
             rooms_domain=foreign_client.muclight.domain,
         ),
-        foreign_accounts=own_sessions.accounts, foreign_sending=by_session.sending,
+        foreign_accounts=own_sessions.accounts, foreign_sending=by_session.sending, process_key=own_sessions.key,
         session_views=own_sessions.views, server_features=foreign_client.features,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         hooks_address=hooks_address, hook_sender=hook_sending.sender, hook_rooms=hook_sending.rooms,
@@ -271,13 +303,14 @@ def build(
         callbacks=callbacks, hooks=hooks, files=filing.files, file_sending=file_sending,
         muclight=muclight, muclight_entity=muclight_entity, conference=conference,
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),
-        gauges=gauges, collection=collection, counts=counts, leader=leader, link_status=leader.status, remote=remote,
+        gauges=gauges, collection=collection, counts=counts, leader=leader, remote=remote,
+        link_status=LinkStatus(leader, [each.leader for each in led]) if led else leader.status, apart=led,
         census=Census(remote), cluster=cluster, joined=joined,
         lease=StorageLease(driver, data_dir, settings.gateway.domains, incidents, settings.cluster, remote.follows),
     )  # fmt: skip
     for place, ordered in handlers(parts, settings).items():
         for handler in ordered:
-            router.subscribe(place, handler)
+            (apart[place].router if place in apart else router).subscribe(place, handler)
     router.accept_together(mailbox.together)
     for preparer in (guard.prepare, accounts.prepare):
         router.prepare_with(domain, preparer)

@@ -22,20 +22,25 @@ from xmpp_rest.service.streams.registry import Streams
 
 @dataclass(frozen=True)
 class ListeningParts:
-    """`streams`: what APIs open; `sessions`: what hears by sessions, which is to observe them after what takes in their stanzas."""
+    """`streams`: what APIs open, `listeners`: whose.
+
+    `sessions`: what hears by sessions, which is to observe them after what takes in their stanzas.
+    """
 
     streams: ForeignStreams
+    listeners: Listeners
     sessions: SessionListening
 
 
 def build_listening(
     settings: StreamSettings, sessions: SessionParts, presences: OwnPresences, client: ForeignClientParts, streams: Streams, router: Router,
-    remote: Remote, incidents: Incidents,
+    remote: Remote, incidents: Incidents, *, has_successor: bool,
 ) -> ListeningParts:  # fmt: skip
-    """The parts of one process."""
+    """The parts of one process. `has_successor`: whether there may be other nodes, which go on with its sessions."""
     accounts, feeds = sessions.accounts, Feeds(streams, remote, incidents)
     services = ListeningServices(
-        router, client.archive, client.features, lambda: accounts.settings, streams.publish, feeds.end, streams.pool, incidents
+        router, client.archive, client.features, lambda: accounts.settings, streams.publish, feeds.end, streams.pool, incidents,
+        has_successor,
     )  # fmt: skip
     listeners = Listeners(services, streams.directory.count, accounts.hold, presences.priority, streams.timers)
     hears = SessionListening(listeners, client.requests)
@@ -45,4 +50,4 @@ def build_listening(
         return "own" if presences.has(session) else "quiet" if listeners.is_quiet(session.bare) else "none"
 
     sessions.views.tell_presence_by(presence_of)
-    return ListeningParts(ForeignStreams(streams, listeners, feeds, settings.queue_size, remote), hears)
+    return ListeningParts(ForeignStreams(streams, listeners, feeds, settings.queue_size, remote), listeners, hears)

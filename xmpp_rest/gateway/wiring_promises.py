@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from drivers import Addition, Driver
 from drivers.shared import Shared
+from xmpp_rest.config.spread import callbacks_at, owned_with
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.journals_taken_back import JournalsTakenBack
 from xmpp_rest.incidents import Incidents
@@ -46,12 +47,9 @@ def build_promises(
     journals: Journals = JournalsTakenBack(files, driver, domain) if driver.shared else files
     archived = ArchivedByJournal(incidents)
     if shared is not None:
-        journals = _shared_journals(settings, shared, data_dir, archived.of_note, remote, incidents)
-    uplink = None
-    if settings.link.kind == "component":
-        uplink = Uplink(
-            settings.domains, settings.link, journals, outcomes.progress, counts, may_write, tells_left=shared is not None
-        )
+        journals = shared_journals(settings, domain, shared, data_dir, archived.of_note, remote, incidents)
+    owned = owned_with(settings, domain)
+    uplink = build_uplink(settings, owned, journals, outcomes, counts, may_write, tells_left=shared is not None)
     if shared is not None:
         return Promises(journals, uplink, archived, None)
     unqueued = UnarchivedCounts(data_dir)
@@ -60,17 +58,28 @@ def build_promises(
     return Promises(journals, uplink, queue, unarchived)
 
 
-def _shared_journals(
-    settings: Settings, shared: Callable[[], Shared], data_dir: Path, of_note: Callable[[NotedEntry], Addition | None], remote: Remote,
-    incidents: Incidents,
+def build_uplink(
+    settings: Settings, domains: Sequence[str], journals: Journals, outcomes: Outcomes, counts: Counts, may_write: MayWrite | None, *,
+    tells_left: bool,
+) -> Uplink | None:  # fmt: skip
+    """The streams of these domains; None: there is no link."""
+    if settings.link.kind != "component":
+        return None
+    return Uplink(domains, settings.link, journals, outcomes.progress, counts, may_write, tells_left=tells_left)
+
+
+def shared_journals(
+    settings: Settings, hosted: str, shared: Callable[[], Shared], data_dir: Path, of_note: Callable[[NotedEntry], Addition | None],
+    remote: Remote, incidents: Incidents,
 ) -> Journals:  # fmt: skip
-    """And what hands over what a node has kept in files when it was alone."""
+    """Those of the owner of `hosted`, and what hands over what a node has kept in files when it was alone."""
     from xmpp_rest.cluster.files_joining import FilesJoining  # not loaded on one machine
     from xmpp_rest.cluster.journals import SharedJournals
 
     domain = settings.gateway.domain
-    journals = SharedJournals(shared, domain, incidents, data_dir, of_note)
-    outboxes, callbacks = (*settings.domains, rooms_outbox(domain)), tuple(settings.callbacks)
+    journals = SharedJournals(shared, domain, incidents, data_dir, of_note, hosted=hosted)
+    of_rooms = (rooms_outbox(domain),) if hosted == domain else ()
+    outboxes, callbacks = (*owned_with(settings, hosted), *of_rooms), tuple(callbacks_at(settings, hosted))
     FilesJoining(data_dir, outboxes, callbacks, journals, remote, incidents)  # works by itself
     return journals
 

@@ -52,9 +52,11 @@ def build_session_sending(
 
 def build_session_inbound(
     sessions: SessionParts, router: Router, handlers: Sequence[Handler], incidents: Incidents, counts: Counts
-) -> None:
+) -> SessionInbound:
     """`handlers`: who is asked about what comes in before the session answers for itself, in this order."""
     entity = OwnEntity()
     inbound = SessionInbound(router, (*handlers, entity.handle_roster, entity.handle), incidents, counts)
+    router.accounts.handle_by(inbound.after)
     sessions.observers.subscribe(inbound)
     sessions.lifecycle.stop_with(inbound)
+    return inbound

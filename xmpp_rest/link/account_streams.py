@@ -31,6 +31,8 @@ def broke_meanwhile(account: JID) -> GatewayError:
     return at_server("session-broke", account.domain)
 
 
+OnceHandled = Callable[[JID, Callable[[], None]], None]
+"""Calls the second once all that has come so far by the session of an account (bare) is handled; never if that ends before."""
 OnLeft = Callable[[JID, JID], object]
 """Gets the full address of a session, and that of a room that the account has left by a presence of its own. Must be quick."""
 
@@ -60,12 +62,22 @@ class AccountRoutes:
         self._spoken = spoken
         self._incidents = incidents
         self._streams: AccountStreams | None = None
+        self._once_handled: OnceHandled | None = None
         self._listeners: list[OnAccountStream] = []
         self._on_left: list[OnLeft] = []
 
     def serve_by(self, streams: AccountStreams) -> None:
         """Send by these sessions. Called while building."""
         self._streams = streams
+
+    def handle_by(self, once_handled: OnceHandled) -> None:
+        """What comes by these sessions is handled so. Called while building."""
+        self._once_handled = once_handled
+
+    def once_handled(self, sender: JID, act: Callable[[], None]) -> None:
+        """Call `act`, which must not wait, once all that has come so far by the account's session is handled: answers overtake the rest."""
+        if self._once_handled is not None:
+            self._once_handled(sender.bare, act)
 
     def on_stream(self, listener: OnAccountStream) -> None:
         """Call `listener` when a session has another stream, or has ended, in the order of subscription. Called while building."""

@@ -71,8 +71,6 @@ class Component:
         self.domain = domain
         self.outbox = outbox
         self.state = State("stopped", time.time())
-        self.tried = threading.Event()
-        """Set once it has been online, or has failed to be."""
         self.stream = 0
         """The number of the stream that is up; 0: none is."""
         self._settings = settings
@@ -80,6 +78,7 @@ class Component:
         self._counts = counts
         self._incidents = Incidents()
         self._may_write = may_write
+        self._tried = threading.Event()  # set once it has been online, or has failed to be
         self._stopping = threading.Event()
         self._is_cut = False  # nothing may be written any more
         self._thread = threading.Thread(target=self._run, name=f"link {domain}", daemon=True)
@@ -96,6 +95,11 @@ class Component:
 
     def start(self) -> None:
         self._thread.start()
+
+    def wait_tried(self, seconds: float) -> None:
+        """Wait until it has been online, or has failed to be, if it has begun; for so long at most."""
+        if self._thread.is_alive():
+            self._tried.wait(seconds)
 
     def stop(self) -> None:
         """End the stream with its closing tag, once all is confirmed, and wait for the thread (both bounded)."""
@@ -150,7 +154,7 @@ class Component:
         reason, text = (down.reason, down.text) if down else ("", "") if state == "online" else (before.reason, before.text)
         self.state = State(state, time.time(), reason, text, retry_at, before.accepted + (state == "online"))
         if state != "connecting":
-            self.tried.set()
+            self._tried.set()
 
     def _session(self) -> None:
         """One stream from connecting to its end. Raises LinkDown; returns when the component is stopped."""

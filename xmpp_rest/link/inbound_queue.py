@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections.abc import Callable
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -22,6 +23,7 @@ from xmpp_rest.protocol.stanza import KINDS, is_answer, is_request, refusal
 log = logging.getLogger("xmpp_rest.link")
 
 MAX_BYTES = 16 << 20  # of stanzas that wait; as elements they take several times that
+PAUSE = 0.1  # seconds between two looks while there is no room for what comes of a stanza
 MAX_SHOWN = 200  # characters of an address in the log
 FAILED = StanzaError("wait", "internal-server-error")
 
@@ -39,7 +41,12 @@ class Item(NamedTuple):
 class InboundQueue:
     """The ComponentEvents of all streams. One thread hands stanzas to the router; `start()` and `stop()` are called by the Gateway."""
 
-    def __init__(self, router: Router, size: int, incidents: Incidents, counts: Counts) -> None:
+    def __init__(
+        self, router: Router, size: int, incidents: Incidents, counts: Counts, has_room: Callable[[], bool] | None = None
+    ) -> None:
+        """`has_room`: whether there is room for what comes of one more, which waits otherwise; None: always."""
+        self._has_room = has_room
+        self._stopping = threading.Event()
         self._router = router
         self._size = size
         self._incidents = incidents
@@ -54,6 +61,7 @@ class InboundQueue:
 
     def stop(self) -> None:
         """Handle what is in the inbox, then end (bounded)."""
+        self._stopping.set()
         self._inbox.put(None)
         if self._thread.is_alive():
             self._thread.join(5)
@@ -134,10 +142,19 @@ class InboundQueue:
     def _run(self) -> None:
         while (item := self._inbox.get()) is not None:
             try:
+                if self._has_room is not None:
+                    self._wait_for_room(self._has_room)
                 self._take(item)
             except Exception:
                 self._report("stanza-failed", "a stanza from %s is not answered", item.sender)
             self._count(-item.size)
+
+    def _wait_for_room(self, has_room: Callable[[], bool]) -> None:
+        try:
+            while not has_room() and not self._stopping.wait(PAUSE):
+                pass
+        except Exception as e:  # the storage: what is handled then says so
+            self._incidents.report(log, "room-unknown", "it is not known whether there is room for what comes of a stanza: %r", e)
 
     def _take(self, item: Item) -> None:
         try:

@@ -41,6 +41,11 @@ class WaitingIq:
         self._on_timeout = on_timeout
         self._outcome: OneShot[Element | Exception] = OneShot()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there is an answer, or will be none."""
+        return self._outcome.value is not None
+
     def resolve(self, outcome: Element | Exception) -> None:
         """There is an answer, or there will be none; the first time counts."""
         if self._outcome.give(outcome) and self._callback is not None:

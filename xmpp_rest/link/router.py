@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
@@ -14,13 +14,16 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.account_streams import AccountRoutes
 from xmpp_rest.link.errors import concerns_all
 from xmpp_rest.link.occupancy import Occupancy
+from xmpp_rest.link.other_owners import OtherOwners
 from xmpp_rest.link.pending import OnOutcome, Pending, WaitingIq, jid_or_none
+from xmpp_rest.link.router_ports import Asker, Crossing, Link, Observer, OnLink, Preparer, Sent, Together, each_alone, who_asks
 from xmpp_rest.link.spoken import Spoken
 from xmpp_rest.processes.group import End, Reply
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.held_back import HeldBack, Way, way_of
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.namespaces import MUC_USER
 from xmpp_rest.protocol.stanza import copied, is_answer, is_request, may_be_refused, refusal
@@ -43,50 +46,6 @@ class Unhandled(Enum):
 NOT_MINE = Unhandled.NOT_MINE
 Handler = Callable[[Element, JID, JID], Element | Unhandled | None]
 """(stanza, sender, recipient) → an answer for the sender, None if it was taken, or NOT_MINE. Must not block."""
-Preparer = Callable[[Collection[JID]], None]
-"""Called with accounts that are about to get stanzas."""
-Together = Callable[[Sequence[Element]], AbstractContextManager[Mapping[int, Exception]]]
-"""A context for delivering these; after it, the errors of those that were not accepted after all, by `id`."""
-Sent = Element | Exception | None
-"""What came of a stanza that was sent: the answer if there is one at once, the exception, None."""
-OnLink = Callable[[str, bool], object]
-"""Gets a hosted domain, and whether its stream is up. Must be quick: it is called on the stream's thread, before anything is written."""
-Asker = Callable[[JID, JID], JID]
-"""(sender, recipient) → from whom an iq is sent: the sender, with the resource by which the recipient knows it."""
-Observer = Callable[[Element, JID | None, JID], object]
-"""(stanza, sender, recipient): takes notice; what it returns is ignored. Must be quick: it is called on the stream's thread."""
-
-
-class Link(Protocol):
-    """The way out, to other domains."""
-
-    def send(self, domain: str, stanza: Element) -> None:
-        """Queue a stanza for the stream of this hosted domain."""
-
-    def send_all(
-        self, domain: str, stanzas: Sequence[Element], texts: Sequence[str], notes: Sequence[Any] = (), request_ids: Sequence[str] = ()
-    ) -> Sequence[int]:
-        """Queue all of these, which are there as text too, or none; their numbers in the journal, if that keeps them and their notes."""
-
-    def restored(self, text: str) -> bool:
-        """Whether the outbox of an earlier process had this stanza, and it was not known to have arrived."""
-
-    def require_size(self, data: bytes) -> None:
-        """Raise GatewayError, stanza-too-big, for a stanza that would end the stream."""
-
-    def stream(self, domain: str) -> int:
-        """The number of the stream of this hosted domain that is up; 0: none is."""
-
-    def send_bound(self, domain: str, stanza: Element, text: str, request_id: str, stream: int) -> None:
-        """Queue a stanza, which its sender keeps, for the stream of this number alone."""
-
-
-def _who_asks(sender: JID, _to: JID) -> JID:
-    return sender
-
-
-def _each_alone(_: Sequence[Element]) -> AbstractContextManager[Mapping[int, Exception]]:
-    return nullcontext({})
 
 
 class Router:
@@ -101,25 +60,31 @@ class Router:
         rooms: frozenset[str] = frozenset(),
         observers: Sequence[Observer] = (),
         incidents: Incidents | None = None,
+        own: frozenset[str] | None = None,
+        crossing: Crossing | None = None,
     ) -> None:
         """`link`: None: there are no other domains. `rooms`: those of the hosted domains that are services of rooms.
 
         `observers` take notice of every stanza for a hosted domain, before anybody handles it.
+        `own`: those of the hosted domains that have this leader; None: all. `crossing`: the way to the others.
         """
         self.domains = domains
+        self._own = domains if own is None else own
         self.occupancy = Occupancy(hosted=domains)
         self.spoken = Spoken()
+        self.beyond = OtherOwners(domains - self._own, crossing, self.spoken, remote.pool, remote.timers)
+        """Where hosted domains are led by others."""
         self.afterwards = Afterwards()  # what may answer a stanza waits until its sender's archive has it
         self._rooms = rooms
         self._pending = pending
         self._incidents = incidents or Incidents()
         self.accounts = AccountRoutes(pending, self.occupancy, self.spoken, self._incidents)
         """Those of other servers."""
-        self._handlers: dict[str, list[Handler]] = {domain: [] for domain in domains}
-        self._together: Together = _each_alone
+        self._handlers: dict[str, list[Handler]] = {domain: [] for domain in self._own}
+        self._together: Together = each_alone
         self._preparers: list[tuple[str, Preparer]] = []
         self._observers = list(observers)
-        self._asker: Asker = _who_asks
+        self._asker: Asker = who_asks
         self._on_link: list[OnLink] = []
         self._link = link
         self._remote = remote
@@ -128,6 +93,10 @@ class Router:
     def subscribe(self, domain: str, handler: Handler) -> None:
         """Ask `handler` about each stanza for an address at `domain`, after those that subscribed before. Called while building."""
         self._handlers[domain].append(handler)
+
+    def is_own(self, domain: str) -> bool:
+        """Whether this domain is hosted, and has this leader: what is sent there is delivered at once."""
+        return domain in self._own
 
     def prepare_with(self, domain: str, preparer: Preparer) -> None:
         """Call this before many stanzas are delivered to accounts at `domain`. Called while building."""
@@ -190,6 +159,8 @@ class Router:
         `request_ids`: of the requests that send them.
         Returns their numbers in the journal; none, if it does not keep them.
         """
+        if domain in self.beyond.domains:
+            return self.beyond.send_from(domain, stanzas)
         if self._link is None:
             raise GatewayError("link-down")
         numbers = self._link.send_all(domain, stanzas, texts, notes, request_ids)
@@ -212,7 +183,12 @@ class Router:
         if sender.domain not in self.domains:
             self.accounts.send(stanza, sender)
             return None
+        if sender.domain in self.beyond.domains:
+            return self.beyond.router(sender.domain).send(stanza)
         to = parse_jid(stanza.attrib["to"]) if "to" in stanza.attrib else sender.bare
+        if to.domain in self.beyond.domains:
+            self.beyond.pass_on(to.domain, (stanza,))
+            return None
         if to.domain in self.domains:
             answer = None if self.resolve(stanza, sender, to) else self.deliver(stanza, sender, to)
             if answer is None:
@@ -234,11 +210,14 @@ class Router:
         self._prepare(stanzas)
         results: list[Sent] = [None] * len(stanzas)
         out: dict[str, list[int]] = {}  # by the domain of the sender
+        passed: dict[str, list[int]] = {}  # by the domain of the recipient, which has another leader
         with self._together(stanzas if len(stanzas) > 1 else ()) as failed:
             for n, stanza in enumerate(stanzas):
                 sender, to = jid_or_none(stanza.get("from")), jid_or_none(stanza.get("to"))
-                if self._link and sender and to and sender.domain in self.domains and to.domain not in self.domains:
+                if self._link and sender and to and sender.domain in self._own and to.domain not in self.domains:
                     out.setdefault(sender.domain, []).append(n)
+                elif sender and to and sender.domain in self._own and to.domain in self.beyond.domains and stanza.tag != "iq":
+                    passed.setdefault(to.domain, []).append(n)
                 else:
                     results[n] = self._result(stanza)
         if failed:
@@ -247,7 +226,32 @@ class Router:
             if (error := self._send_together(domain, [stanzas[n] for n in numbers], text)) is not None:
                 for n in numbers:
                     results[n] = error.again() if concerns_all(error) else self._result(stanzas[n])
+        for domain, numbers in passed.items():
+            if (error := self.beyond.pass_on_together(domain, [stanzas[n] for n in numbers], text)) is not None:
+                for n in numbers:
+                    results[n] = error.again() if concerns_all(error) else self._result(stanzas[n])
         return results
+
+    def receive_together(self, stanzas: Sequence[Element], held: set[Way]) -> list[Sent]:
+        """Deliver, in order, what other owners have passed on to this one; the answer or exception of each. Called in the leader.
+
+        `held`: the ways on which something has failed; what follows there is HeldBack. Those that fail here are added.
+        """
+        self._prepare(stanzas)
+        with self._together(stanzas if len(stanzas) > 1 else ()) as failed:
+            received = [self._received(stanza, held) for stanza in stanzas]
+        held.update(way_of(stanza) for stanza in stanzas if id(stanza) in failed)
+        return [failed.get(id(stanza), result) for stanza, result in zip(stanzas, received, strict=True)]
+
+    def _received(self, stanza: Element, held: set[Way]) -> Sent:
+        if held and way_of(stanza) in held:
+            return HeldBack()
+        try:
+            sender, to = parse_jid(stanza.get("from", "")), parse_jid(stanza.get("to", ""))
+            return None if self.resolve(stanza, sender, to) else self.deliver(stanza, sender, to)
+        except Exception as e:
+            held.add(way_of(stanza))
+            return e
 
     def _prepare(self, stanzas: Sequence[Element]) -> None:
         recipients = {to.bare for stanza in stanzas if (to := jid_or_none(stanza.get("to"))) and to.local}
@@ -333,23 +337,20 @@ class Router:
             timers.cancel(timer)
             reply(outcome if isinstance(outcome, Exception) else (outcome, waiter.collected))
 
-        def send() -> None:
-            try:
-                answer = self.send(iq)
-            except Exception as e:  # the caller's to raise
-                waiter.resolve(e)
-            else:
-                if answer is not None:
-                    waiter.resolve(answer)
-
+        if (domain := self.beyond.sender(iq)) is not None:
+            return self.beyond.begin_ask(domain, reply, iq, wait)
         timers = self._remote.timers
         iq = self._asked(iq)
         waiter = self._expect(iq, settled)
         timer = Timer(waiter.time_out)
         timers.set(timer, wait.seconds)
         sender, to = parse_jid(iq.get("from", "")), jid_or_none(iq.get("to"))
-        if sender.domain in self.domains and (to is None or to.domain in self.domains):
-            self._remote.pool.submit(send)
+        send = partial(self._send_for, waiter, iq)
+        send_elsewhere = partial(self._remote.pool.submit, send)
+        if self.beyond.await_owner(iq, waiter, wait, send_elsewhere):
+            pass
+        elif sender.domain in self.domains and (to is None or to.domain in self.domains):
+            send_elsewhere()
         else:
             send()
         return lambda: waiter.resolve(GatewayError("client-gone"))
@@ -360,13 +361,27 @@ class Router:
 
         Raises GatewayError: iq-timeout, iq-conflict, iq-overload, client-gone, link-down, outbox-full; and BadXML.
         """
+        if (domain := self.beyond.sender(iq)) is not None:
+            return self.beyond.router(domain).ask(iq, wait)
         iq = self._asked(iq)
         waiter = self._expect(iq)
         try:
+            send = partial(self._send_for, waiter, iq)
+            if self.beyond.await_owner(iq, waiter, wait, partial(self._remote.pool.submit, send)):
+                return waiter.wait(wait), waiter.collected
             answer = self.send(iq)
             return answer if answer is not None else waiter.wait(wait), waiter.collected
         finally:
             self._pending.forget(waiter)
+
+    def _send_for(self, waiter: WaitingIq, iq: Element) -> None:
+        try:
+            answer = self.send(iq)
+        except Exception as e:  # the caller's to raise
+            waiter.resolve(e)
+        else:
+            if answer is not None:
+                waiter.resolve(answer)
 
     def _asked(self, iq: Element) -> Element:
         """The iq from whom it is to be from."""

@@ -64,10 +64,10 @@ class Uplink:
             component.start()
 
     def wait_tried(self, seconds: float) -> None:
-        """Wait until each stream has been online, or has failed to be; for so long at most."""
+        """Wait until each stream that has begun has been online, or has failed to be; for so long at most."""
         until = time.monotonic() + seconds
         for component in self._components.values():
-            component.tried.wait(max(0.0, until - time.monotonic()))
+            component.wait_tried(max(0.0, until - time.monotonic()))
 
     def stop(self) -> None:
         """End the streams."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.codec import write_error
 from xmpp_rest.processes.group import ClosableChannel, End, FollowerChannel, Member, Message
 from xmpp_rest.request_notes import on_behalf_of
+from xmpp_rest.threads.daemon_pool import DaemonPool
 
 log = logging.getLogger("xmpp_rest.server")
 
@@ -24,7 +25,7 @@ class FollowerCalls:
 
     def __init__(self) -> None:
         self._under_way: dict[tuple[FollowerChannel, int], End] = {}  # what ends a deferred call
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="call")
+        self._pool = DaemonPool(THREADS, "call")  # one of the standard library takes nothing once the main thread has ended: before `stop`
         self._stopped = False
         self._open = 0  # calls that are not answered yet
         self._changed = threading.Condition()  # of the line above, or of what followers say
@@ -32,11 +33,19 @@ class FollowerCalls:
     def stop(self) -> None:
         """No further call is begun."""
         self._stopped = True
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.stop()
 
     def submit(self, work: Callable[[], None]) -> None:
-        """Have it done by a thread that may wait; it must raise nothing. Raises RuntimeError after `stop`."""
-        self._pool.submit(work)
+        """Have it done by a thread that may wait; it must raise nothing.
+
+        Raises GatewayError, link-down, after `stop`; RuntimeError: the system gives no thread.
+        """
+        try:
+            self._pool.submit(work)
+        except RuntimeError as e:
+            if self._stopped:
+                raise GatewayError("link-down", "The leading process is ending; try again later") from e
+            raise
 
     def count(self, difference: int) -> None:
         """So many more calls are open; 0: followers have said something that `wait_for` is about."""
@@ -60,12 +69,10 @@ class FollowerCalls:
         name = message["call"]
         if member.is_deferred(name):
             self._defer(channel, member, message)
-        elif self._stopped:
-            raise GatewayError("link-down", "The leading process is ending; try again later")
         else:
             self.count(1)
             try:
-                self._pool.submit(self._perform, channel, member, message)
+                self.submit(partial(self._perform, channel, member, message))
             except BaseException:
                 self.count(-1)
                 raise
@@ -111,7 +118,7 @@ class FollowerCalls:
         """Answer a deferred call, on a thread that must not be held up."""
         try:
             if not channel.send_now(answer):
-                self._pool.submit(self._send_answer, channel, answer)
+                self._pool.submit(partial(self._send_answer, channel, answer))
                 return
         except (OSError, RuntimeError) as e:  # the follower is gone; or this process ends
             log.debug("an answer could not be sent: %s", e)

@@ -12,7 +12,7 @@ from drivers.sql.boundedconnection import BoundedConnection
 from drivers.sql.cluster.schema import ensure_tables
 from drivers.sql.cluster.session import BoundedSession
 from drivers.sql.postgreserrors import OutcomeUnknown
-from drivers.sql.postgressession import PostgresSession, is_pooled, transaction
+from drivers.sql.postgressession import PostgresSession, bound_standstill, is_pooled, transaction
 from drivers.sql.session import DatabaseSession
 
 T = TypeVar("T")
@@ -34,10 +34,14 @@ def identity(session: DatabaseSession) -> str:
 class SideConnections:
     """Makes connections for one process's part in what several machines share."""
 
-    def __init__(self, conninfo: str, translate: Callable[[psycopg.Error | OutcomeUnknown], Exception], *, notify: bool) -> None:
+    def __init__(
+        self, conninfo: str, translate: Callable[[psycopg.Error | OutcomeUnknown], Exception], *, notify: bool, standstill: float
+    ) -> None:
+        """`standstill`: seconds after which a session that says nothing within a transaction is ended."""
         self._conninfo = conninfo
         self._translate = translate
         self._notify = notify
+        self.standstill = standstill
         self._pooled = False
 
     def connect(self) -> BoundedConnection:
@@ -72,6 +76,7 @@ class SideConnections:
         self._look(connection)
         if not self._pooled:
             connection.execute(UNSYNCED)
+            bound_standstill(connection, self.standstill, local=False)
         ensure_tables(connection)
 
     def error(self, error: psycopg.Error | OutcomeUnknown) -> StorageError:
@@ -91,6 +96,7 @@ class SideConnections:
         def unsynced(_: object) -> T:
             if self._pooled:
                 connection.execute(UNSYNCED.replace(b"SET", b"SET LOCAL"))
+                bound_standstill(connection, self.standstill, local=True)
             return work(PostgresSession(connection))
 
         return transaction(connection, unsynced)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from drivers.shared import JournalChange, JournalRow, JournalRows, TransferRow
+from drivers.shared import JournalChange, JournalRow, JournalRows, TransferMark, TransferRow
 from drivers.sql.fences import Fence, behind
 from drivers.sql.postgresadditions import Extension
 from drivers.sql.postgresengine import PostgresEngine
@@ -26,6 +26,7 @@ HAND_ON = (
     'ORDER BY t."at" ON CONFLICT ("source", "number") DO NOTHING'
 )
 PASSED_ON = 'SELECT "seq", "hosted", "source", "number", "text" FROM "xmpprest_transfer" WHERE "hosted"=? ORDER BY "seq" LIMIT ?'
+MARKS = 'SELECT "source", "number" FROM "xmpprest_transfer" WHERE "hosted"=?'
 TAKEN = 'DELETE FROM "xmpprest_transfer" WHERE "seq"=ANY(?::bigint[])'
 
 
@@ -77,3 +78,8 @@ def sizes(session: DatabaseSession) -> dict[str, int]:
 def transfers(session: DatabaseSession, hosted: str, most: int) -> list[TransferRow]:
     """The first stanzas passed on to a domain."""
     return [TransferRow(*row) for row in session.rows(PASSED_ON, hosted, most)]
+
+
+def transfer_marks(session: DatabaseSession, hosted: str) -> list[TransferMark]:
+    """What was passed on to a domain."""
+    return [TransferMark(*row) for row in session.rows(MARKS, hosted)]

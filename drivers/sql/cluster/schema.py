@@ -27,19 +27,27 @@ UNLOGGED = {"xmpprest_frames"}
 """Empty after a crash, and on a standby that takes over: nothing that was promised."""
 # a separate one: that of an unlogged table would be unlogged as well, and of no use in a standby that takes over: "bad magic number"
 SEQUENCE = 'CREATE SEQUENCE IF NOT EXISTS "xmpprest_frame"'
-INDEX = 'CREATE INDEX IF NOT EXISTS "xmpprest_frames_by_ear" ON "xmpprest_frames" ("ear", "id")'
+INDEXES = {
+    "xmpprest_frames_by_ear": 'CREATE INDEX IF NOT EXISTS "xmpprest_frames_by_ear" ON "xmpprest_frames" ("ear", "id")',
+    "xmpprest_transfer_by_hosted": 'CREATE INDEX IF NOT EXISTS "xmpprest_transfer_by_hosted" ON "xmpprest_transfer" ("hosted", "seq")',
+}
+"""What was made by an earlier release gets those that it lacks, as nodes of this one begin."""
 # small and busy: what was removed is to be gone before there is much of it
 TUNING = 'ALTER TABLE "{}" SET (autovacuum_vacuum_scale_factor = 0.01)'
-TUNED = ("xmpprest_journal", "xmpprest_frames")
+TUNED = ("xmpprest_journal", "xmpprest_frames", "xmpprest_transfer")
 
 
 def ensure_tables(connection: Connection) -> None:
-    """Make those that are missing. Raises psycopg.Error."""
-    if names(PostgresSession(connection)).keys() >= TABLES.keys():
+    """Make those that are missing, and indexes. Raises psycopg.Error."""
+    there = names(PostgresSession(connection)).keys()
+    if there >= {*TABLES, *INDEXES}:
         return
     try:
         transaction(connection, _make_missing)
     except psycopg.Error as e:
+        if e.sqlstate in NOT_FOR_US and there >= TABLES.keys():  # the tables are another user's: slower, and as good
+            log.warning("an index could not be made in the PostgreSQL database: %s", e)
+            return
         if e.sqlstate not in CREATED_MEANWHILE:
             raise
         transaction(connection, _make_missing)
@@ -54,9 +62,11 @@ def ensure_tables(connection: Connection) -> None:
 
 def _make_missing(connection: Connection) -> None:
     session = PostgresSession(connection)
-    missing = TABLES.keys() - names(session).keys()
+    there = names(session).keys()
+    missing = TABLES.keys() - there
     session.run(SEQUENCE)
     for table in sorted(missing):
         unlogged = "UNLOGGED " if table in UNLOGGED else ""
         session.run(f'CREATE {unlogged}TABLE IF NOT EXISTS "{table}" ({TABLES[table]})')
-    session.run(INDEX)
+    for name in sorted(INDEXES.keys() - there):
+        session.run(INDEXES[name])

@@ -15,6 +15,7 @@ from drivers.shared import (
     NodeRow,
     Shared,
     StandbySettings,
+    TransferMark,
     TransferRow,
     channel_of,
 )
@@ -22,6 +23,7 @@ from drivers.sql.boundedconnection import BoundedConnection
 from drivers.sql.cluster import frames, journal, leases, nodes
 from drivers.sql.cluster.connecting import SideConnections, identity
 from drivers.sql.cluster.listener import NotificationListener, RowListener
+from drivers.sql.cluster.standstill import StandstillEnder
 from drivers.sql.fences import Fence
 from drivers.sql.postgresengine import PostgresEngine
 from drivers.sql.session import DatabaseSession
@@ -43,6 +45,7 @@ class PostgresShared(Shared):
         # neither waits for the other: a renewal for frames least of all
         self._keeper = connections.session(lease / 3)
         self._sender = connections.session(lease)
+        self._standstill = StandstillEnder(self._sender.run, connections.standstill)
         self._sweep = frames.Sweep()
         self._holding: BoundedConnection | None = None  # the connection whose session has the locks
         self._held: set[str] = set()
@@ -76,7 +79,11 @@ class PostgresShared(Shared):
         return self._keeper.run(leases.all_of)
 
     def take(self, hosted: str, node: str, run: str, seen: LeaseRow | None) -> int | None:
-        return self._keeper.run(lambda session: leases.take(session, hosted, node, run, seen), whole=True, seconds=self._lease)
+        def work(session: DatabaseSession) -> int | None:
+            with self._standstill.ending(session):
+                return leases.take(session, hosted, node, run, seen)
+
+        return self._keeper.run(work, whole=True, seconds=self._lease)
 
     def renew(self, hosted: str, run: str, epoch: int) -> bool:
         return self._keeper.run(lambda session: leases.renew(session, hosted, run, epoch))
@@ -126,6 +133,10 @@ class PostgresShared(Shared):
     def transfers(self, hosted: str, most: int = 256) -> list[TransferRow]:
         self._keeper.require()
         return self._engine.read(partial(journal.transfers, hosted=hosted, most=most))
+
+    def transfer_marks(self, hosted: str) -> list[TransferMark]:
+        self._keeper.require()
+        return self._engine.read(partial(journal.transfer_marks, hosted=hosted))
 
     def listen(self, channels: Sequence[str]) -> FrameListener:
         if self._notifies:

@@ -169,6 +169,19 @@ def test_a_stopping_process_tells_what_is_interrupted(run: Run, gateway: Gateway
     assert row["done"] < row["total"]
 
 
+@pytest.mark.usefixtures("crowd")
+def test_a_job_goes_on_until_it_is_stopped_though_the_main_thread_has_ended(
+    run: Run, held: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As below other WSGI servers, where the gateway is stopped at the exit."""
+    monkeypatch.setattr(many, "CHUNK", 10)
+    run("announce_send_all", NEWS)
+    monkeypatch.setattr("concurrent.futures.thread._shutdown", True)
+    held.set()
+    row = end_of(run, "announce_send_all")
+    assert (row["state"], row["done"], row["failed"]) == ("done", MANY + 3, 0)
+
+
 @pytest.mark.parametrize("ticks", [-1, 1])
 def test_after_a_crash_the_job_is_interrupted(run: Run, gateway: Gateway, ticks: int) -> None:
     row = to_row(JobProgress("running", 7, total=9, about="s"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -15,9 +16,11 @@ from tests.foreign_app import MONTAGUE, ROMEO, ForeignApp, MakeForeignApp, forei
 from tests.link.attached import until
 from tests.link.c2s.fake_session import FakeSession
 from tests.service.rooms.scripted import ROOM, SERVICE, ScriptedService
+from xmpp_rest.link.c2s.session import ClientSession
 from xmpp_rest.protocol.namespaces import DISCO_INFO, DISCO_ITEMS, UPLOAD
 from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.protocol.stanza import result
+from xmpp_rest.service.sessions.inbound import SessionInbound
 
 __all__ = ["foreign_app", "make_foreign_app", "montague_folder"]
 
@@ -116,6 +119,19 @@ def test_a_presence_joins_and_one_that_is_unavailable_leaves(rooms: Rooms) -> No
     assert rooms.app.ask("POST", "/rest", data=leave.format(ROOM, "romeo"), headers=xml).status_code == 202
     assert rooms.ask("GET").get_json() == {"rooms": []}
     until(lambda: "romeo" not in rooms.rooms[ROOM].occupants.values())
+
+
+def test_what_a_room_has_said_before_is_not_of_a_join(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers overtake presences, which are handled in order: those of the former occupant may come after the room's discovery."""
+    handle = SessionInbound._handle
+
+    def slowly(inbound: SessionInbound, session: ClientSession, stanza: Element, *rest: Any) -> None:
+        if stanza.tag == "presence" and stanza.get("type") is None:
+            time.sleep(0.1)
+        handle(inbound, session, stanza, *rest)
+
+    monkeypatch.setattr(SessionInbound, "_handle", slowly)
+    test_a_presence_joins_and_one_that_is_unavailable_leaves(rooms)
 
 
 def test_a_break_that_is_resumed_changes_nothing(rooms: Rooms) -> None:

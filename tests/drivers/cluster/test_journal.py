@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 
+import psycopg
 import pytest
 
 from drivers import Addition, ArchiveItem, BadValue, StorageError
 from drivers.postgres import Postgres
-from drivers.shared import JournalChange, JournalRow, LeaseLost, Shared, StandbySettings, TransferRow
+from drivers.shared import JournalChange, JournalRow, LeaseLost, Shared, StandbySettings, TransferMark, TransferRow
+from drivers.sql.cluster.journal import PASSED_ON
+from drivers.sql.cluster.schema import ensure_tables
+from drivers.sql.postgresschema import names
+from drivers.sql.postgressession import PostgresSession
 from tests.drivers.cluster.conftest import OpenShared
 from tests.drivers.contract_base import JULIET, ROMEO
 from tests.many import in_threads
@@ -110,8 +116,39 @@ def test_what_is_passed_on_waits_for_the_other_owner(open_shared: OpenShared) ->
     assert two.transfers(HOSTED) == []
     found = two.transfers("rooms.example", 2)
     assert [(each.source, each.number, each.text) for each in found] == [("run1:1", 1, "text 1"), ("run1:1", 2, "text 2")]
+    assert sorted(two.transfer_marks("rooms.example")) == [("run1:1", 1), ("run1:1", 2), ("run1:1", 3)]
     two.journal("outbox:rooms").commit(JournalChange(taken=[each.seq for each in found]))
+    assert (one.transfer_marks("rooms.example"), one.transfer_marks(HOSTED)) == ([TransferMark("run1:1", 3)], [])
     assert [each.number for each in two.transfers("rooms.example")] == [3]
+
+
+def test_a_table_of_an_earlier_release_gets_its_index(open_shared: OpenShared, url: str) -> None:
+    """Of a cluster whose nodes are brought up to this release one by one."""
+    first = open_shared()
+    first.nodes()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute('DROP INDEX "xmpprest_transfer_by_hosted"')
+        owner(first)
+        rows = [TransferRow(0, f"{n % 50}.example", "run1:1", n, "text") for n in range(5000)]
+        first.journal("outbox:a", HOSTED).commit(JournalChange(passed_on=rows))
+        assert [row.number for row in open_shared().transfers("7.example", 2)] == [7, 57]
+        found = connection.execute("SELECT tablename FROM pg_indexes WHERE indexname='xmpprest_transfer_by_hosted'").fetchall()
+        assert found == [("xmpprest_transfer",)]
+        connection.execute('ANALYZE "xmpprest_transfer"')
+        plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {PASSED_ON}".replace("?", "%s"), ("7.example", 64)))
+        assert "xmpprest_transfer_by_hosted" in plan, plan
+
+
+def test_a_table_of_another_user_does_without_its_index(open_shared: OpenShared, url: str) -> None:
+    open_shared().nodes()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute('DROP INDEX "xmpprest_transfer_by_hosted"')
+        role = f"r{secrets.token_hex(4)}"
+        connection.execute(f'CREATE ROLE "{role}"'.encode())
+        connection.execute(f'GRANT ALL ON ALL TABLES IN SCHEMA public TO "{role}"; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO "{role}"'.encode())
+        connection.execute(f'SET ROLE "{role}"'.encode())
+        ensure_tables(connection)
+        assert "xmpprest_transfer_by_hosted" not in names(PostgresSession(connection))
 
 
 def test_text_is_not_shown(open_shared: OpenShared) -> None:

@@ -13,6 +13,7 @@ from drivers.shared import JournalChange, JournalRow, Shared, channel_of
 from tests.drivers.cluster.conftest import DOMAIN, OpenShared, row
 from tests.drivers.cluster.test_frames import heard
 from tests.drivers.cluster.test_journal import owner
+from tests.drivers.cluster.test_standstill import copy_in, nothing, standing, takes
 from tests.drivers.pgbouncer import PgBouncer
 from tests.drivers.postgrescluster import Cluster
 from tests.drivers.test_postgres_pooler import pooler
@@ -52,6 +53,26 @@ def test_without_notifications(open_shared: OpenShared, open_node: Callable[[], 
     works(one, two)
     assert not two.lock_is_free(HOSTED)  # as it has no locks
     one.free_lock(HOSTED)
+
+
+def test_the_next_owner_ends_what_stands_still_behind_the_pooler(open_shared: OpenShared, open_node: Callable[[], Postgres], direct: str) -> None:
+    driver = open_node()
+    one, two = open_shared(driver, url=direct), open_shared(open_node(), url=direct)
+    owner(one)
+    with standing(driver, copy_in) as change:
+        takes(two)
+    with pytest.raises(StorageError):
+        change.result()
+
+
+def test_the_database_ends_what_stands_still_behind_the_pooler(open_shared: OpenShared, open_node: Callable[[], Postgres]) -> None:
+    driver = open_node()
+    one, two = open_shared(driver, notify=False), open_shared(open_node(), notify=False)
+    owner(one)
+    with standing(driver, nothing) as change:
+        takes(two)
+    with pytest.raises(StorageError):
+        change.result()
 
 
 def works(one: Shared, two: Shared) -> None:

@@ -87,7 +87,7 @@ def test_it_is_given_up(hostile: HostileServer, tls: str, step: Step) -> None:
         peer.until_closed()
 
     failed = hostile.failure(script, tls, stop=lambda: bool(reached))
-    assert (failed.name, failed.to_error().name) == ("stopped", "unreachable")
+    assert (failed.name, failed.to_error().name) == ("stopped", "link-down")
 
 
 ERRORS = [

@@ -14,6 +14,7 @@ from tests.link.c2s.kept import Confirmed, Kept, message, outcomes, sent
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.c2s import resuming
 from xmpp_rest.link.c2s.failures import LoginFailed
+from xmpp_rest.link.c2s.resuming import Attempts
 from xmpp_rest.protocol.namespaces import PING
 from xmpp_rest.protocol.stanza import child, make
 
@@ -237,6 +238,14 @@ def test_attempts_go_on_as_long_as_something_waits(kept: Kept, fake: FakeServer)
     assert Confirmed(session, message("m")).outcome() == ""
     assert len(kept.logins) == 5
     assert kept.events.told == ["broke", "resumed"]
+
+
+def test_pauses_grow_unless_it_is_others_that_log_in_just_then() -> None:
+    attempts = Attempts()
+    assert max(attempts.pause(300, GatewayError("sessions-full")) for _ in range(20)) <= resuming.FIRST
+    assert max(attempts.pause(300, LoginFailed("unreachable", DOMAIN)) for _ in range(20)) > 100
+    assert attempts.pause(300, GatewayError("sessions-full")) <= resuming.FIRST
+    assert attempts.pause(300, GatewayError("sessions-full", retry_after=7)) == 7
 
 
 def test_attempts_end_when_nothing_waits_any_more(keep: Keep, fake: FakeServer) -> None:

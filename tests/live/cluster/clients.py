@@ -97,15 +97,17 @@ class Asking(threading.Thread):
 class Numbering(Asking):
     """Sends messages to one recipient, each by another node than the one before and, with its id, until it is accepted."""
 
-    def __init__(self, nodes: Sequence[Node], to: str) -> None:
+    def __init__(self, nodes: Sequence[Node], to: str, sender: str = "", kind: str = "chat") -> None:
+        """`sender`: the account that sends them; "": the gateway itself. `kind`: the type of the messages."""
         super().__init__(nodes)
         self.to = to
+        self._attributes = f"type='{kind}'" + (f" from='{sender}'" if sender else "")
         self.accepted = 0
         self.times: list[float] = []
         """When each was accepted."""
 
     def turn(self, number: int) -> None:
-        xml = f"<message to='{self.to}' type='chat' id='{self.to.partition('@')[0]}-{number}'><body>{number}</body></message>"
+        xml = f"<message to='{self.to}' {self._attributes} id='{self.to.partition('@')[0]}-{number}'><body>{number}</body></message>"
         fields = {"Authorization": f"Bearer {TOKEN}", "Content-Type": XML}
         deadline = time.monotonic() + PATIENCE
         for attempt in itertools.count(number):

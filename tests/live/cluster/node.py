@@ -109,6 +109,8 @@ class Node(Gateway):
     def thaw(self) -> None:
         """Let them go on, as if no time had passed."""
         if self.frozen:
+            self.http.close()  # what has idled is about to be closed by the node, or was asked on meanwhile
+            self.connect_anew()
             os.killpg(self.pid, signal.SIGCONT)
             self.frozen = False
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, cast
 from xml.etree.ElementTree import Element, SubElement
 
 import pytest
@@ -17,7 +19,7 @@ from xmpp_rest.processes.group import Message
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.messages.archive import ArchiveFilter
-from xmpp_rest.service.messages.batch import OutboundMessage
+from xmpp_rest.service.messages.batch import BatchSender, OutboundMessage
 from xmpp_rest.threads.waits import Wait
 
 FAR = "friar@montague.example"
@@ -215,3 +217,20 @@ def test_senders_who_come_at_once_share_a_call(gateway: Gateway, juliet: JID) ->
         thread.join(30)
     assert link.calls == [["0"], ["0", "1", "1", "2", "2", "3", "3"]]
     assert archived(gateway, juliet) == archived(gateway, romeo) == ["0", "1", "2", "3"]
+
+
+def test_what_another_owner_sends_is_not_sent_again_where_one_of_it_is_refused() -> None:
+    """A bot of a domain that has an owner of its own: that one takes messages one by one (many-machines §11)."""
+    sent: list[str] = []
+
+    def send(message: OutboundMessage) -> None:
+        sent.append(message.stanza.get("id", ""))
+        if len(sent) == 2:
+            raise GatewayError("outbox-full")
+
+    rooms = "conference.capulet.example"
+    router = SimpleNamespace(domains={rooms}, has_link=True, beyond=SimpleNamespace(domains={rooms}), send_out=pytest.fail)
+    batch = BatchSender(cast(Any, router), cast(Any, None), cast(Any, None), send, lambda _: False)
+    results = batch([outgoing(JID("bot", rooms, ""), str(n)) for n in range(3)])
+    assert [result and result.name for result in cast(list[GatewayError | None], results)] == [None, "outbox-full", None]
+    assert sent == ["0", "1", "2"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from pathlib import Path
 
@@ -112,6 +113,58 @@ def test_processes_that_stop_together_leave_rooms(make_app: MakeApp, tmp_path: P
     began = time.monotonic()
     leader.stop()
     assert [p.get("to") for p in network.presences("unavailable")] == [f"{FAKE_ROOM}/juliet"], time.monotonic() - began
+
+
+def test_a_process_that_is_told_to_stop_after_the_leader_is_waited_for(
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can still say so: the leader has others call no more only after that."""
+    apps = [make_app(server_data_dir=str(tmp_path / "shared")) for _ in range(2)]
+    leader, follower = (app.extensions["gateway"] for app in apps)
+    network = FakeNetwork(leader.parts.router)
+    leader.start()
+    follower.start()
+    assert leader.parts.room_calls.join(ACTOR, parse_jid(FAKE_ROOM), Wish(), Wait(30)).view is not None
+    monkeypatch.setattr(lifecycle, "PATIENCE", 30)
+    waits, has_passing = threading.Event(), lifecycle.RoomsLifecycle._has_passing
+
+    def look(rooms: lifecycle.RoomsLifecycle) -> bool:
+        waits.set()
+        return has_passing(rooms)
+
+    monkeypatch.setattr(lifecycle.RoomsLifecycle, "_has_passing", look)
+    stopping = threading.Thread(target=leader.stop)
+    stopping.start()
+    assert waits.wait(30)
+    follower.parts.leader.stops_soon()
+    stopping.join(20)
+    assert not stopping.is_alive()
+    assert [p.get("to") for p in network.presences("unavailable")] == [f"{FAKE_ROOM}/juliet"]
+
+
+def test_who_leads_for_a_moment_while_it_stops_lets_its_stream_take_the_leave(
+    scripted: Scripted, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = str(tmp_path / "shared")
+    scripted.start(server_data_dir=folder)
+    assert scripted.enter(Wish()) is None
+    monkeypatch.setattr(lifecycle.RoomsLifecycle, "end", lifecycle.RoomsLifecycle.stop)  # as where another process seems to follow
+    scripted.stop_gateway()
+    assert scripted.presences("unavailable") == []
+    monkeypatch.undo()
+    next_one: Gateway = make_app(server_data_dir=folder, **scripted.network.settings).extensions["gateway"]
+    kept = RoomStore(next_one.driver, DOMAIN, next_one.incidents)
+    assert [membership.place.room for membership in kept.all()] == [parse_jid(ROOM)]
+    next_one.parts.leader.stops_soon()
+    with scripted.network.held():
+        next_one.start()
+        assert list(kept.all()) == []
+        stopping = threading.Thread(target=next_one.stop)
+        stopping.start()
+        until(lambda: next_one.parts.leader._has_ended)
+    stopping.join(30)
+    assert not stopping.is_alive()
+    until(lambda: [(p.get("from"), p.get("to")) for p in scripted.presences("unavailable")] == [(OCCUPANT, f"{ROOM}/juliet")])
 
 
 def test_who_takes_over_while_it_stops_leaves_what_it_finds(make_app: MakeApp, tmp_path: Path) -> None:

@@ -199,10 +199,10 @@ def test_nobody_is_let_in_after_the_end(scripted: Scripted) -> None:
     running, waiting = scripted.begin(), scripted.begin(WRONG)
     assert scripted.server.arrived.acquire(timeout=SECONDS)
     scripted.core.queue.stop()
-    assert told(waiting()) == "sessions-full"
+    assert told(waiting()) == "link-down"
     scripted.server.going.set()
     assert told(running()) == "in"
-    assert scripted.admit(account=TYBALT) == "sessions-full"
+    assert scripted.admit(account=TYBALT) == "link-down"
 
 
 def test_refused_proofs_are_bounded(scripted: Scripted) -> None:

@@ -22,6 +22,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.sessions.foreign_accounts import Entrance, ForeignAccounts
 from xmpp_rest.service.sessions.known_sessions import KnownSessions
 from xmpp_rest.service.sessions.password_carriage import PasswordCarriage
+from xmpp_rest.service.sessions.process_key import ProcessKey
 from xmpp_rest.service.sessions.session_views import SessionViews
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait, Waits
@@ -41,7 +42,8 @@ def accounts(scripted: Scripted, remote: Remote) -> ForeignAccounts:
 
 def accounts_with(carriage: PasswordCarriage, scripted: Scripted, remote: Remote) -> ForeignAccounts:
     known = KnownSessions(scripted.core, remote)
-    return ForeignAccounts(scripted.core, scripted.admissions, scripted.logins, scripted.upkeep, known, carriage, Waits(8), remote)
+    key = ProcessKey(scripted.core, carriage, remote)
+    return ForeignAccounts(scripted.core, scripted.admissions, scripted.logins, scripted.upkeep, known, carriage, key, Waits(8), remote)
 
 
 def deferred(accounts: ForeignAccounts, password: str, seconds: float = SECONDS) -> tuple[OneShot[Any], Any]:

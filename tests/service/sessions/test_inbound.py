@@ -109,6 +109,8 @@ class Scripted:
         self.holds: list[bool] = []
         self.written: list[Element] = []
         self.has_ended = False
+        self.number = 1
+        self.received = 0
 
     def hold(self, holds: bool) -> None:
         self.holds.append(holds)
@@ -218,6 +220,31 @@ class TestBounds:
         receive(taking, Scripted(), "2")
         until(lambda: handlers.seen == ["2"])
         assert f"session of {ROMEO}: a stanza could not be handled" in caplog.text
+        taking.stop()
+
+    def test_what_was_given_away_is_not_begun_any_more(self, taking: SessionInbound, handlers: Handlers) -> None:
+        session, other = Scripted(), Scripted(ROMEO._replace(local="benvolio"))
+        for n in range(3):
+            session.received = 10 + n
+            receive(taking, session, str(n))
+        receive(taking, other, "o")
+        until(lambda: taking._pool is not None and taking._pool.waiting < 4)
+        came = taking.give_away(session)  # type: ignore[arg-type]
+        assert [(each.stream, each.before, each.stanza.get("id")) for each in came] == [(1, 10, "0"), (1, 11, "1"), (1, 12, "2")]
+        handlers.may_go.set()
+        until(lambda: taking.is_idle(session) and taking.is_idle(other))  # type: ignore[arg-type]
+        assert handlers.seen == ["0", "o"]  # the first one was under way
+        assert taking.give_away(session) == []  # type: ignore[arg-type]
+        taking.stop()
+
+    def test_what_another_process_has_given_away_comes_first(self, taking: SessionInbound, handlers: Handlers) -> None:
+        session = Scripted()
+        taking.take_over(session, make("message", id_="1", from_=STRANGER))  # type: ignore[arg-type]
+        receive(taking, session, "2")
+        assert [each.stream for each in taking.give_away(session)] == [0, 1]  # type: ignore[arg-type]
+        taking._given_away.clear()
+        handlers.may_go.set()
+        until(lambda: handlers.seen == ["1", "2"])
         taking.stop()
 
     def test_nothing_is_taken_after_the_end(self, taking: SessionInbound, handlers: Handlers) -> None:

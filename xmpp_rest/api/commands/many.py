@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import chain, islice
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from xmpp_rest.api.commands.errors import rejected
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.service.accounts.jobs import ALIKE, Job
+from xmpp_rest.threads.pool import CompletingPool
 
 log = logging.getLogger("xmpp_rest.commands")
 T = TypeVar("T")
@@ -62,7 +63,10 @@ def each(services: Services, job: Job, items: Iterable[T], act: Callable[[T], bo
             return None
 
     rest = iter(items)
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="job") as pool:
+    pool = CompletingPool(THREADS, "job")
+    try:
         while chunk := list(islice(rest, CHUNK)):
-            results = list(pool.map(attempt, chunk))
+            results = pool.results([partial(attempt, item) for item in chunk])
             job.did(results.count(True), results.count(None))
+    finally:
+        pool.stop()

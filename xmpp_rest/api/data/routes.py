@@ -36,7 +36,9 @@ def blueprint(gateway: Gateway) -> Blueprint:
         for view in [route.resource.as_view(route.resource.__name__.lower(), gateway)]
         for method in route.methods.split(", ")
     }
-    hosted = gateway.parts.data_rights.hosts
+
+    def hosted(domain: str) -> bool:
+        return gateway.parts.data_rights.hosts(domain)
 
     def dispatch(path: str) -> Response:
         """Choose by path and method; the account of the path `host/user/` is only read, everything else is a store."""

@@ -39,7 +39,7 @@ def _of_owner(gateway: Gateway) -> dict[str, Any]:
         "link": {"kind": settings.link.kind, "streams": streams},
         "outbox": {"stanzas": sum(stream["outbox"] for stream in streams), "limit": settings.link.outbox_size},
         "streams": len(parts.streams.directory.all()),
-        "callbacks": parts.callbacks.describe(),
+        "callbacks": parts.callbacks.describe_all(),
         "rooms": parts.room_calls.figures(),
         "files": parts.files.figures() | (foreign.state()._asdict() if (foreign := parts.file_sending.foreign) else {}),
     }

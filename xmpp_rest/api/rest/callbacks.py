@@ -76,7 +76,7 @@ class CallbackList(CallbackResource):
         return True
 
     def show(self) -> dict[str, Any]:
-        now = self.gateway.parts.callbacks.describe()
+        now = self.gateway.parts.callbacks.describe_all()
         queues = self.gateway.parts.callbacks.queues
         return {"callbacks": [_described(queue) | now[name] for name, queue in queues.items()]}
 
@@ -117,7 +117,7 @@ class Replay(CallbackResource):
 
     def _replay(self, ids: list[str] | None) -> bool:
         try:
-            replayed = self.gateway.parts.callbacks.replay(self.queue.name, ids)
+            replayed = self.gateway.parts.callbacks.replay_letters(self.queue.name, ids)
             left = self.queue.dead.count(self.queue.name)
         except GatewayError as e:
             self.fail_for(e)

@@ -16,9 +16,12 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.c2s.left_session import LeftQueue, LeftStanza
 from xmpp_rest.link.errors import OtherStream, OutboxFull
 
 BURST = 64  # most stanzas written at once
+MOST_LEFT = 100  # stanzas that nobody waits for, which go on in another process
+MOST_LEFT_BYTES = 1 << 16  # of all of them
 MAX_BYTES = 4 << 20  # of what waits, from where on nothing is taken; one stanza or batch may be as large as it may
 OnConfirmed = Callable[[GatewayError | None], object]
 """Gets None once the server has processed the stanzas, or why that will not be known. Called once, on the sessions' thread."""
@@ -86,6 +89,11 @@ class Acknowledgements:
     def asks(self) -> bool:
         """Whether an answer to a barrier is due."""
         return bool(self._barriers)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether all that somebody waits for was written and is confirmed."""
+        return not (self._barriers or self._waiting)
 
     @property
     def asks_since(self) -> float | None:
@@ -213,6 +221,31 @@ class Acknowledgements:
         """Take nothing any more; what is there goes on."""
         with self._lock:
             self._closed = True
+
+    def left(self) -> LeftQueue:
+        """What another process is to know that goes on with this stream. What somebody waits for is not among it: they are told."""
+        with self._lock:
+            plain = [*self._plain, *((0, stanza) for stanza in self._waiting if not stanza.confirmed)]
+            stanzas: list[LeftStanza] = []
+            size = 0
+            for number, stanza in plain[:MOST_LEFT]:
+                if (size := size + len(stanza.data)) > MOST_LEFT_BYTES:
+                    break
+                stanzas.append(LeftStanza(number, stanza.kind, stanza.data.decode()))
+            return LeftQueue(self._number, self._acknowledged, tuple(stanzas), len(plain) - len(stanzas))
+
+    def go_on(self, left: LeftQueue) -> None:
+        """Begin with what another process has left; before anything is put."""
+        with self._lock:
+            self._number, self._acknowledged = left.written, left.acknowledged
+            for number, kind, text in left.stanzas:
+                stanza = QueuedStanza(text.encode(), kind, confirmed=False)
+                self._count += 1
+                self._bytes += len(stanza.data)
+                if number:
+                    self._plain.append((number, stanza))
+                else:
+                    self._waiting.append(stanza)
 
     def lose(self) -> list[OnConfirmed]:
         """Drop everything, and take nothing any more; who is to be told."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xmpp_rest.errors import GatewayError, at_server
+from xmpp_rest.errors import GatewayError, at_server, stopping
 
 WRONG_PASSWORD = "wrong-password"  # noqa: S105 (a name, no password)
 STALE_KEYS = "stale-keys"
@@ -16,7 +16,7 @@ NO_SERVER = "no-server"
 NO_TLS = "no-tls"
 UNREACHABLE = "unreachable"
 
-_ANSWERS = {WRONG_PASSWORD: "unauthz", STALE_KEYS: "session-lost", STOPPED: UNREACHABLE}
+_ANSWERS = {WRONG_PASSWORD: "unauthz", STALE_KEYS: "session-lost"}
 STREAM_ERRORS = {  # condition (RFC 6120 §4.9.3) → name; all others: unreachable
     "host-unknown": NO_SERVER,
     "see-other-host": NO_SERVER,  # it is not followed: it would be a way around accounts-anywhere §3.3
@@ -51,4 +51,6 @@ class LoginFailed(Exception):
 
     def to_error(self, retry_after: float | None = None) -> GatewayError:
         """What the caller is told. `retry_after`: seconds; None: those of the table."""
+        if self.name == STOPPED:  # its server has done nothing
+            return stopping()
         return at_server(_ANSWERS.get(self.name, self.name), self.domain, reason=self.reason, retry_after=retry_after)

@@ -8,14 +8,18 @@ from collections.abc import Callable
 from typing import Protocol
 
 from xmpp_rest.config.login_tables import LoginSettings
-from xmpp_rest.link.c2s.opened_stream import OpenedStream, Resumption
-from xmpp_rest.link.c2s.resuming import FATAL, Attempts, why_final
+from xmpp_rest.link.c2s.credentials import ScramKeys
+from xmpp_rest.link.c2s.left_session import LeftSession
+from xmpp_rest.link.c2s.opened_stream import OpenedStream, Resumption, StreamManagement
+from xmpp_rest.link.c2s.resuming import FATAL, Attempts, is_held_up, why_final
 from xmpp_rest.link.c2s.session_keeper import SessionKeeper
 from xmpp_rest.link.c2s.tls_stream import close_unused
 from xmpp_rest.link.errors import LinkDown
 from xmpp_rest.protocol.jid import JID
 
 log = logging.getLogger("xmpp_rest.link")
+
+WANTED = 30.0  # seconds for which a session goes on that another process has left: who uses it comes back in this time
 
 
 class BrokenSession(Protocol):
@@ -51,20 +55,48 @@ class BrokenSession(Protocol):
 class Reconnecting:
     """Of one session; all is for the thread of the sessions."""
 
-    def __init__(self, session: BrokenSession, keeper: SessionKeeper, opened: OpenedStream) -> None:
-        """`opened`: the session's first stream."""
+    def __init__(self, session: BrokenSession, keeper: SessionKeeper, begun: OpenedStream | LeftSession) -> None:
+        """`begun`: the session's first stream, or what another process has left of it."""
         self._session = session
         self._keeper = keeper
-        self._keys = opened.keys
-        self._management = opened.management
+        self._keys = begun.keys
+        self._management = begun.management
         self._attempts = Attempts()
         self._handled = 0  # stanzas of the server, on the stream that broke
         self._asks = False  # a login is under way
+        self._is_left = False  # another process goes on with it
+        self._wanted_until = 0.0  # monotonic time: until then it is worth it, no matter which part needs it
 
     @property
     def possible(self) -> bool:
         """Whether there are keys to log in with."""
         return self._keys is not None
+
+    @property
+    def keys(self) -> ScramKeys | None:
+        """What it logs in by."""
+        return self._keys
+
+    @property
+    def management(self) -> StreamManagement | None:
+        """XEP-0198, as far as the stream can be resumed."""
+        return self._management
+
+    @property
+    def handled(self) -> int:
+        """Stanzas of the server on the stream that broke."""
+        return self._handled
+
+    def leave(self, *, goes_on: bool) -> None:
+        """Whether the session goes on in another process, where this one makes no other connection."""
+        self._is_left = goes_on
+
+    def go_on(self, handled: int) -> None:
+        """Have the first connection made, of a session that another process has left after so many stanzas."""
+        now = time.monotonic()
+        self._handled, self._wanted_until = handled, now + WANTED
+        self._attempts.broke(now)
+        self._log_in()
 
     def opened(self) -> None:
         """A stream is up."""
@@ -88,7 +120,10 @@ class Reconnecting:
 
     def _is_worth_it(self) -> bool:
         """Whether the session is to go on. Stanzas that wait are worth it as long as a session may be idle."""
-        down_for = time.monotonic() - self._attempts.down_since
+        now = time.monotonic()
+        down_for = now - self._attempts.down_since
+        if now < self._wanted_until:
+            return True
         return (self._session.waiting > 0 and down_for < self._keeper.settings.idle) or self._session.is_worth_resuming()
 
     def _try_again(self, failure: Exception | None = None) -> None:
@@ -119,11 +154,12 @@ class Reconnecting:
         asked, self._asks = self._asks, False
         if isinstance(outcome, OpenedStream):
             if self._session.has_ended or not asked:
-                close_unused(outcome)
+                close_unused(outcome, goes_on=self._is_left and outcome.resumed)
             else:
                 self._take(outcome)
         elif asked and not self._session.has_ended:
-            log.info("the session of %s is not resumed: %s", self._session.account, outcome)
+            level = logging.DEBUG if is_held_up(outcome) else logging.INFO  # of many sessions each is, many times
+            log.log(level, "the session of %s is not resumed: %s", self._session.account, outcome)
             if reason := why_final(outcome):
                 self._session.finish(reason)
             else:

@@ -70,7 +70,13 @@ class Attempts:
     def pause(self, longest: float, failure: Exception | None = None) -> float:
         """Seconds until the next attempt, after this failure of one."""
         asked = (failure.given_retry_after or 0.0) if isinstance(failure, GatewayError) else 0.0
-        return max(asked, self._backoff.next(FIRST, longest))
+        backoff = Backoff() if failure is not None and is_held_up(failure) else self._backoff
+        return max(asked, backoff.next(FIRST, longest))
+
+
+def is_held_up(failure: Exception) -> bool:
+    """Whether as many other sessions log in as may at once, which says nothing of the server: the next attempt comes soon."""
+    return isinstance(failure, GatewayError) and failure.name == "sessions-full"
 
 
 def why_final(failure: Exception) -> str:

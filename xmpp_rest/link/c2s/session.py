@@ -15,6 +15,7 @@ from xmpp_rest.config.login_tables import LoginSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.account_streams import session_lost
 from xmpp_rest.link.c2s.acknowledgements import OnConfirmed
+from xmpp_rest.link.c2s.left_session import LeftSession
 from xmpp_rest.link.c2s.opened_stream import OpenedStream
 from xmpp_rest.link.c2s.reconnecting import Reconnecting
 from xmpp_rest.link.c2s.resuming import ENDS
@@ -30,6 +31,9 @@ log = logging.getLogger("xmpp_rest.link")
 
 CONFIRMS_WITHIN = 1.0  # seconds that a server has, at an end, for confirming what was sent
 CLOSES_WITHIN = 1.0  # seconds that it has then for closing its side
+LEFT = "left"  # another process goes on with it
+OnSessionLeft = Callable[[LeftSession | None], object]
+"""Gets what another process goes on with; None: it cannot, and the session is as it was. Called once, on the sessions' thread."""
 
 
 class SessionEvents(Protocol):
@@ -61,25 +65,29 @@ class SessionEvents(Protocol):
 class ClientSession:
     """One login. `write`, `confirm`, `hold`, `end` and the attributes are for any thread, all else for the one of the sessions."""
 
-    def __init__(self, opened: OpenedStream, account: JID, login: LoginSettings, events: SessionEvents, keeper: SessionKeeper) -> None:
-        """`opened`: is this session's from now on."""
+    def __init__(
+        self, begun: OpenedStream | LeftSession, account: JID, login: LoginSettings, events: SessionEvents, keeper: SessionKeeper
+    ) -> None:
+        """`begun`: a stream, which is this session's from now on, or what another process has left: then `connect` is to be called."""
         self.account = account
         """Bare."""
         self.login = login
-        self.since = time.time()
+        self.since = begun.since if isinstance(begun, LeftSession) else time.time()
         """Unix time of the login."""
-        self.jid = opened.jid
+        self.jid = begun.jid
         """Full, as the server has given it."""
         self.number = keeper.next_number()
         """Of the stream, above 0: another one for each `bind`, the same after a resume."""
-        self.server = opened.server
+        self.server = begun.server
         """Address and port, as 192.0.2.7:5223."""
-        self.tls = opened.tls
+        self.tls = begun.tls
         """The version, as TLSv1.3."""
         self._events = events
         self._keeper = keeper
-        self._outbox = SessionOutbox(account, keeper, opened.management is not None)
-        self._reconnecting = Reconnecting(self, keeper, opened)
+        self._outbox = SessionOutbox(account, keeper, begun.management is not None)
+        if isinstance(begun, LeftSession):
+            self._outbox.queue.go_on(begun.queue)
+        self._reconnecting = Reconnecting(self, keeper, begun)
         self._stream: SessionStream | None = None
         self._holds = False
         self._reason = ""  # why it ends, or has ended
@@ -107,6 +115,16 @@ class ClientSession:
     def waiting(self) -> int:
         """Stanzas that are queued, or not known to have arrived."""
         return len(self._outbox.queue)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether nothing is queued, and nothing waits for its confirmation."""
+        return self._outbox.queue.is_confirmed
+
+    @property
+    def received(self) -> int:
+        """Stanzas of the server that were received on the stream, before the one that is being delivered; on the sessions' thread."""
+        return 0 if self._stream is None else self._stream.handled
 
     @property
     def resumable(self) -> bool:
@@ -149,6 +167,22 @@ class ClientSession:
         self._outbox.queue.close()
         self._keeper.call(lambda: self.guarded(self._close))
 
+    def leave(self, then: OnSessionLeft) -> None:
+        """Stand still, so that another process can go on with it (many-machines §9): nothing is read or written. `let_go` follows."""
+        self._keeper.call(lambda: self._leave(then))
+
+    def let_go(self, reason: str = "") -> None:
+        """End what `leave` has left; `reason`: why no other process goes on with it, so that it ends as any other.
+
+        Without one the connection is cut without closing the stream, and nobody is told that the session ends here, but those who wait for
+        a confirmation: it is lost.
+        """
+        self._keeper.call(lambda: self.guarded(lambda: self._let_go(reason)))
+
+    def connect(self, handled: int) -> None:
+        """Go on with what another process has left, after so many stanzas of the server."""
+        self._keeper.call(lambda: self.guarded(lambda: self._reconnecting.go_on(handled)))
+
     # for the thread
 
     @property
@@ -165,7 +199,7 @@ class ClientSession:
         self.guarded(lambda: self._serve(readable))
 
     def _serve(self, readable: bool) -> None:
-        if (stream := self._stream) is None:
+        if (stream := self._stream) is None or self._reason == LEFT:
             return
         if readable and not self._holds:
             stream.read()
@@ -231,6 +265,53 @@ class ClientSession:
         log.debug("the session of %s is %s", self.jid, "resumed" if opened.resumed else "bound again")
         self._attach(opened, handled, tell)
         return True
+
+    def _leave(self, then: OnSessionLeft) -> None:
+        keys, management = self._reconnecting.keys, self._reconnecting.management
+        with self._lock:
+            can = keys is not None and not self._reason
+            self._reason = LEFT if can else self._reason
+        if keys is None or not can:
+            self.call(partial(then, None))
+            return
+        self._outbox.queue.close()
+        self._reconnecting.leave(goes_on=True)
+        if self._stream is not None:
+            self._keeper.forget(self)
+            handled, said = self._stream.handled, self._stream.said
+        else:  # an attempt to resume it may have told its server of all
+            handled = said = self._reconnecting.handled
+        queue = self._outbox.queue.left()
+        if queue.lost:
+            log.warning("%s: %d stanzas that its server may not have are not handed over: too many wait", self.account, queue.lost)
+        self.call(partial(then, LeftSession(self.jid, keys, self.server, self.tls, management, self.since, handled, said, queue)))
+
+    def _let_go(self, reason: str) -> None:
+        if self._reason != LEFT or self._ended:  # it could not be left
+            return
+        if not reason:
+            self._cut()
+            return
+        with self._lock:
+            self._reason, self._unavailable = reason, True
+        self._reconnecting.leave(goes_on=False)
+        if self._stream is not None:
+            self._keeper.watch(self, self._stream)
+        self._close()
+
+    def _cut(self) -> None:
+        management, stream = self._reconnecting.management, self._stream
+        self._ended = self._is_told = True
+        self._stream = None
+        if stream is not None:
+            if management is None or not management.id:  # nothing can be resumed: its server is not to wait for that
+                with contextlib.suppress(LinkDown):
+                    stream.end(False)
+                    stream.end_now()
+            stream.close()
+        self._keeper.over(self)
+        for done in self._outbox.queue.lose():
+            self.call(partial(done, session_lost(self.account)))
 
     def _close(self) -> None:
         """End politely, which may take a while: others hear of it before, as the account may have another session by then."""

@@ -76,6 +76,11 @@ class SessionStream:
         self._tls.prepare(settings.keepalive)
 
     @property
+    def said(self) -> int:
+        """Of the stanzas that were received, how many the server knows to be here: it repeats none of them."""
+        return self._said
+
+    @property
     def has_more(self) -> bool:
         """Whether it is to be read though the selector may know of nothing."""
         return self._tls.has_more

@@ -17,6 +17,7 @@ from weakref import ref
 from xmpp_rest.config.login_tables import LoginSettings, SessionsSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.c2s.left_session import LeftSession
 from xmpp_rest.link.c2s.opened_stream import OpenedStream
 from xmpp_rest.link.c2s.resuming import LogInAgain
 from xmpp_rest.link.c2s.session import CLOSES_WITHIN, CONFIRMS_WITHIN, ClientSession, SessionEvents
@@ -68,15 +69,25 @@ class SessionsThread:
 
     def adopt(self, opened: OpenedStream, account: JID, login: LoginSettings, events: SessionEvents) -> ClientSession:
         """Keep this stream from now on. Raises GatewayError, sessions-full: there is no thread for it, or it has been stopped."""
-        session = ClientSession(opened, account, login, events, self)
+        try:
+            session = self._kept(ClientSession(opened, account, login, events, self))
+        except GatewayError:
+            close_unused(opened)
+            raise
+        self.call(lambda: session.begin(opened))
+        return session
+
+    def go_on(self, left: LeftSession, account: JID, login: LoginSettings, events: SessionEvents) -> ClientSession:
+        """Keep what another process has left; its `connect` is to be called. Raises as `adopt`."""
+        return self._kept(ClientSession(left, account, login, events, self))
+
+    def _kept(self, session: ClientSession) -> ClientSession:
         with self._lock:
             try:
                 self._start()
             except (RuntimeError, OSError) as e:
-                close_unused(opened)
                 raise GatewayError("sessions-full") from e
             self._sessions[session] = None
-        self.call(lambda: session.begin(opened))
         return session
 
     def idle(self, session: ClientSession) -> float:

@@ -134,10 +134,11 @@ class TlsStream:
         self.socket.close()
 
 
-def close_unused(opened: OpenedStream) -> None:
-    """Close a stream that nobody takes, so that the server does not keep its session."""
-    with contextlib.suppress(OSError, ValueError):
-        opened.socket.send(b"</stream:stream>")
+def close_unused(opened: OpenedStream, *, goes_on: bool = False) -> None:
+    """Close a stream that nobody takes, so that the server does not keep its session, unless that `goes_on` elsewhere."""
+    if not goes_on:
+        with contextlib.suppress(OSError, ValueError):
+            opened.socket.send(b"</stream:stream>")
     with contextlib.suppress(OSError, ValueError):
         opened.socket.unwrap()
     opened.socket.close()

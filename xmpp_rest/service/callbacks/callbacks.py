@@ -27,8 +27,9 @@ MAX_REPLAYED = 10_000  # dead letters, by one call
 class Callbacks:
     """All callbacks. Bots have an address of their own and come before accounts; a whole domain's callback comes after them.
 
-    Owned by the Gateway, which starts each of `queues` and calls `stop()` once. what waits is kept in `journals`; `exists` tells
-    accounts, `is_admin` administrators among them; `say` says something in a room on another server.
+    Owned by the Gateway, which starts each of `own` and calls `stop()` once. what waits is kept in `journals`; `exists` tells
+    accounts, `is_admin` administrators among them; `say` says something in a room on another server. `beside`: those that have other
+    leaders, as their addresses are at domains with owners of their own.
     """
 
     def __init__(
@@ -44,31 +45,46 @@ class Callbacks:
         is_admin: Callable[[JID], bool],
         incidents: Incidents,
         counts: Counts,
+        beside: Sequence[Callbacks] = (),
     ) -> None:
         self._exists = exists
         self._is_admin = is_admin
-        self.queues = {
+        self.own = {
             name: CallbackQueue(name, settings, router, say, dead, journals, remote.timers, incidents, counts)
             for name, settings in callbacks.items()
         }
+        self._beside = beside
+        self.queues = self.own | {name: queue for others in beside for name, queue in others.own.items()}
+        """All of them, by name."""
         queues = reversed(self.queues.values())
         self._by_address = {address: q for q in queues for address in q.settings.address}
         self._remote = remote
         remote.offer(self)
 
     def stop(self) -> None:
-        for queue in self.queues.values():
+        for queue in self.own.values():
             queue.stop()
+
+    def describe_all(self) -> dict[str, dict[str, Any]]:
+        """`describe` of all leaders."""
+        told = self.describe()
+        for others in self._beside:
+            told |= others.describe()
+        return told
+
+    def replay_letters(self, callback: str, ids: Sequence[str] | None) -> list[str]:
+        """`replay` by the leader that has the callback."""
+        return next((others for others in self._beside if callback in others.own), self).replay(callback, ids)
 
     @on_leader
     def describe(self) -> dict[str, dict[str, Any]]:
-        """The state of each callback, by its name: its format, the number of waiting stanzas, and of replies that were dropped."""
+        """The state of each own callback, by its name: its format, the number of waiting stanzas, and of replies that were dropped."""
         return {
             name: {
                 "content_type": q.client.content_type, "waiting": q.pool.waiting, "retrying": q.pool.retrying,
                 "dropped": q.room_replies.dropped,
             }
-            for name, q in self.queues.items()
+            for name, q in self.own.items()
         }  # fmt: skip
 
     @on_leader
@@ -78,7 +94,7 @@ class Callbacks:
         Each is queued before it is removed, so it may be delivered twice. Ends where the queue is full.
         Raises StorageError; GatewayError: storage-failed, queue-full if not one found room.
         """
-        queue, started = self.queues[callback], time.time()
+        queue, started = self.own[callback], time.time()
         replayed: list[str] = []
         while len(replayed) < MAX_REPLAYED:
             page = [letter for letter in queue.dead.find(queue.name, ids=ids, limit=PAGE) if letter.when < started]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from drivers import ArchiveItem, ArchiveQuery, Driver
+from drivers import Addition, ArchiveItem, ArchiveQuery, Driver
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.service.callbacks.delivery import Delivery, UnreadableDelivery, delivery_of
 
 log = logging.getLogger("xmpp_rest.callbacks")
 
+Keep = Callable[[Addition], None]
+"""Stores an item; raises StorageError."""
 _NAME = "{urn:x-xmpp-rest:callback}letter"  # in the storage only
 
 
@@ -30,9 +32,21 @@ class DeadLetter(NamedTuple):
 class DeadLetters:
     """The dead letters of every callback: an archive of the host for each, oldest first. Methods raise StorageError."""
 
-    def __init__(self, driver: Driver, host: str) -> None:
+    def __init__(self, driver: Driver, host: str, keep: Keep | None = None) -> None:
+        """`keep`: stores one; None: the driver does."""
         self._driver = driver
         self._host = host
+        self._keep = keep or self._append
+
+    def kept_by(self, keep: Keep) -> DeadLetters:
+        """The same ones; `keep` stores those that are added."""
+        return DeadLetters(self._driver, self._host, keep)
+
+    def _append(self, addition: Addition) -> None:
+        for item in addition.items:
+            self._driver.archive_append(
+                addition.user, addition.host, addition.store, item.stanza, when=item.when, with_=item.with_, key=item.id
+            )
 
     def add(self, callback: str, delivery: Delivery, attempts: int, reason: str, size: int) -> None:
         """Store a stanza; of more than `size` the oldest are removed. Raises StorageError, BadXML."""
@@ -42,9 +56,10 @@ class DeadLetters:
         letter = Element(_NAME, attributes)
         letter.text = serialise(delivery.stanza)  # as text: one more level of elements could be too deep to be read
         store, sender = _store(callback), str(delivery.sender.bare)
-        self._driver.archive_append(None, self._host, store, serialise(letter), when=time.time(), with_=sender, key=delivery.id)
-        if (over := self.count(callback) - size) > 0:
-            self._driver.archive_delete(None, self._host, store, ArchiveQuery(limit=over))
+        self._keep(Addition(None, self._host, store, (ArchiveItem(delivery.id, time.time(), sender, serialise(letter)),)))
+        if (over := self.count(callback) - size) > 0:  # by their ids: nothing else goes where another owner has done it meanwhile
+            oldest = tuple(item.id for item in self._driver.archive_find(None, self._host, store, ArchiveQuery(limit=over)))
+            self._driver.archive_delete(None, self._host, store, ArchiveQuery(ids=oldest))
 
     def count(self, callback: str) -> int:
         """The number of dead letters."""

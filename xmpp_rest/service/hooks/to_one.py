@@ -183,7 +183,7 @@ class ToOne:
             one.fail(error)
             return
         self._updates.sent(one.message, one.recipient, wording, None)
-        if outgoing.to.domain in self._router.domains:
+        if self._router.is_own(outgoing.to.domain):
             one.verdict.give(Verdict(wording.how))
         else:
             self._watch(one, sender, wording.how)

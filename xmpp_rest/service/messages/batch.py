@@ -108,7 +108,8 @@ class BatchSender:
         """Whether it is a message to another domain, which can share a commit with others."""
         stanza, sender, to = outgoing[:3]
         leaves = stanza.tag == "message" and to.domain not in self._router.domains and self._router.has_link
-        return leaves and not self._watched(sender)
+        is_led_here = sender.domain not in self._router.beyond.domains  # another owner takes one by one, so not all or none
+        return leaves and is_led_here and not self._watched(sender)
 
     def _alone(self, members: Sequence[OutboundMessage]) -> Iterator[Result]:
         """Send these one by one; a result for each."""

@@ -72,8 +72,13 @@ class Retention:
         remote: Remote,
         incidents: Incidents,
         on_pruned: Callable[[JID, float], None],
+        beside: Sequence[Retention] = (),
     ) -> None:
-        """`on_pruned` gets the owner of a pruned archive, and the time (Unix, seconds) up to which nothing is left."""
+        """`on_pruned` gets the owner of a pruned archive, and the time (Unix, seconds) up to which nothing is left.
+
+        `beside`: those of domains that have other leaders, which prune by themselves, and when all is to be pruned.
+        """
+        self._beside = beside
         self._archive = archive
         self.own = own
         self._domains = domains
@@ -116,7 +121,7 @@ class Retention:
                 due = first
                 continue
             try:
-                self.prune()
+                self._prune()
             except Exception as e:  # of the storage; the next run comes
                 self._incidents.report(log, "retention", "archives could not be pruned: %r", e)
             due = every
@@ -124,6 +129,12 @@ class Retention:
     @on_leader
     def prune(self) -> Pruned:
         """Prune all archives now, after a run that is under way. Raises StorageError if the storage does not say which there are."""
+        done = self._prune()
+        for others in self._beside:
+            done.add(**vars(others.prune()))
+        return done
+
+    def _prune(self) -> Pruned:
         done = Pruned()
         with self._running:
             for domain in self._domains:

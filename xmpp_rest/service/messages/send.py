@@ -26,6 +26,7 @@ from xmpp_rest.service.messages.batch import MOST, BatchSender, OutboundMessage,
 from xmpp_rest.service.messages.in_parts import begin_sendable, begin_with_rooms, begin_written
 from xmpp_rest.service.messages.mailbox import Mailbox
 from xmpp_rest.service.messages.outcomes import Outcome, Outcomes
+from xmpp_rest.service.messages.passed_outcomes import PassedOutcomes
 from xmpp_rest.service.rooms.said import REFLECTED, SpokenResult
 from xmpp_rest.service.rooms.speaking import Speaking
 from xmpp_rest.threads.future import OneShot
@@ -64,6 +65,7 @@ class Sending:
         self._waits = waits
         self._incidents = incidents
         self._counts = counts
+        self._passed = PassedOutcomes(router, outcomes, JID("", mailbox.domain, ""), remote.timers)
         self._batch_sender = BatchSender(router, mailbox, outcomes, self._alone, guard.watches)
         self._remote_batch: GroupExecutor[OutboundMessage, Result] = GroupExecutor(self._send_on_leader, MOST, parks=True)
         self._remote = remote
@@ -142,8 +144,14 @@ class Sending:
         except Exception:
             self._outcomes.forget(begun)
             raise
-        if refusal is not None or to.domain in self._router.domains:
+        if refusal is not None:
             self._outcomes.processed(sender, identifier, refusal)
+        elif sender.domain in self._router.beyond.domains:
+            pass  # another owner has it, and is told what becomes of it
+        elif self._router.is_own(to.domain):
+            self._outcomes.processed(sender, identifier)
+        elif to.domain in self._router.domains:
+            self._passed.passed(to.domain, sender, identifier)
         return refusal
 
     def send_many(self, stanzas: Sequence[OutboundMessage], nick: str = "", wait: Wait | None = None) -> list[Result]:
@@ -292,6 +300,9 @@ class Sending:
     def receive(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Deliver a stanza to a hosted address as if it had come over the link; the answer if there is one at once. Raises BadXML."""
         self._counts.handed_in(stanza.tag)
+        if to.domain in self._router.beyond.domains:
+            self._router.beyond.pass_on(to.domain, (stanza,))
+            return None
         return None if self._router.resolve(stanza, sender, to) else self._router.deliver(stanza, sender, to)
 
     def _send(self, stanza: Element, sender: JID, to: JID, *, keep_refused: bool) -> Element | None:

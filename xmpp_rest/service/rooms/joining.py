@@ -101,7 +101,14 @@ class Joining:
             is_missing = isinstance(info, StanzaError) and info.condition == "item-not-found"
             if isinstance(info, StanzaError) and is_missing and not attempt.wish.create:  # a typing error must not make a room
                 self.failed(membership, attempt, join_refused(info, info.by or str(membership.place.room)))
-            else:
+            elif self._core.addresses.is_hosted(membership.place.occupant):
+                self._ask_in(membership, attempt)
+            else:  # what the room has said before, to one who has left it by a presence of its own, say, is not of this attempt
+                self._core.router.accounts.once_handled(membership.place.occupant, partial(self._ask_first, membership, attempt))
+
+    def _ask_first(self, membership: RoomMembership, attempt: Attempt) -> None:
+        with self._core.lock:
+            if membership.attempt is attempt and not attempt.is_asked:
                 self._ask_in(membership, attempt)
 
     def _ask_in(self, membership: RoomMembership, attempt: Attempt) -> None:

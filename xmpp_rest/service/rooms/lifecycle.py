@@ -36,7 +36,7 @@ class RoomsLifecycle:
             for entry in callback.rooms
         }
         self._stopping: set[str] = set()  # ids of other processes
-        self._has_ended = False
+        self._has_ended = self._has_waited = False
         self._remote = remote
         remote.offer(self)
 
@@ -95,6 +95,13 @@ class RoomsLifecycle:
         """Another process has begun to stop."""
         self._stopping.add(process)
 
+    def wait_for_others(self) -> None:
+        """Wait for the other processes to say that they stop too (bounded), if it matters; while they still call. May be called again."""
+        waited, self._has_waited = self._has_waited, True
+        until = time.monotonic() + PATIENCE
+        while not waited and self._is_followed() and self._has_passing() and time.monotonic() < until:
+            time.sleep(LOOK)
+
     def end(self) -> None:
         """Leave rooms that nobody has asked to stay in, if no other process follows; before the link ends. May be called again."""
         ended, self._has_ended = self._has_ended, True
@@ -107,13 +114,8 @@ class RoomsLifecycle:
         self._core.work.stop()
 
     def _is_followed(self) -> bool:
-        until = time.monotonic() + PATIENCE
-        group = self._remote.group
-        while set(group.followers) - self._stopping:
-            if time.monotonic() >= until:
-                return True
-            time.sleep(LOOK)
-        return False
+        """Whether there is a process of this node that has not said that it stops."""
+        return bool(set(self._remote.group.node_followers) - self._stopping)
 
     def _has_passing(self) -> bool:
         """Whether an occupant is in a room in which nobody has asked it to stay."""

@@ -15,6 +15,7 @@ from xmpp_rest.service.rooms.attempt import CALLBACK, HOOK, Attempt, OnEntered, 
 from xmpp_rest.service.rooms.bounds import JoinBounds
 from xmpp_rest.service.rooms.core import RoomCore
 from xmpp_rest.service.rooms.joining import Joining, again, asked_for, unreachable
+from xmpp_rest.service.rooms.left_memberships import LeftMemberships
 from xmpp_rest.service.rooms.losses import reason_of_error, refusal_of
 from xmpp_rest.service.rooms.membership import RoomMembership
 from xmpp_rest.service.rooms.news import RoomNews
@@ -43,6 +44,7 @@ class Memberships:
         self.sessions = SessionChanges(
             core, self._joining, self._watching, lambda gone, place: self.want(place, gone.wish, since=gone.since, own_nick=gone.own_nick)
         )
+        self.left = LeftMemberships(core, self._joining, self._new)
 
     @property
     def changed(self) -> Signal[RoomView]:
@@ -271,6 +273,10 @@ class Memberships:
     def link_changed(self, domain: str, online: bool) -> None:
         """The stream of this hosted domain is up, or down."""
         self._watching.link_changed(domain, online)
+
+    def owner_changed(self, domain: str) -> None:
+        """The rooms at this domain, which is hosted, have another owner."""
+        self._watching.owner_changed(domain)
 
     # -- leaving
 

@@ -80,8 +80,8 @@ class RoomNews:
         if found.state is RoomState.OUT:  # it has left before the room knew of it
             self._send(found.place, leaving(found.place, nick))
             return
-        if found.state is RoomState.JOINING and found.attempt is None:
-            return  # it is about to come in again
+        if found.state is RoomState.JOINING and (found.attempt is None or not found.attempt.is_asked):
+            return  # it is about to come in
         found.own_nick, found.role, found.affiliation = nick, said.role, said.affiliation
         if found.attempt is not None:
             self._joining.shown(found, found.attempt, said)
@@ -151,6 +151,6 @@ class RoomNews:
                 # ejabberd 23 says it twice to who comes in again while it takes him to be there
                 is_of_join = found.state is RoomState.IN and time.monotonic() - found.changed_at < GRACE
                 return not is_of_join or (found.subject != before and not is_delayed(stanza))
-            attempt.has_subject = True
+            attempt.has_subject = attempt.has_subject or attempt.is_asked
             self._joining.end_if_complete(found, attempt)
             return False

@@ -51,7 +51,8 @@ class SessionHearing:
         incidents: Incidents,
         remote: Remote,
     ) -> None:
-        self._history = history
+        self.history = history
+        """What is kept."""
         self._streams = streams
         self._clock = clock
         self._addresses = addresses
@@ -70,7 +71,7 @@ class SessionHearing:
     @on_leader(repeatable=True)
     def find_here(self, actor: JID, room: JID, limit: int, before: str | None, after: str | None) -> Page | None:
         """As `find`, with None for an id that is unknown."""
-        return self._history.find(actor, room, limit, before, after)
+        return self.history.find(actor, room, limit, before, after)
 
     def heard(self, place: RoomPlace, stanza: Element, *, is_own: bool) -> Unhandled | None:
         """Take a message of the room to its occupant; NOT_MINE: it goes on to the account as any other, such as a private one."""
@@ -80,11 +81,11 @@ class SessionHearing:
             return NOT_MINE
         when = self._clock.tick()
         message = ArchivedMessage(HeardId(when, is_own).write(), when, stanza)
-        if is_delayed(stanza) and self._history.knows(place.actor, place.room, message):
+        if is_delayed(stanza) and self.history.knows(place.actor, place.room, message):
             return None
         if is_kept(stanza):
             try:
-                self._history.add(place.actor, place.room, message, len(serialise(stanza)))
+                self.history.add(place.actor, place.room, message, len(serialise(stanza)))
             except BadXML as e:
                 self._incidents.report(log, "room-unkept", "a message of a room to %s is not kept: %r", place.actor, e)
         self._streams.publish(place.actor, Event("", when, stanza, room=OWN if is_own else HEARD))
@@ -100,4 +101,4 @@ class SessionHearing:
 
     def _session_changed(self, session: JID, stream: int) -> None:
         if not stream:
-            self._history.forget(session.bare)
+            self.history.forget(session.bare)

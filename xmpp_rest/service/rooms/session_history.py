@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from itertools import islice
+from typing import Any
 
-from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.service.messages.archive import ArchivedMessage, Page
 from xmpp_rest.service.rooms.stable_id import keys_of
 from xmpp_rest.service.streams.timeline import HeardId
@@ -14,6 +17,7 @@ from xmpp_rest.service.streams.timeline import HeardId
 BYTES = 128 << 10  # of the messages of one account, as text: the oldest go
 MOST = 10_000  # accounts: what comes in while a session ends may stay
 OVERHEAD = 2048  # bytes that a message takes in memory beside its text, about
+Row = list[Any]
 
 
 class _Heard:
@@ -66,6 +70,18 @@ class SessionHistory:
         if after is not None:
             return Page(found[:limit], len(found) <= limit)
         return Page(found[-limit:], len(found) <= limit)
+
+    def rows(self, actor: JID) -> list[Row]:
+        """All that the account has heard, in order, as another process keeps it on."""
+        with self._lock:
+            heard = self._of.get(actor)
+            found = list(heard.messages) if heard is not None else []
+        return [[str(room), message.id, message.when, serialise(message.stanza)] for room, message, _ in found]
+
+    def restore(self, actor: JID, row: Row) -> None:
+        """Keep what another process has kept. Raises whatever a row that is none makes it raise."""
+        room, identifier, when, text = row
+        self.add(actor, parse_jid(room), ArchivedMessage(identifier, when, parse_stored(text)), len(text))
 
     def forget(self, actor: JID) -> None:
         """The session has ended."""

@@ -176,6 +176,15 @@ class Watching:
                 else:
                     self._joining.again_now(membership)
 
+    def owner_changed(self, domain: str) -> None:
+        """The rooms at this domain, which is hosted, have another owner."""
+        with self._core.lock:
+            for membership in [m for m in self._core.table.values() if m.place.room.domain == domain]:
+                if membership.state is RoomState.IN:
+                    self.ping(membership)
+                else:
+                    self._joining.again_now(membership)
+
     def _is_hosted(self, membership: RoomMembership) -> bool:
         return membership.place.room.domain in self._core.router.domains
 

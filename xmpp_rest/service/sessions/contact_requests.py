@@ -47,6 +47,10 @@ class ContactRequests:
         """The account has answered this request, if there was one."""
         self._drop(account.bare, sender.bare)
 
+    def restore(self, account: JID, sender: JID) -> None:
+        """This request has come while another process had the session. In the leader."""
+        self._add(account, sender)
+
     def _add(self, account: JID, sender: JID) -> None:
         with self._lock:
             asking = self._asking.setdefault(account, {})

@@ -31,8 +31,7 @@ class SessionCore:
         self.clock = clock
         """Seconds, of monotonic time."""
         self.lock = threading.Lock()
-        self.key = new_key()
-        """With which proofs are made."""
+        self._key = new_key()
         self.table = SessionTable(settings, clock)
         self.wrong = WrongPasswords(settings, clock)
         self.refused = RefusedProofs(clock)
@@ -49,6 +48,15 @@ class SessionCore:
     def presence_of(self, session: JID) -> str:
         """What a session of this full address has told of itself: NO_PRESENCE, quiet (it listens), or own. Not called with the lock."""
         return self._presence_of(session)
+
+    @property
+    def key(self) -> bytes:
+        """With which proofs are made."""
+        return self._key
+
+    def go_on_with(self, key: bytes) -> None:
+        """Make proofs with the key of the leader before: those that it has handed over stay good. Before anybody is let in."""
+        self._key = key
 
     @property
     def settings(self) -> SessionsSettings:

@@ -49,10 +49,11 @@ class ForeignAccounts:
         upkeep: Upkeep,
         known: KnownSessions,
         carriage: PasswordCarriage,
+        key: ProcessKey,
         waits: Waits,
         remote: Remote,
     ) -> None:
-        """`carriage`: of passwords, to the leader."""
+        """`carriage`: of passwords, to the leader; `key`: of proofs."""
         self._core = core
         self._admissions = admissions
         self._logins = logins
@@ -60,7 +61,7 @@ class ForeignAccounts:
         self._waits = waits
         self._remote = remote
         self._carriage = carriage
-        self._key = ProcessKey(core, carriage, remote)
+        self._key = key
         self._known = known
         remote.offer(self)
 

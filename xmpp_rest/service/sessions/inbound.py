@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
@@ -36,6 +37,14 @@ STANZA = 1000  # bytes that a stanza counts for at least
 _UNKNOWN = stanza_error("service-unavailable")
 
 
+class CameStanza(NamedTuple):
+    """A stanza that waits to be handled, or is being handled."""
+
+    stream: int  # number of the stream by which it came; 0: its server counts it on none
+    before: int  # stanzas that were received on that stream before it
+    stanza: Element
+
+
 class SessionInbound(SessionObserver):
     """An observer of sessions; in the leader. Its threads begin with the first stanza."""
 
@@ -50,7 +59,9 @@ class SessionInbound(SessionObserver):
         self._bytes: Counter[ClientSession] = Counter()  # of what waits, or is being handled
         self._total = 0  # of all of them
         self._held: set[ClientSession] = set()
-        self._lock = threading.Lock()  # guards the five above
+        self._came: dict[ClientSession, deque[CameStanza]] = {}  # in order; what waits, or is being handled
+        self._given_away: set[ClientSession] = set()  # what waits of these is handled by another process
+        self._lock = threading.Lock()  # guards the seven above
         self._broken: dict[ClientSession, int] = {}  # session → the number of its stream, which may get another one
 
     def stop(self) -> None:
@@ -59,6 +70,29 @@ class SessionInbound(SessionObserver):
             self._stopped = True
         if self._pool is not None:
             self._pool.stop()
+
+    def is_idle(self, session: ClientSession) -> bool:
+        """Whether all that has come by this session is handled."""
+        return session not in self._came
+
+    def give_away(self, session: ClientSession) -> list[CameStanza]:
+        """What has come by this session and is not handled, which is not begun here any more. One may be under way."""
+        with self._lock:
+            self._given_away.add(session)
+            return list(self._came.get(session, ()))
+
+    def take_over(self, session: ClientSession, stanza: Element) -> None:
+        """Handle what another process has given away, before all that comes by the session."""
+        sender = jid_or_none(stanza.get("from", str(session.account)))
+        if sender is not None:
+            self._put(session, CameStanza(0, 0, stanza), sender, weight(stanza))
+
+    def after(self, account: JID, act: Callable[[], None]) -> None:
+        """Call this once all that has come by the session of this bare address so far is handled."""
+        with self._lock:
+            pool = None if self._stopped else self._started()
+        if pool is not None:
+            pool.restore(account, act)
 
     # on the sessions' thread, which must go on
 
@@ -70,9 +104,10 @@ class SessionInbound(SessionObserver):
                 self._incidents.report(log, "stanza-dropped", "session of %s: dropped a stanza that is none", session.account)
                 return
             self._counts.received(stanza.tag)
+            came = CameStanza(session.number if size else 0, session.received, stanza)
             size = max(size, weight(stanza))
             if not self._router.resolve(stanza, sender, session.jid, size):
-                self._put(session, stanza, sender, size)
+                self._put(session, came, sender, size)
         except Exception:
             self._failed(session)
 
@@ -93,28 +128,35 @@ class SessionInbound(SessionObserver):
         now = self._router.accounts.stream(session.jid)
         self._router.accounts.changed(former, session.jid, now if now != session.number else 0)
 
-    def _put(self, session: ClientSession, stanza: Element, sender: JID, size: int) -> None:
+    def _put(self, session: ClientSession, came: CameStanza, sender: JID, size: int) -> None:
         """Have it handled. Beyond a bound the server has to wait until some of it is."""
         size = max(size, STANZA)
         with self._lock:
             if self._stopped:
                 return
-            if self._pool is None:
-                self._pool = KeyedPool(crew("session stanzas"), AT_ONCE, 1)
-                self._pool.start()
+            pool = self._started()
             self._bytes[session] += size
             self._total += size
+            self._came.setdefault(session, deque()).append(came)
             is_full = session not in self._held and (self._bytes[session] > SHARE or self._total > MOST)
             if is_full:
                 self._held.add(session)
                 session.hold(True)  # with the lock: the other call of it would come before
-        self._pool.restore(session.account, partial(self._handle, session, stanza, sender, size))
+        pool.restore(session.account, partial(self._handle, session, came.stanza, sender, size))
+
+    def _started(self) -> KeyedPool:
+        """Needs the lock."""
+        if self._pool is None:
+            self._pool = KeyedPool(crew("session stanzas"), AT_ONCE, 1)
+            self._pool.start()
+        return self._pool
 
     # in order for each account, on other threads
 
     def _handle(self, session: ClientSession, stanza: Element, sender: JID, size: int) -> None:
         try:
-            self._take(session, stanza, sender)
+            if session not in self._given_away:
+                self._take(session, stanza, sender)
         except Exception:
             self._failed(session)
         finally:
@@ -124,9 +166,10 @@ class SessionInbound(SessionObserver):
         with self._lock:
             self._bytes[session] -= size
             self._total -= size
+            self._came[session].popleft()
             left = self._bytes[session]
             if not left:
-                del self._bytes[session]
+                del self._bytes[session], self._came[session]
             goes_on = session in self._held and left <= SHARE // 2 and (not left or self._total <= MOST)
             if goes_on:
                 self._held.discard(session)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.errors import GatewayError, stopping
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.threads.daemon_pool import DaemonPool
 
@@ -42,6 +42,7 @@ class LoginQueue:
         self._waiting: list[tuple[float, LoginJob]] = []  # with the monotonic time at which it came; the first one first
         self._running: Counter[str] = Counter()  # by domain
         self._accounts: set[JID] = set()  # of jobs that run
+        self._begun: set[JID] = set()  # of them, those whose thread has begun
         self._stopped = False
         self._lock = threading.Lock()
         self._pool = DaemonPool(THREADS, "login")
@@ -61,17 +62,20 @@ class LoginQueue:
         return len(self._waiting)
 
     def put(self, job: LoginJob) -> None:
-        """Have it done. Raises GatewayError, sessions-full, if there are as many as there may be."""
+        """Have it done. Raises GatewayError, sessions-full, if there are as many as there may be; link-down after `stop`."""
         with self._lock:
             own = sum(1 for _, other in self._waiting if other.account.domain == job.account.domain)
             runs = self._may_run(job)
             if self._stopped or (not runs and (len(self._waiting) >= self._most or own >= self._share)):
-                raise GatewayError("sessions-full")
+                raise self._refusal()
             if not runs:
                 self._waiting.append((time.monotonic(), job))
                 return
             self._enter(job)
         self._submit(job)
+
+    def _refusal(self) -> GatewayError:
+        return stopping() if self._stopped else GatewayError("sessions-full")
 
     def _may_run(self, job: LoginJob) -> bool:
         domain = job.account.domain
@@ -88,9 +92,17 @@ class LoginQueue:
             self._pool.submit(lambda: self._run(job))
         except RuntimeError:  # stopped, or the system gives no thread
             self._leave(job)
-            job.give_up(GatewayError("sessions-full"))
+            job.give_up(self._refusal())
 
     def _run(self, job: LoginJob) -> None:
+        with self._lock:
+            begins = not self._stopped
+            if begins:
+                self._begun.add(job.account)
+        if not begins:
+            self._leave(job)
+            job.give_up(self._refusal())
+            return
         try:
             job.run()
         except Exception:
@@ -106,6 +118,7 @@ class LoginQueue:
             if not self._running[job.account.domain]:
                 del self._running[job.account.domain]
             self._accounts.discard(job.account)
+            self._begun.discard(job.account)
         self.look()
 
     def look(self) -> None:
@@ -125,7 +138,7 @@ class LoginQueue:
         for job in begun:
             self._submit(job)
         for job in late:
-            job.give_up(GatewayError("sessions-full"))
+            job.give_up(self._refusal())
 
     @property
     def stopped(self) -> bool:
@@ -134,6 +147,11 @@ class LoginQueue:
 
     def stop(self) -> None:
         """Take no more, and give up what waits; what runs ends by itself."""
-        self._stopped = True
+        with self._lock:
+            self._stopped = True
         self.look()
         self._pool.stop()
+
+    def is_under_way(self, account: JID) -> bool:
+        """Whether a login or check of this account has begun, and has not ended. After `stop` no other one begins."""
+        return account in self._begun

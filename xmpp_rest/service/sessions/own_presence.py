@@ -46,6 +46,16 @@ class OwnPresences(SessionObserver):
         session, presence = self._kept.get(account.bare, (None, None))
         return None if session is None or session.has_ended else presence
 
+    def kept_of(self, session: ClientSession) -> Element | None:
+        """The presence of its own that this session has, even if it has ended."""
+        kept_by, presence = self._kept.get(session.account, (None, None))
+        return presence if kept_by is session else None
+
+    def restore(self, session: ClientSession, presence: Element) -> None:
+        """The account has sent this while another process had its session."""
+        with self._lock:
+            self._kept[session.account] = session, presence
+
     def sent(self, stanza: Element, session: ClientSession) -> None:
         """The account has sent this presence to nobody in particular."""
         kind = stanza.get("type")

@@ -26,11 +26,13 @@ def kept(identifier: str, body: str) -> ArchivedMessage:
 
 
 class House:
-    def __init__(self) -> None:
+    def __init__(self, *, has_successor: bool = False, succeeds: bool = False) -> None:
         self.asked: list[tuple[OnPage, str | None]] = []
         self.told: list[tuple[str, str]] = []
         self.lost: list[str] = []
-        self.tail = ArchiveTail(JULIET, self._ask, self._tell, self.lost.append, lambda: 5.0, Incidents())
+        self.tail = ArchiveTail(
+            JULIET, self._ask, self._tell, self.lost.append, lambda: 5.0, Incidents(), has_successor=has_successor, succeeds=succeeds
+        )
         self.tail.begin("a")
 
     def _ask(self, done: OnPage, wanted: ArchiveFilter, limit: int, *, newest: bool = False) -> None:
@@ -96,3 +98,56 @@ def test_a_restart_forgets_what_waits() -> None:
     house.tail.look()
     house.answer()
     assert house.told == []
+
+
+def with_id(body: str, identifier: str) -> HeardMessage:
+    return message(body)._replace(id=identifier)
+
+
+@pytest.mark.parametrize("name", ["link-lost", "session-lost"])
+def test_what_waits_when_it_is_over_is_left_to_the_archive(name: str) -> None:
+    """Else a reader that comes back, at the next owner, would be told it again."""
+    house = House(has_successor=True)
+    house.tail.heard(with_id("last", "b"), hears_all=False)
+    house.answer(error=GatewayError(name))
+    assert house.told == []
+    house.tail.look()
+    house.answer(kept("b", "last"))
+    assert house.told == [("b", "last")]
+
+
+def test_what_comes_behind_the_answer_that_has_it_is_left_to_who_resumes(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(succeeds=True)
+    house.tail.heard(with_id("before the place", "a"), hears_all=False)
+    house.answer()
+    assert house.told == []
+    monkeypatch.setattr(house.tail, "_settled", 0.0)
+    house.tail.heard(with_id("not archived yet", "b"), hears_all=False)
+    house.answer()
+    assert house.told == [("", "not archived yet")]
+
+
+@pytest.mark.parametrize("hears_all", [True, False])
+def test_what_was_left_out_is_looked_for_once_it_has_settled(monkeypatch: pytest.MonkeyPatch, hears_all: bool) -> None:
+    """Also where nothing else has the archive read before the next message."""
+    monkeypatch.setattr(archive_tail, "SETTLES", 3600.0)
+    house = House(succeeds=True)
+    house.tail.heard(with_id("archived in a moment", "b"), hears_all=False)
+    house.answer()
+    assert house.told == []
+    assert not house.tail.is_due(hears_all=hears_all)
+    monkeypatch.setattr(house.tail, "_settled", 0.0)
+    assert house.tail.is_due(hears_all=hears_all)
+    house.tail.look()
+    house.answer(kept("b", "archived in a moment"))
+    assert house.told == [("b", "archived in a moment")]
+    assert not house.tail.is_due(hears_all=hears_all)
+
+
+@pytest.mark.parametrize("name", ["", "link-lost", "session-lost"])
+def test_nothing_is_left_to_a_later_look_where_no_session_is_handed_over(name: str) -> None:
+    """As one machine has always told: at once, whatever the archive says."""
+    house = House()
+    house.tail.heard(with_id("not archived yet", "b"), hears_all=False)
+    house.answer(error=GatewayError(name) if name else None)
+    assert house.told == [("", "not archived yet")]

@@ -51,6 +51,8 @@ class ListeningServices(NamedTuple):
     end_streams: Callable[[JID, str], None]
     pool: CompletingPool
     incidents: Incidents
+    has_successor: bool = False
+    """Whether another process may go on with the sessions."""
 
 
 class AccountListening:
@@ -58,8 +60,8 @@ class AccountListening:
     called by any thread, and do not wait.
     """
 
-    def __init__(self, account: JID, services: ListeningServices, own: int | None) -> None:
-        """`own`: the priority of the account's own presence, None without one."""
+    def __init__(self, account: JID, services: ListeningServices, own: int | None, *, succeeds: bool = False) -> None:
+        """`own`: the priority of the account's own presence, None without one; `succeeds`: whether the session was another process's."""
         self.account = account
         self._services = services
         self._jobs: Backlog[Job] = Backlog(services.pool, self._run)
@@ -71,7 +73,10 @@ class AccountListening:
         self._heard_all = False  # whether the server told all messages as they came, when that was looked at last
         self._told = ToldOnce(account, MOST_TOLD)
         self._presence = QuietPresence(account, services.router, own, lambda: services.settings().presence == "listening", self._later)
-        self._tail = ArchiveTail(account, self._ask, self._tell, self._lost, lambda: services.settings().poll, services.incidents)
+        self._tail = ArchiveTail(
+            account, self._ask, self._tell, self._lost, lambda: services.settings().poll, services.incidents,
+            has_successor=services.has_successor, succeeds=succeeds,
+        )  # fmt: skip
         self._places = StreamPlaces(account, self._ask, self._learn, self._tail.begin)
         self._later(self._presence.begin)
 

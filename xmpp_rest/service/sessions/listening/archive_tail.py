@@ -29,6 +29,8 @@ MOST_FOUND = 400  # names of messages that were found, two of each, which may st
 MOST_AHEAD = 50  # messages that are told as they come, until a look shows that none was missed between them
 MOST_UNSURE = 150  # likewise while looks fail: as many as are known again, if they are found later
 SLOWEST = 60.0  # seconds between two looks into an archive that fails
+SETTLES = 2.0  # seconds, of a session that another process had, in which a message may still come that lies before the place
+OVER = frozenset(("link-lost", "session-lost"))  # this process stops, or has left the session: its readers resume elsewhere
 REMOVED = "the messages after the last event have been removed"
 
 
@@ -57,10 +59,10 @@ class ArchiveTail:
 
     def __init__(
         self, account: JID, ask: Ask, tell: Callable[[Event], None], lost: Callable[[str], None], poll: Callable[[], float],
-        incidents: Incidents,
+        incidents: Incidents, *, has_successor: bool = False, succeeds: bool = False,
     ) -> None:  # fmt: skip
         """`tell`: called with each event, in the order of the archive; `lost`: with why events may be missing; `poll`: seconds between
-        two looks.
+        two looks. `has_successor`: whether another process may go on with the session; `succeeds`: whether this one does so.
         """
         self._account = account
         self._ask = ask
@@ -79,6 +81,10 @@ class ArchiveTail:
         self._found: OrderedDict[Hashable, None] = OrderedDict()  # names of those that looks have found last
         self._failures = 0
         self._next = 0.0  # when to look again
+        self._has_successor = has_successor
+        self._succeeds = succeeds
+        self._settled = 0.0  # monotonic time from when on nothing comes any more that lies before the place
+        self._left_out = False  # whether something was left to a look after that
 
     def begin(self, newest: str | None) -> None:
         """What comes after this id is to be told, unless an earlier place is known. None: there is no archive."""
@@ -87,13 +93,16 @@ class ArchiveTail:
             self._await_held()
             self._tell_awaited()
         elif self.place is None:
-            self.place = newest
-            if self._held:
+            self.place, held = newest, self._held
+            self._settled = time.monotonic() + SETTLES if self._succeeds else 0.0
+            if held:  # what has an id is found by the look, or lies before the place, where streams read it that resume there
+                self._held = [message for message in held if not message.id]
+                self._bytes = sum(message.size for message in self._held)
                 self.look()
 
     def restart(self) -> None:
         """Nothing is known any more: all streams have ended."""
-        self.place, self._ahead = None, 0
+        self.place, self._ahead, self._left_out = None, 0, False
         self._awaited, self._held, self._bytes = [], [], 0
 
     def is_due(self, *, hears_all: bool) -> bool:
@@ -101,7 +110,11 @@ class ArchiveTail:
 
         Servers copy some messages to nobody (XEP-0280 §6.2), and those that came while another resource left may be missing.
         """
-        if self.place is None or self._is_looking or (hears_all and not self._failures and not self._ahead):
+        if self.place is None or self._is_looking:
+            return False
+        if self._left_out and time.monotonic() >= self._settled:
+            return True
+        if hears_all and not self._failures and not self._ahead:
             return False
         return time.monotonic() >= self._next + (SLOWEST if hears_all and not self._failures else 0)
 
@@ -148,6 +161,7 @@ class ArchiveTail:
             self._again = True
             return
         self._is_looking, self._again = True, False
+        self._left_out = self._left_out and time.monotonic() < self._settled
         self._await_held()
         self._ask(self._looked, ArchiveFilter(after=self.place or None), PAGE)
 
@@ -166,6 +180,8 @@ class ArchiveTail:
         if not outcome.complete and self.place != before:
             self.look()
             return
+        if time.monotonic() < self._settled:  # they may lie before the place: who resumes there reads them, and has them twice else
+            self._leave_to_archive()
         self._tell_awaited()
         if self._again or self._held:
             self.look()
@@ -196,6 +212,11 @@ class ArchiveTail:
     def _await_held(self) -> None:
         self._awaited, self._held = self._awaited + self._held, []
 
+    def _leave_to_archive(self) -> None:
+        """Do not tell alone what has an id, by which the archive has it: a later look finds it, or a reader that comes back."""
+        awaited, self._awaited = self._awaited, [message for message in self._awaited if not message.id]
+        self._left_out = self._left_out or len(self._awaited) < len(awaited)
+
     def _tell_awaited(self) -> None:
         awaited, self._awaited = self._awaited, []
         self._bytes = sum(message.size for message in self._held)
@@ -214,6 +235,8 @@ class ArchiveTail:
         if isinstance(error, ItemNotFound):
             self._lost(REMOVED)
             return
+        if self._has_successor and isinstance(error, GatewayError) and error.name in OVER:
+            self._leave_to_archive()
         self._tell_awaited()
         self._failures += 1
         self._next = time.monotonic() + min(self._poll() * 2 ** min(self._failures, 10), SLOWEST)

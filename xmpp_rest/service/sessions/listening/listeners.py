@@ -99,6 +99,13 @@ class Listeners:
         """Read a page of what a stream of the account has missed; as `StreamPlaces.page`."""
         self._of(account).page(after, done)
 
+    def expect(self, account: JID) -> None:
+        """Listen as if a stream of the account had ended just now: its reader, who was at another process, may come back.
+
+        Raises GatewayError: it has no session.
+        """
+        self._of(account, succeeds=True)
+
     def is_quiet(self, account: JID) -> bool:
         """Whether the account's session is available because somebody listens, and not by a presence of its own."""
         listened = self._listened.get(account)
@@ -148,7 +155,7 @@ class Listeners:
         listened.hold_open(0, partial(self._hold, account))
         return True
 
-    def _of(self, account: JID) -> AccountListening:
+    def _of(self, account: JID, *, succeeds: bool = False) -> AccountListening:
         """What is told of the account. Raises GatewayError: it has no session."""
         with self._lock:
             if (listened := self._listened.get(account)) is not None:
@@ -159,7 +166,8 @@ class Listeners:
             listened = self._listened.get(account)
             is_new = listened is None
             if listened is None:
-                listened = self._listened[account] = _Listened(AccountListening(account, self._services, self._own_priority(account)), hold)
+                listening = AccountListening(account, self._services, self._own_priority(account), succeeds=succeeds)
+                listened = self._listened[account] = _Listened(listening, hold)
                 self._look_later()
         if not is_new:
             hold.release()
