@@ -35,8 +35,6 @@ from drivers.sql.sqliteschema import ensure_schema, in_wal_mode, stand_in_for_mi
 T = TypeVar("T")
 BUSY = 30.0
 """Seconds that a write waits for other writers, of this process and of others."""
-ROWS = 64
-"""Most rows in one statement; SQLite takes 32,766 parameters."""
 CACHE = 500
 """KiB of pages that each connection keeps. SQLite's own 2,000 read no page of an archive faster: the system has the file in memory too."""
 POLL = (0.0004, 0.004)  # seconds, shortest and longest: the transactions of our own processes take about 1 ms
@@ -120,12 +118,6 @@ class _SQLiteSession(DatabaseSession):
 
     def run(self, sql: str, *parameters: Any) -> int:
         return self._connection.execute(sql, parameters).rowcount
-
-    def insert(self, into: str, values: str, rows: Sequence[Row]) -> None:
-        # one statement, for the same reason as in `texts`
-        for i in range(0, len(rows), ROWS):
-            some = rows[i : i + ROWS]
-            self._connection.execute(f"{into} VALUES {', '.join([values] * len(some))}", [v for row in some for v in row])
 
     def copy(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         names = ", ".join(f'"{column}"' for column in columns)

@@ -26,8 +26,6 @@ Absent = Mapping[str, str]
 """Tables that are not there, and may not be made: the query of an empty one for each."""
 NOTHING_ABSENT: Absent = {}
 RECURSIVE = "WITH RECURSIVE "
-ROWS = 64
-"""Most rows in one statement."""
 
 
 @lru_cache(maxsize=256)
@@ -57,14 +55,6 @@ class PostgresSession(DatabaseSession):
 
     def run(self, sql: str, *parameters: Any) -> int:
         return self._connection.execute(statement(sql), parameters).rowcount
-
-    def insert(self, into: str, values: str, rows: Sequence[Row]) -> None:
-        # one statement, and never `executemany`: it sends many before it asks for an answer, and a process that stands still meanwhile
-        # keeps its locks, as no limit of time is running in the server then
-        for i in range(0, len(rows), ROWS):
-            some = rows[i : i + ROWS]
-            sql = statement(f"{into} VALUES {', '.join([values] * len(some))}")
-            self._connection.execute(sql, [value for row in some for value in row])
 
     def copy(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         names = ", ".join(f'"{column}"' for column in columns)

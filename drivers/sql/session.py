@@ -14,6 +14,8 @@ from drivers.observed import StorageObserver, Unobserved
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
+ROWS = 64
+"""Most rows in one statement; SQLite takes 32,766 parameters."""
 
 
 class DatabaseSession(ABC):
@@ -31,9 +33,15 @@ class DatabaseSession(ABC):
     def run(self, sql: str, *parameters: Any) -> int:
         """Run a statement; the number of rows that it affected."""
 
-    @abstractmethod
     def insert(self, into: str, values: str, rows: Sequence[Row]) -> None:
-        """Run `into VALUES values` for these rows of parameters, many of them in one statement."""
+        """Run `into VALUES values` for these rows of parameters, many of them in one statement.
+
+        Never by a statement for each: SQLite re-acquires the interpreter lock after each, late under load; PostgreSQL would get them in a
+        pipeline, and a process that stands still within one keeps its locks, as no limit of time is running in the server then.
+        """
+        for i in range(0, len(rows), ROWS):
+            some = rows[i : i + ROWS]
+            self.run(f"{into} VALUES {', '.join([values] * len(some))}", *(value for row in some for value in row))
 
     @abstractmethod
     def copy(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:

@@ -28,7 +28,7 @@ from tests.service.sessions.fake_archive import BEGAN, FakeArchive
 from tests.service.sessions.fake_roster import FakeRoster
 from xmpp_rest.errors import GatewayError, stopping
 from xmpp_rest.gateway.left_list import LeftList
-from xmpp_rest.gateway.session_handover import STORE
+from xmpp_rest.gateway.unclaimed_sessions import STORE
 from xmpp_rest.link.c2s.session import ClientSession
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import STANZA_ID

@@ -12,8 +12,9 @@ from drivers.shared import EVERYBODY, JournalChange, JournalRow, JournalRows, Le
 from tests.cluster.fake_shared import FakeDatabase, FakeShared
 from tests.link.attached import until
 from xmpp_rest.cluster.frames import PASSED, unpack
+from xmpp_rest.cluster.passed_text import PassedText
 from xmpp_rest.cluster.shared_journal import SharedJournal
-from xmpp_rest.cluster.transfer_in import AT_ONCE, ATTEMPTS, IncomingTransfers, TransferredStanza
+from xmpp_rest.cluster.transfer_in import AT_ONCE, ATTEMPTS, IncomingTransfers
 from xmpp_rest.cluster.transfer_out import Bounds, Destination, OutgoingTransfers, PassedOnRows
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
@@ -35,7 +36,7 @@ class Taker:
         self.untold: Exception | None = None
         self.held: list[set[Way]] = []
 
-    def take(self, passed: Sequence[TransferredStanza], held: set[Way]) -> list[Exception | None]:
+    def take(self, passed: Sequence[PassedText], held: set[Way]) -> list[Exception | None]:
         self.held.append(set(held))
         if self.raised is not None:
             raise self.raised
@@ -45,7 +46,7 @@ class Taker:
         self.request_ids += [each.request_id for each, error in zip(passed, errors, strict=True) if error is None]
         return errors
 
-    def refuse(self, passed: TransferredStanza) -> Exception | None:
+    def refuse(self, passed: PassedText) -> Exception | None:
         if self.untold is None:
             self.refused.append(passed.text)
         return self.untold

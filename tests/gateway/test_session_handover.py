@@ -11,8 +11,9 @@ import pytest
 from drivers import Driver, StorageError
 from tests.conftest import DOMAIN, OpenDriver
 from tests.raising import raising
-from xmpp_rest.gateway.left_list import LASTS, LeftList, Term, UnclaimedSessions
-from xmpp_rest.gateway.session_handover import STORE, SessionHandover
+from xmpp_rest.gateway.left_list import LASTS, LeftList, Term
+from xmpp_rest.gateway.session_handover import SessionHandover
+from xmpp_rest.gateway.unclaimed_sessions import STORE, UnclaimedSessions
 from xmpp_rest.incidents import Incidents
 
 KEY, OTHER, OWN = b"1" * 32, b"2" * 32, b"3" * 32

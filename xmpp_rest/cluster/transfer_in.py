@@ -8,10 +8,11 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from drivers import BadValue, StorageError
 from drivers.shared import JournalChange, LeaseLost, Shared, TransferRow
+from xmpp_rest.cluster.passed_text import PassedText
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.journals import parted
@@ -32,27 +33,17 @@ NO_LEASE = ""
 END = 5.0  # seconds for the batch under way at the end
 
 
-class TransferredStanza(NamedTuple):
-    """A stanza that was passed on, with the id of the request that it is of."""
-
-    text: str
-    request_id: str
-
-    def __repr__(self) -> str:
-        return f"TransferredStanza({self.request_id!r})"  # the text has what people write
-
-
 class PassedTaker(Protocol):
     """Handles what was passed on; `link.passed_stanzas.PassedStanzas` is one."""
 
-    def take(self, passed: Sequence[TransferredStanza], held: set[Way]) -> Sequence[Exception | None]:
+    def take(self, passed: Sequence[PassedText], held: set[Way]) -> Sequence[Exception | None]:
         """Handle these in order; the exception of each that is to be handled again.
 
         What is on a way that is `held`, or comes behind what fails here, is HeldBack; `held` grows by those ways.
         """
         ...
 
-    def refuse(self, passed: TransferredStanza) -> Exception | None:
+    def refuse(self, passed: PassedText) -> Exception | None:
         """It cannot be handled: tell its sender, if an error is due; why that is not possible now."""
         ...
 
@@ -157,8 +148,8 @@ class IncomingTransfers:
 
     def _handle(self, rows: Sequence[TransferRow], held: set[Way]) -> None:
         """Raises LeaseLost, after which nothing more is to be done here; StorageError: it keeps nothing now, and all that failed waits."""
-        passed = [TransferredStanza(text, request_id) for request_id, text in (parted(row.text) for row in rows)]
-        failed: list[tuple[TransferRow, TransferredStanza, Exception]] = []
+        passed = [PassedText(text, request_id) for request_id, text in (parted(row.text) for row in rows)]
+        failed: list[tuple[TransferRow, PassedText, Exception]] = []
         for row, each, error in zip(rows, passed, self._errors(passed, held), strict=True):
             if error is None:
                 self._is_done(row)
@@ -182,7 +173,7 @@ class IncomingTransfers:
         if len(self._last) > SOURCES:
             self._last.popitem(last=False)
 
-    def _errors(self, passed: Sequence[TransferredStanza], held: set[Way]) -> Sequence[Exception | None]:
+    def _errors(self, passed: Sequence[PassedText], held: set[Way]) -> Sequence[Exception | None]:
         """Have these handled; the exception of each. Raises StorageError: of some it is not known, and all are handled again."""
         try:
             return self._taker.take(passed, held)
@@ -198,7 +189,7 @@ class IncomingTransfers:
         """
         self._shared().journal("", self._owned).commit(JournalChange())
 
-    def _count(self, row: TransferRow, passed: TransferredStanza, error: Exception) -> None:
+    def _count(self, row: TransferRow, passed: PassedText, error: Exception) -> None:
         """One more attempt has failed; the last one is the end of it, once its sender is told: until then it counts as accepted there."""
         self._failed[row.seq] += 1
         if self._failed[row.seq] < ATTEMPTS:

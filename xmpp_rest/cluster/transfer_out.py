@@ -16,6 +16,7 @@ from drivers import Addition, StorageError
 from drivers.shared import EVERYBODY, JournalChange, JournalRow, JournalRows, Shared, TransferMark, TransferRow, channel_of
 from xmpp_rest.cluster.ack_writer import AckWriter
 from xmpp_rest.cluster.frames import PASSED
+from xmpp_rest.cluster.passed_text import PassedText
 from xmpp_rest.cluster.sender_thread import FrameSender
 from xmpp_rest.cluster.shared_journal import SharedJournal
 from xmpp_rest.cluster.transfer_bound import TransferBound
@@ -70,16 +71,6 @@ class Bounds(NamedTuple):
     sender_of: Callable[[str], str]
 
 
-class LateText(NamedTuple):
-    """A stanza that could not be kept when it was passed on."""
-
-    text: str
-    request_id: str
-
-    def __repr__(self) -> str:
-        return f"LateText({self.request_id!r})"  # the text has what people write
-
-
 class TransferWay(NamedTuple):
     """From one owner to another, that of `hosted`: under the name `source`."""
 
@@ -116,7 +107,7 @@ class OutgoingTransfers:
         self._acks = AckWriter()
         self._senders = {at.hosted: FrameSender(at.shared, run) for at in others.values()}
         self._ways: dict[str, TransferWay] = {}  # by the domain that names the other owner
-        self._late: dict[str, list[LateText]] = {}  # by the same; of each the oldest first
+        self._late: dict[str, list[PassedText]] = {}  # what could not be kept, by the same; of each the oldest first
         self._guard = threading.Lock()  # of these; never held while the database waits
         self._keeping = threading.Lock()  # while they are being kept
 
@@ -177,7 +168,7 @@ class OutgoingTransfers:
     def pass_on_later(self, domain: str, texts: Sequence[str], request_ids: Sequence[str]) -> None:
         """As `Crossing` says: `settle` raises until they are kept. Who is to remove what they came of asks that first."""
         with self._guard:
-            self._late.setdefault(self._others[domain].hosted, []).extend(map(LateText, texts, request_ids))
+            self._late.setdefault(self._others[domain].hosted, []).extend(map(PassedText, texts, request_ids))
 
     def settle(self) -> None:
         """Keep what could not be kept when it was passed on. Raises StorageError."""
@@ -199,7 +190,7 @@ class OutgoingTransfers:
             marks = [TransferMark(way.source, number) for number in numbers]
             way.bound.kept(marks, [self._bounds.sender_of(each.text) for each in late], entered=False)
 
-    def _remove_late(self, hosted: str, kept: Sequence[LateText]) -> None:
+    def _remove_late(self, hosted: str, kept: Sequence[PassedText]) -> None:
         with self._guard:
             late = self._late.get(hosted, [])
             for each in kept:
@@ -207,7 +198,7 @@ class OutgoingTransfers:
                     late.remove(each)
 
     def _kept_after_all(self, hosted: str, entries: Sequence[LateEntry]) -> None:
-        self._remove_late(hosted, [LateText(entry.text, entry.request_id) for entry in entries])
+        self._remove_late(hosted, [PassedText(entry.text, entry.request_id) for entry in entries])
 
     def has_room(self) -> bool:
         """Whether not so much waits for any other owner that nothing should be taken in. Raises StorageError."""

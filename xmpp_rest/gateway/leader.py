@@ -214,7 +214,7 @@ class Leader:
 
     def _last_steps(self, *, has_storage: bool) -> list[Callable[[], object]]:
         """What `end` calls, in this order."""
-        take_in = [each.stop for each in ((self._transfers.incoming,) if self._transfers else ()) + tuple(self._left)]
+        take_in = [each.stop for each in (*([self._transfers.incoming] if self._transfers else []), *self._left)]
         vacancy = [self._conference.vacancy.stop] if self._conference else []
         speech = [self._stop_speaking] if has_storage else []
         stays = [self._session_handover.leave] if self._session_handover and has_storage else []

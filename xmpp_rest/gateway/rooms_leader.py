@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from xmpp_rest.gateway.all_steps import take_all
+from xmpp_rest.gateway.leader import ONLINE_WITHIN
 from xmpp_rest.gateway.room_handover import RoomHandover
 from xmpp_rest.gateway.transfers import Transfers
 from xmpp_rest.link.inbound_queue import InboundQueue
@@ -17,8 +18,6 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.messages.retention import Retention
 from xmpp_rest.service.muc.conference import Conference
-
-ONLINE_WITHIN = 1.0  # seconds for which calls of other nodes wait for the stream of a new owner
 
 
 class RoomsLeader:

@@ -12,7 +12,7 @@ from typing import Any
 
 from drivers import StorageError
 from xmpp_rest.auth.sealing import BadSeal, KeyedSeal, OneKey
-from xmpp_rest.gateway.left_list import SESSIONS, LeftList
+from xmpp_rest.gateway.left_list import LeftList
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.service.sessions.core import SessionCore
 from xmpp_rest.service.sessions.handed_over import HandedOverSessions
@@ -20,7 +20,6 @@ from xmpp_rest.service.sessions.process_key import ProcessKey
 
 log = logging.getLogger("xmpp_rest.sessions")
 
-STORE = SESSIONS
 PURPOSE = "a session that was left"  # no address of an account
 
 
@@ -30,7 +29,7 @@ class SessionHandover:
     def __init__(
         self, kept: LeftList, sessions: HandedOverSessions, core: SessionCore, key: ProcessKey, secret: str, incidents: Incidents
     ) -> None:
-        """`kept`: of STORE; `secret`: of the link."""
+        """`kept`: of `unclaimed_sessions.STORE`; `secret`: of the link."""
         self._kept = kept
         self._sessions = sessions
         self._core = core

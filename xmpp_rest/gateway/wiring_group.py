@@ -12,9 +12,10 @@ from xmpp_rest.api.gateway import ClusterControl
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.group_parts import ClusterParts, GroupParts, OnLoss
 from xmpp_rest.gateway.leader import ForNextOwner, TakesLeft
-from xmpp_rest.gateway.left_list import Term, UnclaimedSessions
+from xmpp_rest.gateway.left_list import Term
 from xmpp_rest.gateway.room_handover import RoomHandover
 from xmpp_rest.gateway.transfers_taken_back import TransfersTakenBack
+from xmpp_rest.gateway.unclaimed_sessions import UnclaimedSessions
 from xmpp_rest.gateway.wiring_foreign_client import ForeignClientParts
 from xmpp_rest.gateway.wiring_listening import ListeningParts
 from xmpp_rest.gateway.wiring_session_sending import SessionSendingParts

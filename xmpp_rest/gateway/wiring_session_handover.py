@@ -7,7 +7,8 @@ from collections.abc import Callable
 from drivers import Driver
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.left_list import LeftList, Term
-from xmpp_rest.gateway.session_handover import STORE, SessionHandover
+from xmpp_rest.gateway.session_handover import SessionHandover
+from xmpp_rest.gateway.unclaimed_sessions import STORE
 from xmpp_rest.gateway.wiring_foreign_client import ForeignClientParts
 from xmpp_rest.gateway.wiring_listening import ListeningParts
 from xmpp_rest.gateway.wiring_session_sending import SessionSendingParts

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from enum import Enum
-from functools import partial
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -13,10 +12,11 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.account_streams import AccountRoutes
 from xmpp_rest.link.errors import concerns_all
+from xmpp_rest.link.iq_asking import IqAsking
 from xmpp_rest.link.occupancy import Occupancy
 from xmpp_rest.link.other_owners import OtherOwners
-from xmpp_rest.link.pending import OnOutcome, Pending, WaitingIq, jid_or_none
-from xmpp_rest.link.router_ports import Asker, Crossing, Link, Observer, OnLink, Preparer, Sent, Together, each_alone, who_asks
+from xmpp_rest.link.pending import Pending, jid_or_none
+from xmpp_rest.link.router_ports import Asker, Crossing, Link, Observer, OnLink, Preparer, Sent, Together, each_alone
 from xmpp_rest.link.spoken import Spoken
 from xmpp_rest.processes.group import End, Reply
 from xmpp_rest.processes.on_leader import on_leader
@@ -26,9 +26,8 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.held_back import HeldBack, Way, way_of
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.namespaces import MUC_USER
-from xmpp_rest.protocol.stanza import copied, is_answer, is_request, may_be_refused, refusal
+from xmpp_rest.protocol.stanza import is_answer, is_request, may_be_refused, refusal
 from xmpp_rest.threads.afterwards import Afterwards
-from xmpp_rest.threads.timers import Timer
 from xmpp_rest.threads.waits import Wait
 
 log = logging.getLogger("xmpp_rest.link")
@@ -84,10 +83,10 @@ class Router:
         self._together: Together = each_alone
         self._preparers: list[tuple[str, Preparer]] = []
         self._observers = list(observers)
-        self._asker: Asker = who_asks
         self._on_link: list[OnLink] = []
         self._link = link
         self._remote = remote
+        self._asking = IqAsking(domains, pending, self.accounts, self.beyond, remote, self.send)
         remote.offer(self)
 
     def subscribe(self, domain: str, handler: Handler) -> None:
@@ -116,7 +115,7 @@ class Router:
 
     def ask_as(self, asker: Asker) -> None:
         """Have requests that wait for an answer sent from whom this names. Called while building."""
-        self._asker = asker
+        self._asking.ask_as(asker)
 
     @property
     def has_link(self) -> bool:
@@ -331,29 +330,7 @@ class Router:
 
         If a hosted entity answers, which may be slow, another thread sends the iq.
         """
-
-        def settled(outcome: Element | Exception) -> None:
-            self._pending.forget(waiter)
-            timers.cancel(timer)
-            reply(outcome if isinstance(outcome, Exception) else (outcome, waiter.collected))
-
-        if (domain := self.beyond.sender(iq)) is not None:
-            return self.beyond.begin_ask(domain, reply, iq, wait)
-        timers = self._remote.timers
-        iq = self._asked(iq)
-        waiter = self._expect(iq, settled)
-        timer = Timer(waiter.time_out)
-        timers.set(timer, wait.seconds)
-        sender, to = parse_jid(iq.get("from", "")), jid_or_none(iq.get("to"))
-        send = partial(self._send_for, waiter, iq)
-        send_elsewhere = partial(self._remote.pool.submit, send)
-        if self.beyond.await_owner(iq, waiter, wait, send_elsewhere):
-            pass
-        elif sender.domain in self.domains and (to is None or to.domain in self.domains):
-            send_elsewhere()
-        else:
-            send()
-        return lambda: waiter.resolve(GatewayError("client-gone"))
+        return self._asking.begin(reply, iq, wait)
 
     @on_leader(deferred=begin_ask)
     def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]:
@@ -361,41 +338,7 @@ class Router:
 
         Raises GatewayError: iq-timeout, iq-conflict, iq-overload, client-gone, link-down, outbox-full; and BadXML.
         """
-        if (domain := self.beyond.sender(iq)) is not None:
-            return self.beyond.router(domain).ask(iq, wait)
-        iq = self._asked(iq)
-        waiter = self._expect(iq)
-        try:
-            send = partial(self._send_for, waiter, iq)
-            if self.beyond.await_owner(iq, waiter, wait, partial(self._remote.pool.submit, send)):
-                return waiter.wait(wait), waiter.collected
-            answer = self.send(iq)
-            return answer if answer is not None else waiter.wait(wait), waiter.collected
-        finally:
-            self._pending.forget(waiter)
-
-    def _send_for(self, waiter: WaitingIq, iq: Element) -> None:
-        try:
-            answer = self.send(iq)
-        except Exception as e:  # the caller's to raise
-            waiter.resolve(e)
-        else:
-            if answer is not None:
-                waiter.resolve(answer)
-
-    def _asked(self, iq: Element) -> Element:
-        """The iq from whom it is to be from."""
-        sender, to = parse_jid(iq.get("from", "")), jid_or_none(iq.get("to"))
-        if sender.domain not in self.domains:
-            asker = self.accounts.jid(sender)
-        else:
-            asker = sender if to is None else self._asker(sender, to)
-        return iq if asker == sender else copied(iq, from_=str(asker))
-
-    def _expect(self, iq: Element, callback: OnOutcome | None = None) -> WaitingIq:
-        sender = parse_jid(iq.get("from", ""))
-        stream = 0 if sender.domain in self.domains else self.accounts.stream(sender)
-        return self._pending.expect(iq, sender, jid_or_none(iq.get("to")) or sender.bare, callback, stream=stream)
+        return self._asking.ask(iq, wait)
 
     def link_changed(self, domain: str, online: bool) -> None:
         """The stream of `domain` has come up, or has ended: then the waits for answers that it would have brought end."""

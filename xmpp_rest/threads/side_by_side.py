@@ -13,7 +13,8 @@ T = TypeVar("T")
 def side_by_side(works: Sequence[Callable[[], T]], name: str) -> list[T]:
     """What each returns, in their order, once all have ended. They must not raise; there are few of them.
 
-    The first is done here, each of the others on a thread of its own, or here where the system gives none.
+    The first is done here, each of the others on a thread of its own, or here where the system gives none. Unlike those of a
+    `CompletingPool` these threads do not hold up the end of the process, as the one that calls this does not either.
     """
     results: dict[int, T] = {}
     begun: list[threading.Thread] = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from threading import Semaphore
 
 from xmpp_rest.threads.pool import CompletingPool
 
@@ -26,18 +25,7 @@ class SideBySide:
             for call in calls:
                 _make(call)
             return
-        done = Semaphore(0)
-
-        def make(call: Callable[[], object]) -> None:
-            try:
-                _make(call)
-            finally:
-                done.release()
-
-        for call in calls:
-            self._pool.submit(partial(make, call))
-        for _ in calls:
-            done.acquire()
+        self._pool.results([partial(_make, call) for call in calls])
 
     def stop(self) -> None:
         """End the threads after what they are doing."""
